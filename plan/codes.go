@@ -1,456 +1,342 @@
 package plan
 
-import "slices"
-
-// This file is the one place that says what a finding code is. To add one, add
-// its constant and its row in codeSpecs, write its text below
-// plan/explain/text, and raise it with [NewFinding]. TestEveryCodeIsComplete names what is missing.
+// This file is the one place that says what a finding code is. To add one, add its
+// constant to code_constants.go and its row here, write its text below plan/explain/text,
+// and raise it with [NewFinding]. TestEveryCodeIsComplete names what is missing.
 // 'go test ./plan/explain -update' renews the pages that are made from the
 // table: docs/findings.md, and the tables of docs/runbooks.md and of
 // docs/design/contract.md §7.
-
-// Code names a finding. Codes are stable: scripts and approvals name them.
-type Code string
-
-// The finding codes, in the order of contract.md §7.
-const (
-	CodeForcePromote            Code = "FORCE_PROMOTE"
-	CodeDataLossRisk            Code = "DATA_LOSS_RISK"
-	CodePrimaryLivenessUnproven Code = "PRIMARY_LIVENESS_UNPROVEN"
-	CodeStalePrimary            Code = "STALE_PRIMARY"
-	CodeRebuildUnverified       Code = "REBUILD_UNVERIFIED"
-	CodeRejoinedWithoutRebuild  Code = "REJOINED_WITHOUT_REBUILD"
-	CodeFenceInLog              Code = "FENCE_IN_LOG"
-	CodeSplitBrain              Code = "SPLIT_BRAIN"
-	CodeNoPrimary               Code = "NO_PRIMARY"
-	CodeOutOfBandFailover       Code = "OUT_OF_BAND_FAILOVER"
-	CodePromotionInDoubt        Code = "PROMOTION_IN_DOUBT"
-	CodePromotionHalfDone       Code = "PROMOTION_HALF_DONE"
-	CodePrimaryReachable        Code = "PRIMARY_REACHABLE"
-	CodePrimaryNotServing       Code = "PRIMARY_NOT_SERVING"
-	CodePrimaryStateUnknown     Code = "PRIMARY_STATE_UNKNOWN"
-	CodePrimaryNotProbed        Code = "PRIMARY_NOT_PROBED"
-	CodePrimaryStillReplicating Code = "PRIMARY_STILL_REPLICATING"
-	CodePrimaryReplaced         Code = "PRIMARY_REPLACED"
-	CodeCandidateUnreachable    Code = "CANDIDATE_UNREACHABLE"
-	CodeClusterNeeded           Code = "CLUSTER_NEEDED"
-	CodeRoleUnknown             Code = "ROLE_UNKNOWN"
-	CodeClusterUnlisted         Code = "CLUSTER_UNLISTED"
-	CodeSwitchoverNeedsBoth     Code = "SWITCHOVER_NEEDS_BOTH"
-	CodeSwitchoverLag           Code = "SWITCHOVER_LAG"
-	CodeDetachNeedsBoth         Code = "DETACH_NEEDS_BOTH"
-	CodeNotAStandby             Code = "NOT_A_STANDBY"
-	CodeNotPromotable           Code = "NOT_PROMOTABLE"
-	CodeNotMostCaughtUp         Code = "NOT_MOST_CAUGHT_UP"
-	CodeOrphanedStandby         Code = "ORPHANED_STANDBY"
-	CodeStaleNotFailed          Code = "STALE_NOT_FAILED"
-	CodeStaleRejoin             Code = "STALE_REJOIN"
-	CodeStalePromotion          Code = "STALE_PROMOTION"
-	CodeJoinNotEmpty            Code = "JOIN_NOT_EMPTY"
-	CodeWouldDemoteWriter       Code = "WOULD_DEMOTE_WRITER"
-	CodeStandbyBecomesWritable  Code = "STANDBY_BECOMES_WRITABLE"
-	CodeNoStandbyLeft           Code = "NO_STANDBY_LEFT"
-	CodeGenerationNotRaised     Code = "GENERATION_NOT_RAISED"
-	CodeMixedChange             Code = "MIXED_CHANGE"
-	CodeServerWouldReject       Code = "SERVER_WOULD_REJECT"
-	CodeSuperseded              Code = "SUPERSEDED"
-	CodeClusterMoved            Code = "CLUSTER_MOVED"
-	CodeHistoryRewritten        Code = "HISTORY_REWRITTEN"
-	CodeTopologyRemoved         Code = "TOPOLOGY_REMOVED"
-	CodeShardUndecided          Code = "SHARD_UNDECIDED"
-	CodeRecoveryBlock           Code = "RECOVERY_BLOCK"
-	CodePChannelMismatch        Code = "PCHANNEL_MISMATCH"
-	CodeClusterIDMismatch       Code = "CLUSTER_ID_MISMATCH"
-	CodeCredentialMissing       Code = "CREDENTIAL_MISSING"
-	CodeCredentialMismatch      Code = "CREDENTIAL_ADDRESS_MISMATCH"
-	CodeFenceTokensUnknown      Code = "FENCE_TOKENS_UNKNOWN"
-	CodeUnsupportedServer       Code = "UNSUPPORTED_SERVER"
-	CodeChannelNotAttached      Code = "CHANNEL_NOT_ATTACHED"
-	CodeReplicationStalled      Code = "REPLICATION_STALLED"
-	CodeLagObjective            Code = "LAG_OBJECTIVE"
-	CodeLagUnknown              Code = "LAG_UNKNOWN"
-	CodeContentDiverged         Code = "CONTENT_DIVERGED"
-	CodeContentUnproven         Code = "CONTENT_UNPROVEN"
-	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
-	CodeVerificationFailed      Code = "VERIFICATION_FAILED"
-	CodeTrafficNotRedirected    Code = "TRAFFIC_NOT_REDIRECTED"
-	CodeConfigOrder             Code = "CONFIG_ORDER"
-	CodeUnmanagedDrift          Code = "UNMANAGED_DRIFT"
-	CodeClusterUnreachable      Code = "CLUSTER_UNREACHABLE"
-	CodeClusterUnreadable       Code = "CLUSTER_UNREADABLE"
-	CodeLedgerNew               Code = "LEDGER_NEW"
-	CodeKnownIssue              Code = "KNOWN_ISSUE"
-)
-
-// Audience is who must know of a finding first, because nobody else can clear
-// it or answer for it.
-type Audience string
-
-// The audiences.
-const (
-	AudienceOperator Audience = "operator" // runs the clusters, the network and reconcile itself
-	AudienceApprover Audience = "approver" // answers for the risk before the change is sent
-	AudienceAuthor   Audience = "author"   // wrote the commit: only another commit clears the finding
-)
-
-// Guide is the page for the work that a code calls for.
-type Guide struct {
-	Title string
-	Page  string // below docs/, with the heading if it is not the whole page
-}
-
-// The guides that findings lead to.
-var (
-	guideFailover      = Guide{"Failover at 3 a.m.", "failover-at-3am.md"}
-	guideAfterFailover = Guide{"After a failover", "after-failover.md"}
-	guideAdopt         = Guide{"Adopt what was done by hand", "adopt.md"}
-	guideRebuild       = Guide{"Rebuild", "rebuild.md"}
-	guideSwitchover    = Guide{"Switch over", "first-switchover.md"}
-	guideStandbys      = Guide{"Add and detach a standby", "standbys.md"}
-	guideDecommission  = Guide{"Decommission", "decommission.md"}
-	guideSetup         = Guide{"Set up", "setup.md"}
-	guideSizing        = Guide{"Size a standby", "sizing.md"}
-	guideAudit         = Guide{"Prove the standby", "prove-the-standby.md"}
-	guideRedirect      = Guide{"Redirect targets", "redirect.md#when-it-fails"}
-	guideLedger        = Guide{"The ledger", "ledger.md"}
-	guideShards        = Guide{"Shards", "run.md#shards"}
-	guideHistory       = Guide{"When the history was rewritten", "run.md#when-the-history-was-rewritten"}
-)
-
-// DriftMeaning is what a finding says of a topology at rest, and so how `reconcile drift`
-// ends where it stands. A transition, which Git asks for and the clusters lack, is drift
-// whatever stands next to it.
-type DriftMeaning string
-
-// The meanings for drift; the zero value is none, and [TopologyPlan.DriftOf] takes it for drift.
-const (
-	DriftFound    DriftMeaning = "drift"    // Git and the clusters differ: exit 2
-	DriftUnjudged DriftMeaning = "unjudged" // nobody can say whether they do: exit 1
-	DriftNone     DriftMeaning = "none"     // it says nothing against it: exit 0
-)
-
-// CodeSpec is the row of one finding code: everything that the program, its
-// messages and its documents say of the code itself. What was seen in one case
-// is in the [Finding].
-type CodeSpec struct {
-	Code       Code
-	Severity   Severity
-	Acceptable bool // an approver may accept it by Failover-Accept
-	Audience   Audience
-	Guide      Guide
-	Drift      DriftMeaning
-	When       string // when it is raised: its line in contract.md §7, as Markdown
-}
 
 // codeSpecs has one row for each code, in the order of the constants.
 var codeSpecs = []CodeSpec{
 	{
 		Code: CodeForcePromote, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, Messages: MessageNone,
 		When: "the plan contains a force promote",
 	},
 	{
 		Code: CodeDataLossRisk, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, Messages: MessageNone,
 		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence (contract.md §8)",
 	},
 	{
 		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, ByObservation: true, Messages: MessageNoEnd,
 		When: "with a failover, when no replication movement was recorded shortly before the probes began: an idle primary behind our own partition looks the same; ask the application side",
 	},
 	{
 		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
+		Fence: FenceGoesOn, End: EndClusterSeen,
 		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes also how many rows and messages only it holds, and whether exactly that is what the failover lost (all read, none younger than the stale mark). Once `salvage` counted it exactly: `lost: N rows in M messages, exactly, counted T`, whether it answers or not",
 	},
 	{
 		Code: CodeRebuildUnverified, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a fenced stale cluster joins by its `provisioned` alone",
 	},
 	{
 		Code: CodeRejoinedWithoutRebuild, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a switchover makes a cluster the primary that joined so after it had been stale: unless it was wiped, its log replays its fence",
 	},
 	{
 		Code: CodeFenceInLog, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a cluster joins a primary that was stale and promoted again: its log may hold the change that fenced it, which Milvus without #52728 replays to what is attached: two primaries",
 	},
 	{
 		Code: CodeSplitBrain, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
+		Fence: FenceGoesOn, End: EndAllSeen, OfHalfDone: true, Urgent: 1,
 		When: "two reachable clusters can both take writes; not counting those that Git calls `detached` and that store only themselves, nor a joining cluster that passes the join rules. Two that each store an edge to the other have no API exit: isolate and rebuild",
 	},
 	{
 		Code: CodeNoPrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndPrimaryWrites, ByObservation: true, OfHalfDone: true, Urgent: 3,
 		When: "no reachable cluster can take writes, e.g. a stuck switchover (S04, S05), or only a stale one does while the primary is lost: names the safe exits",
 	},
 	{
 		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideAdopt,
+		Fence: FenceGoesOn, End: EndAllSeen, OfHalfDone: true,
 		When: "a cluster was force promoted outside Git (`A→B` and `{B}`, salvage readable or not), which Git would undo. Never undone: `adopt` it",
 	},
 	{
 		Code: CodePromotionInDoubt, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true, Urgent: 2,
 		When: "an intent is open that may have sent an RPC: every other transition waits",
 	},
 	{
 		Code: CodePromotionHalfDone, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndClusterSeen,
 		When: "a standby stores its edge, every channel that it stores was read, none has a live checkpoint, and one at least kept the salvage checkpoint of that source: a force promote of it stands half done ([seen](real-milvus.md#half-promotion)). Names the remedy: restart its coordinator process. Critical in the failover that promotes this very cluster",
 	},
 	{
 		Code: CodePrimaryReachable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "failover wanted, but the old primary is `up` and not proven read-only by its own stored configuration: take the change back (`propose --cancel`) and use a switchover, if it is seen to store its edge to the candidate; if it cannot write, cut it off, and the same approved commit applies",
 	},
 	{
 		Code: CodePrimaryNotServing, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "`degraded` for `unavailableFor` and no checkpoint moved; accepting says that its clients and its CDC are cut off",
 	},
 	{
 		Code: CodePrimaryStateUnknown, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "`unknown` (name resolution, TLS) over the same span of rounds; it may still take writes: isolate it first",
 	},
 	{
 		Code: CodePrimaryNotProbed, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, ByObservation: true, Messages: MessageNone,
 		When: "the old primary was not probed long enough: wait",
 	},
 	{
 		Code: CodePrimaryStillReplicating, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the old primary is unreachable from here, but the standby's checkpoint moves: it lives",
 	},
 	{
 		Code: CodePrimaryReplaced, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the old primary's address answers as unconfigured and empty",
 	},
 	{
 		Code: CodeCandidateUnreachable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the cluster to promote is not `up`",
 	},
 	{
 		Code: CodeClusterNeeded, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideStandbys,
+		Fence: FenceStops, End: EndNotFound, OfHalfDone: true,
 		When: "a cluster that the transition must call is not `up`",
 	},
 	{
 		Code: CodeRoleUnknown, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceStops, End: EndNotFound, OfHalfDone: true,
 		When: "a belief that the transition rests on could not be read, or an identity not proven",
 	},
 	{
 		Code: CodeClusterUnlisted, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a cluster in the stored list of a listed one, or in the document before, that the document lacks (recorded stale ones excepted); listing it as `stale` is enough",
 	},
 	{
 		Code: CodeSwitchoverNeedsBoth, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSwitchover,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true,
 		When: "one side is not `up`, or the pair does not both store the same edge",
 	},
 	{
 		Code: CodeSwitchoverLag, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSwitchover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "replication was not proven to flow within `catchUpWithin`: the old primary would demote itself alone",
 	},
 	{
 		Code: CodeDetachNeedsBoth, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the standby to detach is unreachable: it would become writable on its return",
 	},
 	{
 		Code: CodeNotAStandby, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the cluster to promote does not replicate from the old primary",
 	},
 	{
 		Code: CodeNotPromotable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the cluster to promote has `promotable: false`",
 	},
 	{
 		Code: CodeNotMostCaughtUp, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, ByObservation: true,
 		When: "another reachable standby of the same source has replicated further, or the two cannot be compared",
 	},
 	{
 		Code: CodeOrphanedStandby, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "another standby would lose its source and is not set to `stale`",
 	},
 	{
 		Code: CodeStaleNotFailed, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
+		Fence: FenceStops, End: EndNotFound,
 		When: "only the source that failed, or a standby orphaned by it, may become `stale`; the old primary of a failover must",
 	},
 	{
 		Code: CodeStaleRejoin, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true,
 		When: "a stale cluster is brought back without proof (contract.md §2)",
 	},
 	{
 		Code: CodeStalePromotion, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a stale cluster is to be primary: the last resort when it holds the last copy",
 	},
 	{
 		Code: CodeJoinNotEmpty, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideStandbys,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true,
 		When: "a joining cluster holds data and is not `provisioned: restored` (contract.md §2)",
 	},
 	{
 		Code: CodeWouldDemoteWriter, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAdopt,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true, Urgent: 4,
 		When: "the primary-to-be is empty while a cluster to be demoted holds data",
 	},
 	{
 		Code: CodeStandbyBecomesWritable, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideStandbys,
+		Fence: FenceGoesOn, End: EndNotFound, Messages: MessageNoEnd,
 		When: "a detached standby will take writes",
 	},
 	{
 		Code: CodeNoStandbyLeft, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideStandbys,
+		Fence: FenceGoesOn, End: EndStandbySeen,
 		When: "after a failover or a detach the topology has no standby: if the primary is lost then, nothing can be promoted",
 	},
 	{
 		Code: CodeGenerationNotRaised, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,
+		Fence: FenceStops, End: EndNotFound,
 		When: "the change leaves `generation` as it was or lowers it (contract.md §2); names the value to set",
 	},
 	{
 		Code: CodeMixedChange, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true,
 		When: "the change asks for more than one transition (contract.md §2); names the way to split it",
 	},
 	{
 		Code: CodeServerWouldReject, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
+		Fence: FenceStops, End: EndNotFound,
 		When: "Milvus would refuse the configuration (contract.md §2); names the legal way",
 	},
 	{
 		Code: CodeSuperseded, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideSwitchover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a newer commit governs this topology (contract.md §5)",
 	},
 	{
 		Code: CodeClusterMoved, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
+		Fence: FenceStops, End: EndNotFound,
 		When: "a cluster id stood under the name of another topology before",
 	},
 	{
 		Code: CodeHistoryRewritten, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideHistory,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the tracked ref was moved to a commit that does not descend from the one seen before (contract.md §4)",
 	},
 	{
 		Code: CodeTopologyRemoved, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideDecommission,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the document of a known topology is gone; nothing is done, its memory stays",
 	},
 	{
 		Code: CodeShardUndecided, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideShards,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "`shards` of the operator's configuration gives the topology to no shard, or to several: no daemon acts on it, and every shard shows it",
 	},
 	{
 		Code: CodeRecoveryBlock, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound, OfHalfDone: true,
 		When: "another failover less than `blockPeriod` ago",
 	},
 	{
 		Code: CodePChannelMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the channels that a cluster stores are not those of the file, or it serves a channel that neither the file nor its stored list has (S37: a force promote would be refused)",
 	},
 	{
 		Code: CodeClusterIDMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceStops, End: EndNotFound,
 		When: "what answers at an address is not the cluster of the file, or two members prove the same identity",
 	},
 	{
 		Code: CodeCredentialMissing, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceStops, End: EndNotFound,
 		When: "there is no credential for a cluster that gets a step or must be read for it. The old primary of a failover is probed without a token if there is none",
 	},
 	{
 		Code: CodeCredentialMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceStops, End: EndNotFound,
 		When: "the file gives a cluster another address or `uri` than its credential is bound to: no cluster of the topology is called",
 	},
 	{
 		Code: CodeFenceTokensUnknown, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
+		Fence: FenceStops, End: EndNotFound,
 		When: "a token that the fencing configuration needs is missing or refused; it blocks `fence` only: isolate by network",
 	},
 	{
 		Code: CodeUnsupportedServer, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceStops, End: EndNotFound,
 		When: "judged on the cluster that receives the step, never on an unreachable one, and by probing features rather than comparing tags: GetReplicateConfiguration answers ≥ 2.6.17; DumpMessages without arguments answers by the handler, or is denied by Milvus' own check of privileges, ≥ 2.6.14, hence `force_promote` (2.6.12 and 2.6.13 ignore it, S06): a server that denies the call knows it. What needs a dump is then unknown, with the grant to type, never \"too old\". Without GetReplicateConfiguration only a failover is possible: standby of X is proven by GetReplicateInfo on its own channels, read-back is an accepted throwaway DDL",
 	},
 	{
 		Code: CodeChannelNotAttached, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndPairSeen,
 		When: "a channel that a standby stores for itself answers without a live checkpoint of the stored source (an attached one has it before anything was replicated; a salvage checkpoint proves nothing): a failover to it may stay half done. `doctor` fails for that standby",
 	},
 	{
 		Code: CodeReplicationStalled, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRebuild,
+		Fence: FenceGoesOn, End: EndPairSeen,
 		When: "an edge exists and does not move while its source does (S60)",
 	},
 	{
 		Code: CodeLagObjective, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSizing,
+		Fence: FenceGoesOn, End: EndPairSeen,
 		When: "a standby lags by more than `maxLag`",
 	},
 	{
 		Code: CodeLagUnknown, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSizing,
+		Fence: FenceGoesOn, End: EndNotFound, ByObservation: true,
 		When: "the lag of a standby is not measurable, also for want of the privilege ManageOwnership on the source",
 	},
 	{
 		Code: CodeContentDiverged, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAudit,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the newest `audit` of a standby, or of the one that is promoted, found that it differs from its primary (contract.md §8.16), and it was not rebuilt since",
 	},
 	{
 		Code: CodeContentUnproven, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAudit,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when it was last proven. Not raised of a standby that was never audited",
 	},
 	{
 		Code: CodeCollectionsMissing, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "after a promotion, collections seen before are not there",
 	},
 	{
 		Code: CodeVerificationFailed, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "`status --verify`: the primary fails one of the checks that are made after a promotion",
 	},
 	{
 		Code: CodeTrafficNotRedirected, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRedirect,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "a redirect target was not set, or no longer points at the primary; set again by `apply` and `run`: it changes no role. Before a failover an unreachable target is a warning and never delays the promotion",
 	},
 	{
 		Code: CodeConfigOrder, Severity: SeverityInfo, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAdopt,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "same topology, other list order: no action",
 	},
 	{
 		Code: CodeUnmanagedDrift, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAdopt,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the live configuration was changed outside Git",
 	},
 	{
 		Code: CodeClusterUnreachable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceGoesOn, End: EndClusterUp, ByObservation: true,
 		When: "a cluster does not answer, and no transition needs it",
 	},
 	{
 		Code: CodeClusterUnreadable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceGoesOn, End: EndClusterUp,
 		When: "a cluster answers and cannot say what it believes, and no transition needs it",
 	},
 	{
 		Code: CodeLedgerNew, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideLedger,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "the ledger has no past: it cannot say which approvals were used before (contract.md §4)",
 	},
 	{
 		Code: CodeKnownIssue, Severity: SeverityInfo, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSetup,
+		Fence: FenceGoesOn, End: EndNotFound,
 		When: "this server version has a known defect that matters here, with its number and the release that mends it; it advises no order of an upgrade but points to `doctor --upgrade-to`",
 	},
 }
-
-// specByCode finds the row of a code.
-var specByCode = indexCodes(codeSpecs)
-
-func indexCodes(specs []CodeSpec) map[Code]CodeSpec {
-	out := make(map[Code]CodeSpec, len(specs))
-	for _, s := range specs {
-		out[s.Code] = s
-	}
-	return out
-}
-
-// CodeSpecs returns the rows of all codes, in the order of contract.md §7.
-func CodeSpecs() []CodeSpec { return slices.Clone(codeSpecs) }
-
-// SpecOf returns the row of a code. ok is false for a code that the table lacks.
-func SpecOf(code Code) (spec CodeSpec, ok bool) {
-	spec, ok = specByCode[code]
-	return spec, ok
-}
-
-// AllCodes returns every finding code, in the order of contract.md §7.
-func AllCodes() []Code {
-	out := make([]Code, 0, len(codeSpecs))
-	for _, s := range codeSpecs {
-		out = append(out, s.Code)
-	}
-	return out
-}
-
-// SeverityOf returns the severity of a code. A code that the table lacks blocks.
-func SeverityOf(code Code) Severity {
-	if s, ok := specByCode[code]; ok {
-		return s.Severity
-	}
-	return SeverityBlocking
-}
-
-// Acceptable says whether Failover-Accept may name the code. A code that the
-// table lacks is not acceptable.
-func Acceptable(code Code) bool { return specByCode[code].Acceptable }
-
-// NeedsCommit says whether only another commit clears the code, so that no
-// approval of this one can help.
-func NeedsCommit(code Code) bool { return specByCode[code].Audience == AudienceAuthor }

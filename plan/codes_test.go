@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,9 @@ func TestEveryCodeIsComplete(t *testing.T) {
 			if spec.Severity == "" || spec.Audience == "" || spec.When == "" || spec.Guide.Page == "" || spec.Drift == "" {
 				t.Errorf("the row of %s lacks its severity, audience, guide, meaning for drift or sentence: %+v", c.name, spec)
 			}
+			if spec.Fence == "" || spec.End == "" {
+				t.Errorf("the row of %s does not decide what it says against a fence, or what proves that it is over: %+v", c.name, spec)
+			}
 			if spec.Acceptable && spec.Severity != SeverityBlocking {
 				t.Errorf("%s is %s, and only what blocks can be accepted", c.name, spec.Severity)
 			}
@@ -54,6 +58,44 @@ func TestEveryCodeIsComplete(t *testing.T) {
 	}
 }
 
+// TestUrgentCodesHaveOnePlaceEach holds the order of the findings that come before all others.
+func TestUrgentCodesHaveOnePlaceEach(t *testing.T) {
+	at := map[int]Code{}
+	for _, s := range codeSpecs {
+		if s.Urgent == 0 {
+			continue
+		}
+		if other, taken := at[s.Urgent]; taken {
+			t.Errorf("%s and %s both have place %d", other, s.Code, s.Urgent)
+		}
+		at[s.Urgent] = s.Code
+	}
+	for i := range len(at) {
+		if at[i+1] == "" {
+			t.Errorf("no code has place %d of %d: %v", i+1, len(at), at)
+		}
+	}
+}
+
+// TestNoOtherListOfCodes: what is true of a code stands in its row. A list of codes somewhere
+// else is not compared with the table, and a new code is forgotten there.
+func TestNoOtherListOfCodes(t *testing.T) {
+	list := regexp.MustCompile(`\[\](plan\.)?Code\{|map\[(plan\.)?Code\](bool|int|string|struct\{\})\{`)
+	err := filepath.WalkDir("..", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if found := list.Find(source); found != nil {
+			t.Errorf("%s holds a list of codes, %s: make it a column of codeSpecs (plan/codes.go)", path, found)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // want fails when a file that belongs to a code is missing.
 func want(t *testing.T, file, hint string) {
 	t.Helper()
@@ -68,10 +110,10 @@ type codeConstant struct {
 	code Code
 }
 
-// declaredCodes are the constants of type Code in codes.go, in their order.
+// declaredCodes are the constants of type Code in code_constants.go, in their order.
 func declaredCodes(t *testing.T) []codeConstant {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "codes.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "code_constants.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +133,7 @@ func declaredCodes(t *testing.T) []codeConstant {
 		return true
 	})
 	if len(out) == 0 {
-		t.Fatal("codes.go declares no code")
+		t.Fatal("code_constants.go declares no code")
 	}
 	return out
 }

@@ -316,10 +316,7 @@ func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
 
 // observedCodes are the findings that only an observation of the clusters can raise or
 // clear.
-var observedCodes = []Code{
-	CodePrimaryNotProbed, CodePrimaryLivenessUnproven, CodeClusterUnreachable, CodeLagUnknown, CodeNoPrimary,
-	CodeNotMostCaughtUp,
-}
+var observedCodes = codesWhere(func(s CodeSpec) bool { return s.ByObservation })
 
 // withoutObservation takes out of a plan what comes from the assumed views.
 func withoutObservation(t TopologyPlan) TopologyPlan {

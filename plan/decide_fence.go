@@ -179,18 +179,12 @@ func (s situation) owesForcePromote(primary, stale string, v View) bool {
 	})
 }
 
-// blocksFence are the codes that block a fence. All others only warn.
-var blocksFence = []Code{
-	CodeCredentialMismatch, CodeClusterIDMismatch, CodeFenceTokensUnknown, CodeGenerationNotRaised,
-	CodeClusterMoved, CodeStaleNotFailed, CodeClusterNeeded, CodeRoleUnknown, CodeServerWouldReject, CodeCredentialMissing, CodeUnsupportedServer,
-}
-
 // relaxForFence makes blocking findings that do not block a fence critical ones. Two
 // writers, for instance, are the reason for a fence and not an objection.
 func relaxForFence(findings []Finding) []Finding {
 	out := slices.Clone(findings)
 	for i, f := range out {
-		if f.Severity == SeverityBlocking && !containsCode(blocksFence, f.Code) {
+		if f.Severity == SeverityBlocking && specByCode[f.Code].Fence == FenceGoesOn {
 			out[i].Severity, out[i].Acceptable = SeverityCritical, false
 		}
 	}

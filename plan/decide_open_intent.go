@@ -158,14 +158,8 @@ func (s situation) filledSinceBegun(steps []Step) []Finding {
 	return out
 }
 
-// dropsOnResume are the codes that describe a change of ours that is half done. They
-// say nothing against finishing it: each receiver stores what it did before or what was
-// wanted, and receiverFindings check it again.
-var dropsOnResume = []Code{
-	CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodeSplitBrain, CodeMixedChange,
-	CodeStaleRejoin, CodeJoinNotEmpty, CodeWouldDemoteWriter, CodePromotionInDoubt, CodeRoleUnknown,
-	CodeSwitchoverNeedsBoth, CodeClusterNeeded,
-}
+// dropsOnResume are the codes that describe a change of ours that is half done.
+var dropsOnResume = codesWhere(func(s CodeSpec) bool { return s.OfHalfDone })
 
 // settledFindings are the findings of a change that took effect and is only verified
 // and redirected. Nothing blocks that; two writers are still shown.

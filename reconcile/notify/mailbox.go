@@ -116,7 +116,7 @@ func (m *mailbox) bundles(topology string, events []Event) []bundle {
 		if e.Kind == KindRaised {
 			leader = e.alert
 		}
-		if e.Kind != KindResolved || !slices.Contains(risks, e.Code) {
+		if e.Kind != KindResolved || messagesOf(e.Code) != plan.MessageNoEnd {
 			one.events = append(one.events, e)
 		}
 		out = append(out, bundle{topology: topology, events: []Event{e}})
@@ -131,19 +131,17 @@ func (m *mailbox) bundles(topology string, events []Event) []bundle {
 	return []bundle{one}
 }
 
-// unspoken are findings that people are not told of by themselves: the first two stand in
-// the message that asks for the approval, and the third passes while the daemon waits.
-var unspoken = []plan.Code{plan.CodeForcePromote, plan.CodeDataLossRisk, plan.CodePrimaryNotProbed}
-
-// risks are what a change brings with it. They end with it, whether it was carried out or
-// given up: that is no good news, and people are not told of it.
-var risks = []plan.Code{plan.CodePrimaryLivenessUnproven, plan.CodeStandbyBecomesWritable}
+// messagesOf returns which messages about a finding people get.
+func messagesOf(code plan.Code) plan.MessageMeaning {
+	spec, _ := plan.SpecOf(code)
+	return spec.Messages
+}
 
 func (m *mailbox) wants(e Event) bool {
 	switch {
 	case m.target.Format.forge():
 		return e.Kind == KindStatus
-	case m.target.Format.people() && (e.Kind == KindStatus || e.Kind == KindRaised && slices.Contains(unspoken, e.Code)):
+	case m.target.Format.people() && (e.Kind == KindStatus || e.Kind == KindRaised && messagesOf(e.Code) == plan.MessageNone):
 		return false
 	case e.Kind == KindResolved, e.Kind == KindSettled: // those who heard of it hear its end
 		return true

@@ -1,8 +1,10 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -197,19 +199,16 @@ func severityStyle(s plan.Severity) style {
 	return map[plan.Severity]style{plan.SeverityBlocking: bad, plan.SeverityCritical: attention, plan.SeverityWarning: attention}[s]
 }
 
-// urgent are the findings that come before all others: two clusters take writes, a change
-// may still take effect, none takes writes, or the cluster with the data would be wiped.
-var urgent = []plan.Code{plan.CodeSplitBrain, plan.CodePromotionInDoubt, plan.CodeNoPrimary, plan.CodeWouldDemoteWriter}
-
+// urgentFirst puts the findings first whose code is urgent, in the order of their urgency.
 func urgentFirst(findings []plan.Finding) []plan.Finding {
 	rank := func(f plan.Finding) int {
-		if i := slices.Index(urgent, f.Code); i >= 0 {
-			return i
+		if spec, _ := plan.SpecOf(f.Code); spec.Urgent > 0 {
+			return spec.Urgent
 		}
-		return len(urgent)
+		return math.MaxInt
 	}
 	out := slices.Clone(findings)
-	slices.SortStableFunc(out, func(a, b plan.Finding) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(out, func(a, b plan.Finding) int { return cmp.Compare(rank(a), rank(b)) })
 	return out
 }
 

@@ -17,7 +17,7 @@ func confirmed(before, stood []plan.Finding, s daemon.TopologyStatus, fresh bool
 	}
 	out = slices.DeleteFunc(out, func(f plan.Finding) bool { return foretold(f, s.Plan) && !holds(stood, f) })
 	for _, f := range stood {
-		if !holds(out, f) && (holds(s.Plan.Findings, f) || !over(f, s)) {
+		if !holds(out, f) && (holds(s.Plan.Findings, f) || !ended(f, s)) {
 			out = append(out, f)
 		}
 	}
@@ -38,28 +38,31 @@ func seenTwice(before, now []plan.Finding) []plan.Finding {
 	return slices.DeleteFunc(slices.Clone(now), func(f plan.Finding) bool { return !holds(before, f) })
 }
 
-// over reports whether what a finding tells is over in truth. That a pass does not find it
+// ended reports whether what a finding tells is over in truth. That a pass does not find it
 // proves nothing while a change is under way, for which the planner leaves out what the
 // change will end, nor where the clusters that it is about were not seen.
-func over(f plan.Finding, s daemon.TopologyStatus) bool {
+func ended(f plan.Finding, s daemon.TopologyStatus) bool {
 	if s.Plan.Resumed || s.State == daemon.StateApplying {
 		return false
 	}
-	switch f.Code {
-	case plan.CodeNoPrimary:
+	spec, _ := plan.SpecOf(f.Code)
+	switch spec.End {
+	case plan.EndPrimaryWrites:
 		return slices.ContainsFunc(s.Plan.Clusters, writes)
-	case plan.CodeSplitBrain, plan.CodeOutOfBandFailover:
+	case plan.EndAllSeen:
 		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return !seen(c) && c.DesiredRole != plan.RoleDetached })
-	case plan.CodeStalePrimary, plan.CodePromotionHalfDone:
+	case plan.EndClusterSeen:
 		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.ID == f.Cluster && !seen(c) })
-	case plan.CodeClusterUnreachable, plan.CodeClusterUnreadable:
+	case plan.EndClusterUp:
 		return !slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.ID == f.Cluster && c.View.Reach != plan.ReachUp })
-	case plan.CodeNoStandbyLeft:
+	case plan.EndStandbySeen:
 		return slices.ContainsFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.DesiredRole == plan.RoleStandby && seen(c) })
-	case plan.CodeReplicationStalled, plan.CodeLagObjective, plan.CodeChannelNotAttached:
+	case plan.EndPairSeen:
 		return replicates(f.Cluster, s.Plan)
-	default:
+	case plan.EndNotFound:
 		return true
+	default: // the table lacks the code
+		return false
 	}
 }
 
