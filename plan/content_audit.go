@@ -13,9 +13,12 @@ type ContentVerdict string
 // The verdicts.
 const (
 	ContentUnproven ContentVerdict = ""
-	ContentEqual    ContentVerdict = "equal"
-	ContentDiverged ContentVerdict = "diverged"
+	ContentEqual    ContentVerdict = "equal"    // all that was compared is equal
+	ContentDiverged ContentVerdict = "diverged" // the standby lacks something, or holds something else
 )
+
+// String returns the verdict as programs read it.
+func (v ContentVerdict) String() string { return wordOr(string(v), "unproven") }
 
 // AuditMark is what the newest audit of a standby found, and when it was last proven equal.
 type AuditMark struct {

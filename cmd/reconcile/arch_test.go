@@ -32,7 +32,7 @@ var imports = map[string][]string{
 	"reconcile/approval":                  {"plan"},
 	"reconcile/daemon":                    {"plan", "plan/release", "reconcile", "reconcile/approval", "reconcile/drift"},
 	"reconcile/drift":                     {"plan"},
-	"reconcile/audit":                     {},
+	"reconcile/audit":                     {"plan"},
 	"reconcile/reconciletest":             {"plan", "reconcile", "reconcile/approval", "reconcile/permit"},
 	"reconcile/foreign":                   {},
 	"reconcile/gitsource":                 {"reconcile/approval", "reconcile/foreign", "reconcile/gitsource/gitdir", "reconcile/plainfile", "schema/recent"},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // Options bound what an audit costs.
@@ -13,29 +15,14 @@ type Options struct {
 	Rows        int           // keys of each collection that are compared field by field; 0: none
 	Seed        uint64        // which keys, and in which order the collections
 	Budget      time.Duration // for the data of one pair; 0: no bound
-	Pause       time.Duration // between two looks at what differs
+	Pause       time.Duration // between two reads of what differs
 	Concurrency int
 }
-
-// Verdict says whether a standby equals its primary.
-type Verdict int
-
-const (
-	// Unproven: it is not known. It is the zero value.
-	Unproven Verdict = iota
-	// Equal: all that was compared is equal.
-	Equal
-	// Unequal: the standby lacks something, or holds something else.
-	Unequal
-)
-
-// String returns the verdict as programs read it.
-func (v Verdict) String() string { return [...]string{"unproven", "equal", "diverged"}[v] }
 
 // Result is what an audit found of one standby.
 type Result struct {
 	Primary, Standby string
-	Verdict          Verdict
+	Verdict          plan.ContentVerdict
 	Differences      []Difference // those that matter first
 	Gaps             []Gap        // what was not compared, and why
 	Collections      int          // that either cluster holds
@@ -144,11 +131,11 @@ func (a *auditing) conclude() Result {
 	open := slices.ContainsFunc(r.Gaps, func(g Gap) bool { return !g.Idle })
 	switch {
 	case has(Diverged):
-		r.Verdict = Unequal
+		r.Verdict = plan.ContentDiverged
 	case open || has(Unready):
-		r.Verdict = Unproven
+		r.Verdict = plan.ContentUnproven
 	default:
-		r.Verdict = Equal
+		r.Verdict = plan.ContentEqual
 	}
 	return r
 }

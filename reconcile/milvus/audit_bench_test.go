@@ -137,7 +137,7 @@ func BenchmarkAudit(b *testing.B) {
 		got := audit.Run(ctx, pair, audit.Options{Concurrency: DefaultConcurrency, Pause: time.Second})
 		pair.Close()
 		auditTime += processorTime() - began
-		if got.Verdict != audit.Equal || got.Counted != auditedCollections {
+		if got.Verdict != plan.ContentEqual || got.Counted != auditedCollections {
 			b.Fatalf("%s, %d counted: %+v %+v", got.Verdict, got.Counted, got.Differences, got.Gaps)
 		}
 	}

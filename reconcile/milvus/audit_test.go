@@ -9,6 +9,7 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
@@ -85,15 +86,15 @@ func TestAuditFindsWhatWasReported(t *testing.T) {
 			w.write(40)
 			w.index(milvussim.RowsCollection)
 			w.await(func() bool { return w.State("b").Rows == 40 })
-			want := audit.Equal
+			want := plan.ContentEqual
 			if c.damage.Kind != "" {
 				c.damage.Collection = milvussim.RowsCollection
 				must(t, w.DamageContent("b", c.damage))
-				want = audit.Unequal
+				want = plan.ContentDiverged
 				c.want.Collection = simRows
 			}
 			if c.want.Weight == audit.Unready {
-				want = audit.Unproven
+				want = plan.ContentUnproven
 			}
 			got := w.audited(audit.Options{Rows: 100, Seed: 7})
 			if got.Verdict != want {
@@ -108,7 +109,7 @@ func TestAuditFindsWhatWasReported(t *testing.T) {
 			if c.gap == "" && len(got.Gaps) > 0 || c.gap != "" && !slices.ContainsFunc(got.Gaps, func(g audit.Gap) bool { return strings.Contains(g.Why, c.gap) }) {
 				t.Errorf("not compared: %+v", got.Gaps)
 			}
-			if want == audit.Equal && (got.Rows != 40 || got.Sampled != 40 || got.Counted != 1 || got.Collections != 1) {
+			if want == plan.ContentEqual && (got.Rows != 40 || got.Sampled != 40 || got.Counted != 1 || got.Collections != 1) {
 				t.Errorf("proven: %+v", got)
 			}
 		})
@@ -131,7 +132,7 @@ func TestAuditNextToWritesIsNoFalseAlarm(t *testing.T) {
 		got := w.audited(audit.Options{Rows: 200, Seed: 3, Pause: 10 * time.Millisecond})
 		stop()
 		switch {
-		case lost == 0 && got.Verdict == audit.Unequal, lost > 0 && got.Verdict != audit.Unequal:
+		case lost == 0 && got.Verdict == plan.ContentDiverged, lost > 0 && got.Verdict != plan.ContentDiverged:
 			t.Errorf("%d rows lost: %s, %+v, %+v", lost, got.Verdict, got.Differences, got.Gaps)
 		}
 		for _, d := range got.Differences {

@@ -112,11 +112,11 @@ func auditExit(r render.AuditReport) ExitCode {
 			continue
 		}
 		switch t.Verdict() {
-		case audit.Unequal:
+		case plan.ContentDiverged:
 			return ExitChanges
-		case audit.Unproven:
+		case plan.ContentUnproven:
 			code = ExitError
-		case audit.Equal:
+		case plan.ContentEqual:
 		}
 	}
 	return code

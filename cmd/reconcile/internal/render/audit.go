@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
 )
 
@@ -26,13 +27,13 @@ type AuditedTopology struct {
 }
 
 // Verdict is the worst of its standbys; one without standbys proves nothing.
-func (t AuditedTopology) Verdict() audit.Verdict {
-	out := audit.Equal
+func (t AuditedTopology) Verdict() plan.ContentVerdict {
+	out := plan.ContentEqual
 	if len(t.Standbys) == 0 {
-		out = audit.Unproven
+		out = plan.ContentUnproven
 	}
 	for _, s := range t.Standbys {
-		if s.Verdict == audit.Unequal || s.Verdict == audit.Unproven && out != audit.Unequal {
+		if s.Verdict == plan.ContentDiverged || s.Verdict == plan.ContentUnproven && out != plan.ContentDiverged {
 			out = s.Verdict
 		}
 	}
@@ -154,8 +155,8 @@ func (p *page) audit(r AuditReport) {
 }
 
 // auditRank puts first what differs.
-func auditRank(v audit.Verdict) int {
-	return map[audit.Verdict]int{audit.Unequal: 0, audit.Unproven: 1, audit.Equal: 2}[v]
+func auditRank(v plan.ContentVerdict) int {
+	return map[plan.ContentVerdict]int{plan.ContentDiverged: 0, plan.ContentUnproven: 1, plan.ContentEqual: 2}[v]
 }
 
 func (p *page) audited(name string, s audit.Result) {
@@ -165,18 +166,18 @@ func (p *page) audited(name string, s audit.Result) {
 	p.auditRemedies(name, s)
 }
 
-func auditStyle(v audit.Verdict) style {
-	return map[audit.Verdict]style{audit.Unequal: bad, audit.Unproven: attention, audit.Equal: good}[v]
+func auditStyle(v plan.ContentVerdict) style {
+	return map[plan.ContentVerdict]style{plan.ContentDiverged: bad, plan.ContentUnproven: attention, plan.ContentEqual: good}[v]
 }
 
 // auditHeadline says whether the standby is equal, and on what that rests.
 func auditHeadline(s audit.Result) string {
 	rests := fmt.Sprintf("%d of %s counted, %d rows, %d compared bit by bit", s.Counted, plural(s.Collections, "collection", "collections"), s.Rows, s.Sampled)
 	switch s.Verdict {
-	case audit.Unequal:
+	case plan.ContentDiverged:
 		n := len(slices.DeleteFunc(slices.Clone(s.Differences), func(d audit.Difference) bool { return d.Weight != audit.Diverged }))
 		return fmt.Sprintf("%s differs from %s in %s", s.Standby, s.Primary, plural(n, "way", "ways"))
-	case audit.Equal:
+	case plan.ContentEqual:
 		return fmt.Sprintf("%s equals %s: %s", s.Standby, s.Primary, rests)
 	default:
 		text := fmt.Sprintf("whether %s equals %s is not proven", s.Standby, s.Primary)
@@ -265,7 +266,7 @@ func (p *page) auditRemedies(name string, s audit.Result) {
 		}
 		p.field(label, plain, "→", remedy)
 	}
-	if s.Verdict != audit.Equal {
+	if s.Verdict != plan.ContentEqual {
 		p.field("Again", plain, "→", "when that is done: 'reconcile audit "+name+"'")
 	}
 }

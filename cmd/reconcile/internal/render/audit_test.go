@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
 )
 
@@ -13,7 +14,7 @@ import (
 // than a page has room for.
 func auditedNight() AuditReport {
 	diverged := audit.Result{
-		Primary: "cluster-a", Standby: "cluster-b", Verdict: audit.Unequal, Collections: 12, Counted: 9, Rows: 3_000_400, Sampled: 160,
+		Primary: "cluster-a", Standby: "cluster-b", Verdict: plan.ContentDiverged, Collections: 12, Counted: 9, Rows: 3_000_400, Sampled: 160,
 		Differences: []audit.Difference{
 			{Kind: audit.KindRows, Collection: "default/orders", Fact: "count", Primary: "1000", Standby: "993", By: 7},
 			{
@@ -37,7 +38,7 @@ func auditedNight() AuditReport {
 		At: time.Date(2026, 11, 22, 21, 59, 34, 0, time.UTC), Seed: 1234567890123456789,
 		Problems: []Problem{{File: "topologies/bad.yaml", Line: 3, Message: "unknown key"}},
 		Topologies: []AuditedTopology{
-			{Name: "carts", Standbys: []audit.Result{{Primary: "c-1", Standby: "c-2", Verdict: audit.Equal, Collections: 3, Counted: 3, Rows: 5000, Sampled: 60}}},
+			{Name: "carts", Standbys: []audit.Result{{Primary: "c-1", Standby: "c-2", Verdict: plan.ContentEqual, Collections: 3, Counted: 3, Rows: 5000, Sampled: 60}}},
 			{Name: "alone"},
 			{Name: "orders", Standbys: []audit.Result{diverged, {Primary: "cluster-a", Standby: "cluster-c", Gaps: []audit.Gap{{Why: "cluster-c is unreachable: connection refused"}}}}},
 		},

@@ -52,7 +52,7 @@ func (s DiagnosedStandby) losesTooMuch() bool {
 // wellReady reports whether some standby could be promoted as things are, and would lose no
 // more than the objective allows.
 func (t DiagnosedTopology) wellReady() bool {
-	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" && !s.losesTooMuch() })
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyReady && !s.losesTooMuch() })
 }
 
 // downWords say that the primary does not serve, and since when that was seen.
@@ -97,25 +97,35 @@ type Check struct {
 	Blocks  bool   // a failed one stops every failover
 }
 
-// Verdict says how a failover to the standby would end: "ready", "acceptable"
-// (blocked by nothing that an approver may not accept), "blocked" or "excluded".
-func (s DiagnosedStandby) Verdict() string {
+// StandbyVerdict says how a failover to a standby would end.
+type StandbyVerdict string
+
+// The verdicts of standbys, as programs read them.
+const (
+	StandbyReady      StandbyVerdict = "ready"
+	StandbyAcceptable StandbyVerdict = "acceptable" // blocked by nothing that an approver may not accept
+	StandbyBlocked    StandbyVerdict = "blocked"
+	StandbyExcluded   StandbyVerdict = "excluded"
+)
+
+// Verdict says how a failover to the standby would end.
+func (s DiagnosedStandby) Verdict() StandbyVerdict {
 	switch {
 	case s.Excluded:
-		return "excluded"
+		return StandbyExcluded
 	case len(s.Obstacles) == 0:
-		return "ready"
+		return StandbyReady
 	case slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable }):
-		return "blocked"
+		return StandbyBlocked
 	default:
-		return "acceptable"
+		return StandbyAcceptable
 	}
 }
 
 // Promoted reports whether a failover to the standby would promote it, and only what
 // follows would fail.
 func (s DiagnosedStandby) Promoted() bool {
-	return s.Verdict() == "blocked" && !slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable && !o.After })
+	return s.Verdict() == StandbyBlocked && !slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable && !o.After })
 }
 
 // Promotes reports whether a failover of a topology that is not ready would at least
@@ -127,13 +137,13 @@ func (t DiagnosedTopology) Promotes() bool {
 // Ready reports whether some standby could be promoted as things are, no two clusters
 // take writes, and no change is under way.
 func (t DiagnosedTopology) Ready() bool {
-	return t.TwoWriters == nil && t.UnderWay == nil && slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "ready" })
+	return t.TwoWriters == nil && t.UnderWay == nil && slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyReady })
 }
 
 // Acceptable reports whether some standby could be promoted if an approver accepts what
 // stands against it.
 func (t DiagnosedTopology) Acceptable() bool {
-	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == "acceptable" })
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyAcceptable })
 }
 
 // Stopped reports whether something stops every failover, whatever the clusters do.
@@ -156,7 +166,7 @@ func (d Diagnosis) Score() (could, of int) {
 				continue
 			}
 			of++
-			could += one(s.Verdict() == "ready" && !d.Stopped())
+			could += one(s.Verdict() == StandbyReady && !d.Stopped())
 		}
 	}
 	return could, of

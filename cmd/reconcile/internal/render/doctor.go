@@ -153,11 +153,11 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 		label, name = "", b.Cluster+" "
 	}
 	switch verdict := b.Verdict(); {
-	case verdict == "excluded":
+	case verdict == StandbyExcluded:
 		p.field(label, faint, plain.mark(), name+"is marked 'promotable: false'")
-	case verdict == "ready":
+	case verdict == StandbyReady:
 		p.field(label, well, well.mark(), name+"could be promoted"+lost)
-	case verdict == "acceptable":
+	case verdict == StandbyAcceptable:
 		p.field(label, attention, attention.mark(), name+"could be promoted if an approver accepts what stands against it"+lost)
 	case b.Promoted():
 		p.field(label, bad, bad.mark(), name+"could be promoted, but what follows would fail, and apply ends with 5"+lost)
@@ -298,7 +298,7 @@ func encodeDiagnosis(d Diagnosis) wireDiagnosis {
 
 func encodeStandby(s DiagnosedStandby) wireDiagnosedStandby {
 	return wireDiagnosedStandby{
-		Cluster: s.Cluster, Verdict: s.Verdict(), DataLoss: encodeLag(s.Loss),
+		Cluster: s.Cluster, Verdict: string(s.Verdict()), DataLoss: encodeLag(s.Loss),
 		Obstacles: mapList(s.Obstacles, func(o Obstacle) wireObstacle {
 			return wireObstacle{Code: textOrNil(string(o.Code)), Message: o.Message, Remedy: textOrNil(o.Remedy), Acceptable: o.Acceptable, After: o.After}
 		}),

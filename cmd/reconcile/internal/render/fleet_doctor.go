@@ -253,10 +253,10 @@ func (p *page) diagnosedEnd(d Diagnosis) {
 		}
 		ready++
 		for _, s := range t.Standbys {
-			if s.Verdict() == "ready" && s.losesTooMuch() {
+			if s.Verdict() == StandbyReady && s.losesTooMuch() {
 				mark = attention
 			}
-			if s.Verdict() == "ready" && s.Loss != nil && s.Loss.Upper != nil && (most == nil || *s.Loss.Upper > *most) {
+			if s.Verdict() == StandbyReady && s.Loss != nil && s.Loss.Upper != nil && (most == nil || *s.Loss.Upper > *most) {
 				most = s.Loss.Upper
 			}
 		}

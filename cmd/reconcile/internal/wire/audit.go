@@ -73,15 +73,14 @@ func (e *Environment) KeepAudit(ctx context.Context, topology string, at time.Ti
 
 // AuditMark returns what the ledger keeps of a result.
 func AuditMark(topology string, at time.Time, r audit.Result) plan.AuditMark {
-	m := plan.AuditMark{Topology: topology, Primary: r.Primary, Standby: r.Standby, At: at}
+	m := plan.AuditMark{Topology: topology, Primary: r.Primary, Standby: r.Standby, At: at, Verdict: r.Verdict}
 	var found []string
 	switch r.Verdict {
-	case audit.Equal:
-		m.Verdict, m.EqualAt, m.EqualRows, m.EqualSampled = plan.ContentEqual, at, r.Rows, r.Sampled
+	case plan.ContentEqual:
+		m.EqualAt, m.EqualRows, m.EqualSampled = at, r.Rows, r.Sampled
 		return m
-	case audit.Unequal:
-		m.Verdict = plan.ContentDiverged
-	case audit.Unproven:
+	case plan.ContentDiverged:
+	case plan.ContentUnproven:
 		for _, g := range r.Gaps {
 			if !g.Idle {
 				found = append(found, g.Where()+": "+g.Why)
@@ -89,7 +88,7 @@ func AuditMark(topology string, at time.Time, r audit.Result) plan.AuditMark {
 		}
 	}
 	for _, d := range r.Differences {
-		if d.Weight == audit.Diverged || r.Verdict == audit.Unproven && d.Weight == audit.Unready {
+		if d.Weight == audit.Diverged || r.Verdict == plan.ContentUnproven && d.Weight == audit.Unready {
 			found = append(found, d.Where()+": "+d.Text(r.Primary, r.Standby))
 		}
 	}
