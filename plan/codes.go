@@ -17,7 +17,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeDataLossRisk, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
 		Fence: FenceGoesOn, End: EndNotFound, Messages: MessageNone,
-		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence (contract.md §8)",
+		When: "with every failover: writes after the last replicated time tick may be lost; the window as an interval, per channel and overall, with method and age of the evidence (contract.md §8.4)",
 	},
 	{
 		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,

@@ -6,7 +6,7 @@ import (
 )
 
 // Round is one probe of an old primary together with one of its candidate, made at the
-// same time, with the candidate's progress (contract.md §8).
+// same time, with the candidate's progress (contract.md §8.3).
 type Round struct {
 	At    time.Time     // start, wall clock
 	Took  time.Duration // by monotonic clock

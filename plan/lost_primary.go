@@ -265,7 +265,7 @@ func (j Judgement) firstFailed() (time.Time, bool) {
 // second movement is.
 const movementRestarts = 2
 
-// JudgeLoss reads recorded rounds by the rules of contract.md §8. now is the present
+// JudgeLoss reads recorded rounds by the rules of contract.md §8.3. now is the present
 // time: rounds that ended too long before it say nothing.
 //
 // A round counts only if the old primary did not answer, the candidate did, and the
@@ -337,7 +337,7 @@ func (r Round) Lives() bool {
 }
 
 // countsAsFailure says whether a round may count against the old primary: it was not
-// up, and it failed in a way that contract.md §8 names for that reach.
+// up, and it failed in a way that contract.md §8.3 names for that reach.
 func countsAsFailure(r Round) bool {
 	switch r.Reach {
 	case ReachUnreachable:

@@ -62,7 +62,7 @@ type Cluster struct {
 	At            Position
 }
 
-// VerifyLevel is how a promotion is proven (contract.md §8). The levels
+// VerifyLevel is how a promotion is proven (contract.md §8.8). The levels
 // are ordered: a later one includes the earlier ones.
 type VerifyLevel string
 

@@ -359,7 +359,7 @@ func (r run) listNotAttempted(t plan.TopologyPlan, res *Result) {
 	slices.SortFunc(res.Steps, func(a, b StepResult) int { return a.Step.ID - b.Step.ID })
 }
 
-// Fence demotes one stale cluster that is back (contract.md §4, §8). It carries out
+// Fence demotes one stale cluster that is back (contract.md §4, §8.9). It carries out
 // nothing else, whatever the document asks for. The report holds that topology alone.
 func (a Apply) Fence(ctx context.Context, topology, cluster string) (Report, error) {
 	a.Pass = a.forTopology(topology)

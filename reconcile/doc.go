@@ -2,12 +2,12 @@
 // and, in an apply, applies the plan. plan, apply, drift, status and the daemon all use it.
 //
 // [Pass.Plan] uses a client that cannot write. [Apply.Run] continues from there, for each
-// topology (contract.md §8). Each step has a file, and the code of a file is in the order
+// topology (contract.md §8.1). Each step has a file, and the code of a file is in the order
 // in which it runs:
 //
 //	pass       plans all topologies
 //	observe    reads the ledger and the clusters
-//	authorize  evaluates approvals, and checks them again before each request
+//	approvals  evaluates approvals, and checks them again before each request
 //	apply      ends what has nothing to do or may not begin, else takes the lock
 //	prepare    under the lock: observes and plans again, proves replication, reads Git again
 //	evidence   makes the last rounds of evidence
@@ -16,10 +16,16 @@
 //	finish     waits for convergence, verifies, measures the loss, closes the intent
 //	traffic    asks redirect targets, and sets them
 //
-// Other files are ports (the interfaces that package wire implements), memory (what the
-// ledger holds), git, verify, report and telemetry. Package plan decides which plan a state
-// gets, and package approval whether it is approved. Package reconcile/daemon repeats such
-// passes; it imports this package, never the reverse.
+// Other files are:
+//
+//	ports            the interfaces that package wire implements
+//	memory           what the ledger holds at one moment
+//	report           what a pass and an apply found and did
+//	keep_proven      keeps in the ledger what bounds a later loss
+//	replay_approval  decides whether a replay of lost rows is approved
+//
+// Package plan decides which plan a state gets, and package approval whether it is approved.
+// Package reconcile/daemon repeats such passes; it imports this package, never the reverse.
 //
 // This package speaks no protocol, opens no file and prints nothing.
 package reconcile

@@ -35,7 +35,7 @@ func (r run) newestEvidence(p Pass) []plan.Evidence {
 	return r.evidence
 }
 
-// lastRounds makes the round that contract.md §8 wants right before a request. When there
+// lastRounds makes the round that contract.md §8.3 wants right before a request. When there
 // is a gap to the earlier rounds, it makes all of them again. It drops evidence whose last
 // round says nothing.
 func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {

@@ -91,7 +91,7 @@ func (p *machine) waveSize(s plan.Step) int {
 // patience is how often a request is sent at most.
 const patience = 2
 
-// carry does for a wave what the actor does (contract.md §8): send, read
+// carry does for a wave what the actor does (contract.md §8.5): send, read
 // back, and only if the old state stands, ask and send the same again.
 func (p *machine) carry(ctx context.Context, wave []*arrival) {
 	for try := 1; ; try++ {

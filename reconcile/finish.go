@@ -85,7 +85,7 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 }
 
 // checkJoined reads once more the clusters that joined because they were empty, now that
-// they refuse writes (contract.md §8, attach). A cluster that took a write after it was
+// they refuse writes (contract.md §8.7, attach). A cluster that took a write after it was
 // first read holds what its primary does not.
 func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Cluster) StepResult {
 	done := StepResult{Status: plan.StepDone, Detail: "every member was read back with the wanted configuration"}

@@ -57,7 +57,7 @@ type Actor interface {
 	Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) StepResult
 	Verifier
 	// ProveReplication proves that what source writes reaches every channel of target
-	// within a time (contract.md §8, switchover).
+	// within a time (contract.md §8.7, switchover).
 	ProveReplication(ctx context.Context, t plan.Topology, source, target string, within time.Duration) error
 	// HoldsConfiguration reads the receivers of the steps for as long as within, at least
 	// once. The error names the first that does not store what its step wanted any more.

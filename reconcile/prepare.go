@@ -118,7 +118,7 @@ const writerProof = 15 * time.Second
 
 // proveWriter has the promoted cluster accept a throwaway DDL before a fence, observes
 // once more, and checks the plan against that observation: all conditions of a fence must
-// hold in one observation (contract.md §8).
+// hold in one observation (contract.md §8.9).
 func (r run) proveWriter(ctx context.Context, prep prepared) error {
 	promoted := prep.plan.Primary
 	bounded, cancel := context.WithTimeout(ctx, writerProof)

@@ -158,7 +158,7 @@ func checkTopology(t *testing.T, x plan.Topology) {
 func checkDocuments(t *testing.T, data []byte, topologies []plan.Topology) {
 	t.Helper()
 	byName := map[string]Document{}
-	for _, d := range Documents(data) {
+	for _, d := range documentsIn(data) {
 		if _, twice := byName[d.Name]; d.Name == "" || twice {
 			t.Errorf("the name %q is empty or stands twice", d.Name)
 		}

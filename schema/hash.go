@@ -21,16 +21,11 @@ type Document struct {
 	Primary    string // the cluster that the only good document of that name makes primary, if any
 }
 
-// Documents names each document in one file that has a readable name, sorted
+// documentsOf names each document in one file that has a readable name, sorted
 // by name. The hash of a good document covers its parsed content, so that
 // formatting, comments and defaults written out don't matter. A bad document,
 // or one that shares its name with another in the file, gets a hash of its
 // text, so that a change of it is still seen.
-func Documents(data []byte) []Document {
-	docs, _ := parseFile(data)
-	return documentsOf(docs)
-}
-
 func documentsOf(docs []parsed) []Document {
 	byName := map[string][]parsed{}
 	var names []string

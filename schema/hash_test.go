@@ -66,6 +66,12 @@ func TestHashSeesEveryField(t *testing.T) {
 	}
 }
 
+// documentsIn names the documents of a text.
+func documentsIn(data []byte) []Document {
+	docs, _ := parseFile(data)
+	return documentsOf(docs)
+}
+
 func TestDocuments(t *testing.T) {
 	hash := Hash(mustParse(t, minimal)[0])
 	bad := strings.Replace(minimal, "role: primary", "role: king", 1)
@@ -85,7 +91,7 @@ func TestDocuments(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Documents([]byte(tt.text))
+			got := documentsIn([]byte(tt.text))
 			var names []string
 			for _, d := range got {
 				names = append(names, d.Name)
@@ -99,10 +105,10 @@ func TestDocuments(t *testing.T) {
 			if len(got) > 0 && (got[0].Primary != "") != tt.parsed {
 				t.Errorf("primary %q of a document that is good: %t", got[0].Primary, tt.parsed)
 			}
-			if !equal(got, Documents([]byte(tt.same))) {
+			if !equal(got, documentsIn([]byte(tt.same))) {
 				t.Error("the same documents have other hashes")
 			}
-			if equal(got, Documents([]byte(tt.not))) {
+			if equal(got, documentsIn([]byte(tt.not))) {
 				t.Error("other documents have the same hashes")
 			}
 		})

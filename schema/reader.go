@@ -58,7 +58,7 @@ func (r *Reader) Parse(file string, c Content) ([]plan.Topology, Problems, error
 	return topologies, problems, nil
 }
 
-// Documents is Documents of a content that may be known.
+// Documents names the documents of a content, sorted by name; the content may be known.
 func (r *Reader) Documents(c Content) ([]Document, error) {
 	known, err := r.content(c)
 	if err != nil {

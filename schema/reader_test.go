@@ -69,7 +69,7 @@ func TestAContentIsParsedOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(Documents(data), got, cmp.Transformer("none", func(d []Document) []Document { return append([]Document{}, d...) })); diff != "" {
+			if diff := cmp.Diff(documentsIn(data), got, cmp.Transformer("none", func(d []Document) []Document { return append([]Document{}, d...) })); diff != "" {
 				t.Error(diff)
 			}
 		}

@@ -57,7 +57,7 @@ func expectAsParsed(t *testing.T, r *Reader, data []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fmt.Sprint(Documents(data)), fmt.Sprint(documents)); diff != "" {
+	if diff := cmp.Diff(fmt.Sprint(documentsIn(data)), fmt.Sprint(documents)); diff != "" {
 		t.Errorf("%q: %s", data, diff)
 	}
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -249,6 +251,36 @@ func clockCalls(t *testing.T, file string) []string {
 		return true
 	})
 	return out
+}
+
+// TestNoFileIsLong: a file that grows past 400 lines holds two things. It counts every Go
+// file of the repository: tests, tools and test data, too.
+func TestNoFileIsLong(t *testing.T) {
+	root := filepath.Join("..", "..")
+	counted := 0
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && slices.Contains([]string{".git", "node_modules", "bin", "dist"}, d.Name()):
+			return filepath.SkipDir
+		case d.IsDir() || filepath.Ext(name) != ".go":
+			return nil
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		counted++
+		file, _ := filepath.Rel(root, name)
+		if lines := bytes.Count(data, []byte("\n")); lines > 400 {
+			t.Errorf("%s has %d lines: put the part that is about something else into a file of its own", file, lines)
+		}
+		return nil
+	})
+	if err != nil || counted < 500 {
+		t.Fatalf("%d files, %v", counted, err)
+	}
 }
 
 func TestTopLevelIsFixed(t *testing.T) {

@@ -91,7 +91,15 @@ func yesNo(yes bool) string {
 
 // sections are the citations of the contract that the table of codes holds. In the
 // contract itself each is a link to the section.
-var sections = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`contract\.md §([0-9]+)`) })
+var sections = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`contract\.md §[0-9]+(?:\.[0-9]+)?`) })
+
+// linked turns each citation of the contract in a text into a link.
+func linked(text string) string {
+	return sections().ReplaceAllStringFunc(text, func(citation string) string {
+		number := strings.TrimPrefix(citation, "contract.md §")
+		return "[§" + number + "](#sec-" + strings.ReplaceAll(number, ".", "-") + ")"
+	})
+}
 
 // ContractTable is the table of contract.md §7.
 func ContractTable() string {
@@ -102,7 +110,7 @@ func ContractTable() string {
 		if s.Severity == plan.SeverityBlocking {
 			acceptable = yesNo(s.Acceptable)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, sections().ReplaceAllString(s.When, "[§$1](#sec-$1)"))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.Code, s.Severity, acceptable, linked(s.When))
 	}
 	return b.String()
 }

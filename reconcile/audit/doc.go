@@ -4,10 +4,12 @@
 // no method that writes. Compare takes two inventories and JudgeCount two counts with what
 // was written meanwhile: values in, values out. Run reads what they need.
 //
-// A standby is never quite at the moment of its primary, so each difference must hold
-// against that. Metadata that differ are read again on the primary, after the standby had
-// all that the primary had written before: what the primary changed meanwhile is no
-// difference. Counts and rows that differ are judged by what the log of the primary holds
-// behind the checkpoints that the standby had before anything was read. A difference that
-// these writes cannot explain is reported once it was found twice.
+// A standby is always a little behind its primary, so not every difference counts:
+//
+//   - Metadata that differ are read again on the primary. If the primary changed them
+//     meanwhile, they are no difference.
+//   - Counts and rows that differ are compared with the log of the primary. The log holds the
+//     writes that the standby may not have had when it was read. If these writes explain a
+//     difference, it does not count. If they do not, it is read once more, and reported if it
+//     is found again.
 package audit

@@ -12,7 +12,7 @@ import (
 )
 
 // watch makes rounds of evidence for one topology between its passes, so that they exist
-// when an approved commit needs them (contract.md §8).
+// when an approved commit needs them (contract.md §8.3).
 type watch struct {
 	worker *worker
 

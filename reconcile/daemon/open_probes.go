@@ -12,7 +12,7 @@ import (
 
 // openProbes are overlapping probes of a primary that hangs. A primary that serves again
 // answers a probe that it got, or the next one. So an apply need not wait for a new probe:
-// it counts those that are unanswered as of now (contract.md §8).
+// it counts those that are unanswered as of now (contract.md §8.3).
 type openProbes struct {
 	settings *shared       // the probes are made with these
 	cluster  plan.Cluster  // the hanging primary

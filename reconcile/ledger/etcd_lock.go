@@ -225,7 +225,7 @@ func (l *leaseLock) acquire(ctx context.Context) (int64, error) {
 func leaseGone(err error) bool { return errors.Is(err, rpctypes.ErrLeaseNotFound) }
 
 // maxMargin is the time before the end of a lease from which it counts as lost
-// (contract.md §8). For a lease shorter than three margins it is a third of the lease.
+// (contract.md §8.11). For a lease shorter than three margins it is a third of the lease.
 const maxMargin = 5 * time.Second
 
 // leaseLock is a key in etcd that is deleted with its lease. The revision at which the

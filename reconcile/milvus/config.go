@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/reconcile/milvus/unary"
 )
 
-// The deadlines of contract.md §8, and how much is done at once.
+// The deadlines of contract.md §8.5, and how much is done at once.
 const (
 	DefaultReadTimeout   = 3 * time.Second
 	DefaultUpdateTimeout = 60 * time.Second

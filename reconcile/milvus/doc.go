@@ -9,19 +9,27 @@
 // the cluster, and a read may contradict a call that succeeded. It also tests whether a
 // cluster works as a primary, and whether replication works.
 //
-// The control plane uses the generated Milvus API over connections of our own, with our
-// own deadlines and no retries: the Milvus client would resend a force promote by itself.
-// The data plane (databases, collections, throwaway collections) uses the Milvus client.
+// All calls use the generated Milvus API over connections of our own, with our own deadlines
+// and no retries: the Milvus client would resend a force promote by itself, and is not linked.
+// Only its packages entity, column and index are used. They make schemas, rows and indexes of
+// throwaway collections, and read salvaged rows.
 //
 // A token goes only to the cluster that the operator's configuration binds it to, and only
 // if the topology names exactly the bound address and uri. After one mismatch no member of
 // that topology is called. No error, view or result holds a token: every text of a server
 // is searched for the tokens that were used.
 //
-// The package does not plan, approve or remember. It sends a configuration in Execute and
-// writes throwaway collections in Verify and ProveReplication; Reader has none of these
-// methods. Comments cite facts about the server as "milvus.md §2.2" and rules as
-// "contract.md §8": both pages are in docs/design.
+// The package does not plan, approve or remember. These methods write, and [Reader] has none
+// of them:
+//
+//	Fleet.Execute                    sends a configuration
+//	Fleet.Verify, Fleet.Check,       make and drop throwaway collections
+//	Fleet.ProveReplication
+//	Fleet.Sweep                      drops throwaway collections that were left behind
+//	ReplayWriter.Send                writes lost rows into the promoted cluster
+//
+// Comments cite facts about the server as "milvus.md §2.2" and rules as "contract.md §8.5":
+// both pages are in docs/design.
 //
 // # Deadlines of one read
 //
@@ -47,7 +55,7 @@
 //
 // A process that observes once, as plan does, begins with a brief connection (package
 // unary) in the place of a kept one, and waits D/4 for it instead of S. It counts only if
-// it tells all that is asked, who answers included.
+// it answers every question, also which cluster answers.
 //
 // A deadline that passes while this process does not run (an overloaded machine, a stopped
 // process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up

@@ -22,7 +22,7 @@ type Result struct {
 }
 
 // Execute carries out one step that sends a configuration. It believes what it reads back,
-// never an answer (contract.md §8). The caller knows whether the step is approved.
+// never an answer (contract.md §8.5). The caller knows whether the step is approved.
 func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) Result {
 	x, err := f.prepare(t, s, p)
 	if err != nil {

@@ -20,7 +20,7 @@ const deadlinesPerRound = 2
 
 // roundsFactor bounds the rounds of a Probe: that many times those that were asked for. A
 // message in flight at the beginning makes the run of failures begin again (contract.md
-// §8).
+// §8.3).
 const roundsFactor = 3
 
 // briefPart: a brief round waits one part in this many of the read timeout for a primary

@@ -22,7 +22,7 @@ const maxShards = 16
 const pollEvery = 500 * time.Millisecond
 
 // ProveReplication proves that what source writes now reaches every channel of target
-// within a time (contract.md §8). It takes a tick of source, creates and drops a throwaway
+// within a time (contract.md §8.7). It takes a tick of source, creates and drops a throwaway
 // collection with a shard on each channel, and waits until every channel of target has
 // replicated beyond that tick.
 //

@@ -41,7 +41,7 @@ func judgeStep(s plan.Step, source string, v plan.View) stepState {
 }
 
 // judgePromotion judges a force promote: a promoted cluster stores itself alone, and only
-// a standby of the same source may get the request again (contract.md §8).
+// a standby of the same source may get the request again (contract.md §8.5).
 func judgePromotion(self, source string, b plan.Belief) stepState {
 	switch b.Kind {
 	case plan.BeliefStandalone:
@@ -135,7 +135,7 @@ func classifyAnswer(s *commonpb.Status, err error, left bool) answer {
 // longestDelay is the longest pause between two tries.
 const longestDelay = 8 * time.Second
 
-// nextDelay returns the pause before a try: 1, 2, 4, then 8 seconds (contract.md §8).
+// nextDelay returns the pause before a try: 1, 2, 4, then 8 seconds (contract.md §8.5).
 func nextDelay(try int) time.Duration {
 	const doublings = 3
 	if try > doublings {

@@ -29,7 +29,7 @@ type VerifyResult struct {
 // was just promoted may need some seconds.
 const retryEvery = time.Second
 
-// Verify proves that a cluster works as a primary (contract.md §8). Level role reads its
+// Verify proves that a cluster works as a primary (contract.md §8.8). Level role reads its
 // belief; ddl also creates and drops a throwaway collection; dml also inserts into one and
 // reads back with strong consistency. What fails is tried again until ctx ends. Of the
 // collections known before, as database/collection, the result names those that are

@@ -107,7 +107,7 @@ func TestForgesHearStatusesOnly(t *testing.T) {
 	r := newReceiver(t, nil)
 	n := notify.New([]notify.Target{{Name: "f", URL: r.URL + "/{commit}", Format: notify.FormatGitHub, MinSeverity: plan.SeverityCritical}}, notify.Options{})
 	n.Notify(promoted)
-	n.Findings("orders", "3f9c", []plan.Finding{finding(plan.CodeStalePrimary, "a", plan.SeverityCritical)})
+	n.Pass(notify.Pass{Topology: "orders", Commit: "3f9c", Findings: []plan.Finding{finding(plan.CodeStalePrimary, "a", plan.SeverityCritical)}})
 	pending := inForce
 	pending.State = notify.StatePending
 	for _, e := range []notify.Event{pending, pending, inForce, inForce, pending} {

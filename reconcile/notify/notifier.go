@@ -94,11 +94,6 @@ type Pass struct {
 	News   []Event // what else happened
 }
 
-// Findings tells what stands in a topology, as [Notifier.Pass] does.
-func (n *Notifier) Findings(topology, commit string, current []plan.Finding) {
-	n.Pass(Pass{Topology: topology, Commit: commit, Findings: current})
-}
-
 // Pass tells the difference between what stands in a topology now and what each
 // target was told of it before: new and worse findings are raised, those that
 // are gone resolved. People get all of it as one message, machines one event

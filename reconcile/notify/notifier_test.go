@@ -85,7 +85,7 @@ func TestFindingsAreToldOnceAndResolved(t *testing.T) {
 			r := newReceiver(t, nil)
 			n := notify.New([]notify.Target{{Name: "t", URL: r.URL, MinSeverity: c.min}}, notify.Options{Poster: newClock().poster()})
 			for _, p := range c.passes {
-				n.Findings("orders", "abc", p)
+				n.Pass(notify.Pass{Topology: "orders", Commit: "abc", Findings: p})
 			}
 			closed(t, n)
 			if d := cmp.Diff(c.want, told(t, r)); d != "" {
@@ -99,8 +99,8 @@ func TestFindingsAreToldOnceAndResolved(t *testing.T) {
 func TestTopologiesAreKeptApart(t *testing.T) {
 	r := newReceiver(t, nil)
 	n := notify.New([]notify.Target{{Name: "t", URL: r.URL}}, notify.Options{})
-	n.Findings("orders", "", []plan.Finding{finding(plan.CodeLagObjective, "b", plan.SeverityWarning)})
-	n.Findings("catalog", "", nil)
+	n.Pass(notify.Pass{Topology: "orders", Findings: []plan.Finding{finding(plan.CodeLagObjective, "b", plan.SeverityWarning)}})
+	n.Pass(notify.Pass{Topology: "catalog"})
 	closed(t, n)
 	if got := told(t, r); len(got) != 1 {
 		t.Errorf("got %q", got)
@@ -119,7 +119,7 @@ func TestReceiverKnowsWhatStands(t *testing.T) {
 		n := notify.New([]notify.Target{{Name: "t", URL: "http://receiver.example", MinSeverity: severities[least]}},
 			notify.Options{Queue: 1000, Poster: notify.Poster{Client: &http.Client{Transport: wire}}})
 		for _, p := range passes {
-			n.Findings("orders", "", findingsOf(p))
+			n.Pass(notify.Pass{Topology: "orders", Findings: findingsOf(p)})
 		}
 		closed(t, n)
 		want := map[string]bool{}
@@ -196,12 +196,12 @@ func TestWhatDidNotArriveIsToldAgain(t *testing.T) {
 		Failed: func(_ string, _ notify.Event, err error) { failed <- err },
 	})
 	stands := []plan.Finding{finding(plan.CodeStalePrimary, "a", plan.SeverityCritical)}
-	n.Findings("orders", "", stands)
+	n.Pass(notify.Pass{Topology: "orders", Findings: stands})
 	if err := <-failed; err == nil {
 		t.Fatal("it is said to have failed, without a reason")
 	}
-	n.Findings("orders", "", stands)
-	n.Findings("orders", "", stands)
+	n.Pass(notify.Pass{Topology: "orders", Findings: stands})
+	n.Pass(notify.Pass{Topology: "orders", Findings: stands})
 	closed(t, n)
 	if got := told(t, r); len(got) != 2 || got[0] != got[1] {
 		t.Errorf("got %q", got)

@@ -15,7 +15,7 @@ type Permit struct {
 	// Recheck is called before every request but the first, and before the first one too if
 	// that is late. An error ends the attempts.
 	Recheck func(context.Context) error
-	// Until returns when another process may get the lock (contract.md §8, leases). It is
+	// Until returns when another process may get the lock (contract.md §8.11). It is
 	// asked before every request: no request is sent after that time, and no request
 	// outlives it. Nil, or the zero time: the lock does not expire.
 	Until func() time.Time

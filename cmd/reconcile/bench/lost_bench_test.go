@@ -11,7 +11,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 )
 
-// deadline is that of a read (contract.md §8).
+// deadline is that of a read (contract.md §8.5).
 const deadline = 3 * time.Second
 
 // losses are the ways in which a cluster does not answer; each returns how it is

@@ -5,8 +5,10 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +61,83 @@ func TestStrayedContributorsAreSeen(t *testing.T) {
 	file := filepath.Join(testkit.Repository(), "plan", "compute.go")
 	if !declares(file, "Compute") || declares(file, "NoSuchFunction") || declares(file, "Plan.Compute") || declares(filepath.Join(testkit.Repository(), "no.go"), "Compute") {
 		t.Error("what a file declares is not told")
+	}
+}
+
+// folderRow is a row of the table of folders: the cell that names them.
+var folderRow = regexp.MustCompile("(?m)^\\| (`[^|]+`) \\| [^|]+ \\|$")
+
+// TestContributorsFindEveryPackage: the table of folders in CONTRIBUTING.md names every
+// package.
+func TestContributorsFindEveryPackage(t *testing.T) {
+	_, table, _ := strings.Cut(testkit.Contents(t, "CONTRIBUTING.md"), "## Where things are")
+	table, _, _ = strings.Cut(table, "\n## ")
+	named := map[string]bool{}
+	for _, m := range folderRow.FindAllStringSubmatch(table, -1) {
+		for _, span := range codeSpan.FindAllStringSubmatch(m[1], -1) {
+			for _, folder := range expanded(span[1]) {
+				named[folder] = true
+			}
+		}
+	}
+	dirs := packageDirs(t)
+	if len(dirs) < 50 {
+		t.Errorf("only %d packages were found", len(dirs))
+	}
+	for dir := range dirs {
+		if !named[dir] {
+			t.Errorf("the table of folders in CONTRIBUTING.md does not name %s", dir)
+		}
+	}
+}
+
+// expanded are the folders that a name with braces stands for.
+func expanded(name string) []string {
+	before, rest, braces := strings.Cut(name, "{")
+	if !braces {
+		return []string{name}
+	}
+	list, after, _ := strings.Cut(rest, "}")
+	var out []string
+	for _, item := range strings.Split(list, ",") {
+		out = append(out, before+item+after)
+	}
+	return out
+}
+
+// packageDirs are the folders of the program's packages, each with the names of its files.
+func packageDirs(t *testing.T) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for _, file := range citing(t) {
+		dir, name := path.Split(file)
+		if path.Ext(name) == ".go" && !strings.HasPrefix(dir, ".") && !strings.Contains(dir, "testdata/") {
+			out[path.Clean(dir)] = append(out[path.Clean(dir)], name)
+		}
+	}
+	return out
+}
+
+// fileColumn is a line of a table in a package comment: a file and what it holds.
+var fileColumn = regexp.MustCompile(`(?m)^//\t([a-z][a-z_]*)  +\S`)
+
+// filesInComments are the packages whose comment lists files.
+var filesInComments = []string{"reconcile", "reconcile/daemon"}
+
+// TestPackageCommentsNameFiles: each file that the comment of a package lists is one of
+// its files.
+func TestPackageCommentsNameFiles(t *testing.T) {
+	dirs := packageDirs(t)
+	for _, dir := range filesInComments {
+		rows := fileColumn.FindAllStringSubmatch(testkit.Contents(t, dir+"/doc.go"), -1)
+		if len(rows) < 10 {
+			t.Errorf("%s/doc.go: only %d files were read", dir, len(rows))
+		}
+		for _, m := range rows {
+			if !slices.Contains(dirs[dir], m[1]+".go") {
+				t.Errorf("%s/doc.go names %s, and there is no such file", dir, m[1])
+			}
+		}
 	}
 }
 

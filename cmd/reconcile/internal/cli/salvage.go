@@ -26,11 +26,11 @@ func newSalvage(g *globals) *cobra.Command {
 	var o salvageOptions
 	cmd := &cobra.Command{
 		Use:   "salvage TOPOLOGY",
-		Short: "Show what a stale old primary holds that was never replicated",
+		Short: "Count, export or bring back what only a stale old primary holds",
 		Long: `salvage finds what only a stale old primary holds. It reads the log of that cluster from
 the last message that was replicated before another cluster was promoted. It counts the
 messages after that, by collection and kind; --export also writes their rows, one a line.
-It changes no cluster, and works on a fenced one. If the count is exact, it is kept in the
+Without --replay it changes no cluster. It works on a fenced one, too. If the count is exact, it is kept in the
 ledger: history and the pages of the topology then show it instead of the estimate.
 
 It counts messages of the log: a row that was written and deleted counts twice.

@@ -1,5 +1,6 @@
-// Package salvage reads what a stale old primary holds that was never replicated:
-// it counts the messages and exports them on request. It changes no cluster.
+// Package salvage reads what a stale old primary holds that was never replicated. It counts
+// the messages, exports their rows, and replays those rows: [ReplayRun] writes them into the
+// promoted cluster. It never writes to the stale one.
 package salvage
 
 import (
