@@ -100,10 +100,11 @@ func ParseProfile(version string) (Profile, error) {
 		"3.0-beta, 3.0.0 to 3.0.2, 3.0.2-dev, 2.6-DATE-COMMIT, master, master-353ce56, master-DATE-COMMIT, "+Unlabelled)
 }
 
-// line30 is the 3.0 line: the beta does what 2.6.16 does, 3.0.0 what 2.6.19 does.
+// line30 is the 3.0 line: the beta does what 2.6.16 does. 3.0.0 does what 2.6.19 does, and its
+// branch has #50574, as 2.6.20 has.
 func line30(name string) (Profile, bool) {
 	p := release26(19)
-	p.Version, p.BuildTag = name, "v"+name
+	p.Version, p.BuildTag, p.dumpBodies = name, "v"+name, true
 	switch name {
 	case "3.0-beta", "3.0.0-beta":
 		p = release26(16)
