@@ -15,7 +15,8 @@ type FenceRequest struct {
 // fenceWanted is the one request that this plan answers: a person's before one of the
 // configuration, and of several the cluster with the least id. A request of the
 // configuration counts only while the cluster answers, takes writes and stores
-// something: a wiped one waits for its rebuild. The zero request: none.
+// something: a wiped one waits for its rebuild. The zero request means that none is
+// answered.
 func (s situation) fenceWanted(requests []FenceRequest) FenceRequest {
 	var asked, standing []string
 	for _, r := range requests {
@@ -23,7 +24,7 @@ func (s situation) fenceWanted(requests []FenceRequest) FenceRequest {
 		case r.Topology != s.topology.Name:
 		case !r.Standing:
 			asked = append(asked, r.Cluster)
-		case !s.fencedOrSilent(r.Cluster) && s.view(r.Cluster).Belief.Kind != BeliefUnconfigured: // a wiped one waits for its rebuild
+		case !s.fencedOrSilent(r.Cluster) && s.view(r.Cluster).Belief.Kind != BeliefUnconfigured:
 			standing = append(standing, r.Cluster)
 		}
 	}
@@ -118,9 +119,9 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 		refuse(CodeClusterNeeded, d.primary.ID, d.primary.ID+" "+s.describe(d.primary.ID)+": fencing "+stale+" could leave no cluster that takes writes",
 			"bring "+d.primary.ID+" back first: 'reconcile status "+s.topology.Name+" --watch'; until then "+isolate+" if it must not be written")
 	case p.Belief.Configuration.HasEdge(d.primary.ID, stale) || !s.owesForcePromote(d.primary.ID, stale, p):
-		refuse(CodeRoleUnknown, stale, "nothing proves that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and see what each believes: 'reconcile status "+s.topology.Name+"'")
+		refuse(CodeRoleUnknown, stale, "nothing proves that "+d.primary.ID+" was promoted by force in place of "+stale, isolate+", and see which role each stores: 'reconcile status "+s.topology.Name+"'")
 	case v.IdentityConflict != "" || !v.IdentityProven || v.Belief.Kind == BeliefUnknown:
-		refuse(CodeRoleUnknown, stale, "that what answers at the address of "+stale+" is it, and what it believes, is not proven", isolate+"; see what answers there: 'reconcile doctor "+s.topology.Name+"'")
+		refuse(CodeRoleUnknown, stale, "nothing proves that the server at "+stale+"'s address is "+stale+", or which role it stores", isolate+"; see what answers there: 'reconcile doctor "+s.topology.Name+"'")
 	case !reaches:
 		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate+", and keep 'role: stale'")
 	}

@@ -198,7 +198,7 @@ func (s situation) candidateProgress(candidate string) []ChannelProgress {
 func (s situation) dataLossFinding(d decision, w *Window) Finding {
 	text := "how much is not known"
 	if w != nil && w.Upper != nil {
-		text = fmt.Sprintf("up to %s; %s surely has all until %s (by %s)%s",
+		text = fmt.Sprintf("up to %s; %s has every write up to %s (by %s)%s",
 			UpperBoundText(*w.Upper), d.primary.ID, w.ReplicatedUpTo.UTC().Format(time.RFC3339Nano), w.Method, w.seenText(d.lost))
 	}
 	if n, until := w.Untouched(); n > 0 {

@@ -62,7 +62,7 @@ func (s situation) splitRemedy(stale []string) string {
 	if len(stale) > 0 {
 		return "stop writes to " + stale[0] + " by network or load balancer now, and make it refuse them: 'reconcile fence " + s.topology.Name + "/" + stale[0] + "'"
 	}
-	return "stop writes to all but one by network or load balancer now; see what each believes: 'reconcile status " + s.topology.Name + "'; else, after a failover by hand, write what is so into the file: 'reconcile adopt " + s.topology.Name + "'"
+	return "stop writes to all but one by network or load balancer now; see which role each stores: 'reconcile status " + s.topology.Name + "'; else, after a failover by hand, write what is so into the file: 'reconcile adopt " + s.topology.Name + "'"
 }
 
 // writesRightly says whether a writable cluster other than the primary is as it should

@@ -138,7 +138,7 @@ func (w *Window) measure(channels []ChannelProgress, backlogFree func(channel st
 }
 
 // Untouched counts the channels on which nothing was ever replicated and where the log
-// of the source showed that nothing was ever written, and says until when it showed
+// of the source showed that nothing was ever written, and up to which time it showed
 // that: nothing written before is lost on them.
 func (w *Window) Untouched() (channels int, until time.Time) {
 	if w == nil {
@@ -369,7 +369,7 @@ func LossText(w *Window, t TopologyPlan) string {
 	case *w.Upper == 0:
 		return lossNone + t.Primary + " has all that " + t.OldPrimary + " wrote until it was first seen down"
 	}
-	return fmt.Sprintf("%s%s of the writes to %s: %s has all until %s ('%s' counts the rows once it answers)",
+	return fmt.Sprintf("%s%s of the writes to %s: %s has every write up to %s ('%s' counts the rows once it answers)",
 		lossBounded, UpperBoundText(*w.Upper), t.OldPrimary, t.Primary, w.ReplicatedUpTo.UTC().Format(time.RFC3339), t.Salvage(t.OldPrimary))
 }
 

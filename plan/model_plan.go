@@ -12,7 +12,7 @@ import (
 // What the standby has until ReplicatedUpTo is proven. That the old primary took nothing
 // after SeenDown is not: others may reach it where we do not.
 type Window struct {
-	ReplicatedUpTo time.Time // the standby surely has all until then; zero: not known
+	ReplicatedUpTo time.Time // the standby has every write up to then; zero: not known
 	SeenDown       time.Time // the first failed probe of the old primary; zero: none, or it does not matter
 	SeenUp         time.Time // when it last answered before SeenDown; zero: nobody looked before
 	// Unwatched is how much of the time since SeenDown passed without any probe, in

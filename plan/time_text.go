@@ -15,8 +15,8 @@ func UpperBoundText(d time.Duration) string { return durationText(d, math.Ceil) 
 // it, rounded to the nearest.
 func DurationText(d time.Duration) string { return durationText(d, math.Round) }
 
-// units are what durations are written in, the largest first; each is used from
-// a length on, together with the next one, below which all is rounded.
+// units are what durations are written in, the largest first. A duration of at least from
+// is written in unit and next, and rounded to a whole next: "1 h 59 min".
 var units = []struct {
 	from, unit, next time.Duration
 	name, nextName   string
@@ -45,8 +45,8 @@ func durationText(d time.Duration, round func(float64) float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", tenths/10), ".0") + " s"
 }
 
-// rfc3339Shape is where RFC 3339 has digits (0) and where it has what else, up to
-// the seconds.
+// rfc3339Shape is the shape of a time in RFC 3339 up to the seconds. A 0 stands for any
+// digit.
 const rfc3339Shape = "0000-00-00T00:00:00"
 
 // ParseTime reads a time of RFC 3339 as its grammar has it (section 5.6), in UTC:

@@ -75,10 +75,12 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	return report.withCollections(), nil
 }
 
-// planAndApply plans one topology and applies it. What is ready but for its rounds of
-// evidence asks for the lock before it makes them: nobody waits for rounds that another
-// process makes in vain. What is not ready leaves the lock to others. What is refused
-// whatever rounds would show is refused at once, without them.
+// planAndApply plans one topology and applies it. There are three cases:
+//
+//   - Only rounds of evidence are missing: it takes the lock first, and then makes them. So
+//     two processes never make the same rounds.
+//   - Something else is missing too: it makes the rounds without the lock.
+//   - The change is refused whatever the rounds show: it is refused at once, without rounds.
 func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyPlan) (Report, Result) {
 	if a.refusedWithoutProbes(s, t) {
 		s.computed.Wants = nil
@@ -156,7 +158,7 @@ func (r Report) withoutProbes() Report {
 	return r
 }
 
-// withoutProbes returns the findings but the one that rounds of evidence are missing.
+// withoutProbes returns the findings without PRIMARY_NOT_PROBED.
 func withoutProbes(findings []plan.Finding) []plan.Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f plan.Finding) bool { return f.Code == plan.CodePrimaryNotProbed })
 }

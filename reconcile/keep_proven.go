@@ -22,9 +22,9 @@ type Keeper interface {
 // keepWithin bounds what a command that only reads spends on keeping what it proved.
 const keepWithin = time.Second
 
-// Keep keeps until when each standby of a plan surely has everything, and since when a
-// primary is down, so that the bound of a later loss does not grow with the clock. That is a
-// gift to later plans: who may not write to the ledger, or finds it slow, is not told.
+// Keep keeps up to which time each standby of a plan has every write, and when a primary was
+// first seen down. So the bound of a later loss does not grow with the clock. This command
+// works without it: if the ledger is slow or cannot be written, nobody is told.
 func Keep(ctx context.Context, k Keeper, p plan.Plan, m plan.Memory) {
 	known := make(map[string]plan.ProgressRecord, len(m.Progress))
 	for _, r := range m.Progress {
@@ -106,5 +106,5 @@ func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []pla
 	if err == nil || len(seen) == 0 || ctx.Err() != nil || p.acting && errors.Is(err, context.DeadlineExceeded) {
 		return // an apply waits for no slow ledger here, and its own record says what matters
 	}
-	p.tell(t.Name, fmt.Sprintf("the ledger does not keep since when %s is down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
+	p.tell(t.Name, fmt.Sprintf("the ledger does not keep when %s was first seen down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
 }

@@ -51,9 +51,9 @@ type Pass struct {
 	// Evidence returns the rounds that were made already. It is called after the clusters
 	// were observed, so that it returns the newest. Nil: there are none.
 	Evidence func() []plan.Evidence
-	// InFlight returns the brief round that the unanswered probes of a hanging primary
-	// amount to as of now. The probes go on, and the candidate of that round is still to
-	// be read. False, or a nil InFlight: there are no such probes.
+	// InFlight turns the open probes of a hanging primary into a brief round, which ends
+	// now. The probes stay open. The round lacks the candidate: the caller reads it. False,
+	// or a nil InFlight: no probe is open.
 	InFlight func(t plan.Topology, primary string) (plan.Round, bool)
 	// Unattended says that no person watches (run). Then an approval that is older than
 	// the ledger, or that lapsed, grants nothing (contract.md §4).
@@ -70,8 +70,8 @@ type Pass struct {
 	// as that of a CI job does, needs no repetition.
 	TellOnce bool
 
-	// Keeps has the ledger keep what the pass proved of standbys, and since when a primary is
-	// down (plan, drift, status). run records both by itself.
+	// Keeps says that the pass writes into the ledger what it proved of standbys, and when a
+	// primary was first seen down (plan, drift, status). run records both by itself.
 	Keeps bool
 
 	acting bool // it is part of an apply, where a failover waits for no redirect target

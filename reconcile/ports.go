@@ -25,12 +25,13 @@ type Observer interface {
 	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence
 	// Round makes one round of evidence.
 	Round(ctx context.Context, t plan.Topology, want plan.Want) plan.Round
-	// Sample asks the old primary alone, at random moments between rounds, until it answers,
-	// over is closed, or ctx ends. ok says that it answered. Probe does the same.
+	// Sample asks only the old primary, at random moments between rounds. It ends when that
+	// answers (ok is true), when over is closed, or with ctx. Probe samples by itself.
 	Sample(ctx context.Context, t plan.Topology, want plan.Want, over <-chan struct{}) (lived plan.Round, ok bool)
 	// HoldProbe asks a primary that hangs, over a connection of its own, and keeps the call
-	// open until ctx ends; then it returns true. It returns false as soon as anything comes
-	// that a round which saw the primary as reach did not show, or when it cannot ask.
+	// open. It returns true if the primary is still silent when ctx ends. It returns false
+	// at once if it cannot ask, or if the primary does anything that it did not do when a
+	// round found it as reach.
 	HoldProbe(ctx context.Context, t plan.Topology, primary string, reach plan.Reach) (silent bool)
 	// ReadCandidate reads the cluster to promote as a round of evidence does.
 	ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View

@@ -144,9 +144,9 @@ func clusterToFence(t plan.TopologyPlan) string {
 	return "nobody"
 }
 
-// rereadGit reads Git once more, as the last thing before an intent is written: until
-// then an approval may be withdrawn, and another commit may come to govern. A change
-// that is resumed was approved when it was begun, so Git is not asked about it.
+// rereadGit reads Git once more, right before an intent is written. Until then an approval
+// may be withdrawn, and another commit may come to govern. A change that is resumed was
+// approved when it began, so Git is not read for it.
 func (r run) rereadGit(ctx context.Context, prep prepared) (prepared, *stopped) {
 	if r.apply.RereadGit == nil || prep.plan.Resumed {
 		return prep, nil

@@ -56,8 +56,8 @@ type Record struct {
 	// of an intent only.
 	Lost       string
 	FailedAt   time.Time
-	Cluster    string // that belongs to the topology
-	Version    int64  // that clients are told
+	Cluster    string // which the record is about, if it is about one
+	Version    int64  // of the document that SDKs get; of a served one only
 	Transition plan.Transition
 	Result     string
 	Detail     string

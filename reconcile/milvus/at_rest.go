@@ -174,8 +174,8 @@ func stands(now, before plan.ChannelProgress) bool {
 		now.MessageID == before.MessageID && now.TimeTick == before.TimeTick
 }
 
-// channelsDiffer says whether no two clusters have a channel of the same name: then one
-// that is answered for tells which cluster answers.
+// channelsDiffer says whether no two clusters have a channel of the same name. Then the
+// name of a channel shows which cluster answers for it.
 func channelsDiffer(t plan.Topology) bool {
 	known := map[string]bool{}
 	for _, c := range t.Clusters {

@@ -23,7 +23,8 @@ were lost now. It also checks what else a failover needs: credentials and
 privileges, the calls that the servers know, clocks, the keys of the approvers, the
 ledger, Git, redirect targets, and whether ledger or Git are in the region of the
 primary. It tries whether it could write and redirect, but changes no cluster, no
-traffic, no record of the ledger and no commit. It says what to fix first.
+traffic and no commit. In the ledger it adds no record, and keeps only up to which time each
+standby has every write and when a primary was first seen down. It says what to fix first.
 
 Exit code 0: every topology has a standby that could be promoted now. 4: a failover
 of some topology would be blocked, or would promote and end with 5, for example because

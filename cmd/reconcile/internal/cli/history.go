@@ -23,9 +23,9 @@ import (
 func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history [TOPOLOGY]",
-		Short: "Show what was done, by whom and why, from the ledger",
-		Long: `history tells what happened to a topology, or to all of them, the oldest first: since
-when the old primary is or was silent, who proposed a change, who approved it and why, who
+		Short: "Show what was done, by whom and why, from the ledger and Git",
+		Long: `history tells what happened to a topology, or to all of them, the oldest first: when
+the old primary fell silent, who proposed a change, who approved it and why, who
 withdrew an approval or took the change back, when a request was sent and took effect,
 whether the new primary was verified and traffic redirected, and what was lost. It reads
 the ledger and the topology repository, and calls no cluster. Without the repository it

@@ -30,8 +30,9 @@ func newSalvage(g *globals) *cobra.Command {
 		Long: `salvage finds what only a stale old primary holds. It reads the log of that cluster from
 the last message that was replicated before another cluster was promoted. It counts the
 messages after that, by collection and kind; --export also writes their rows, one a line.
-Without --replay it changes no cluster. It works on a fenced one, too. If the count is exact, it is kept in the
-ledger: history and the pages of the topology then show it instead of the estimate.
+Without --replay it changes no cluster. It works on a fenced one, too. If the count is
+exact, it is kept in the ledger: history and the pages of the topology then show it
+instead of the estimate.
 
 It counts messages of the log: a row that was written and deleted counts twice.
 

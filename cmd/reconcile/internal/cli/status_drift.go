@@ -20,8 +20,8 @@ func newDrift(g *globals) *cobra.Command {
 		Use:   "drift [TOPOLOGY…]",
 		Short: "Compare Git with the live clusters; changes nothing",
 		Long: `drift compares Git with the live clusters, and changes no cluster. In the ledger it keeps
-until when each standby surely has everything, and since when a primary is down. So a
-later plan of a failover can say what may be lost, also without a daemon.`,
+up to which time each standby has every write, and when a primary was first seen down.
+So a later plan of a failover can say what may be lost, also without a daemon.`,
 		Example: `  reconcile drift -o json
   reconcile drift --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -45,11 +45,11 @@ func newStatus(g *globals) *cobra.Command {
 		Use:   "status [TOPOLOGY…]",
 		Short: "Show each cluster's observed role, lag and findings",
 		Long: `status shows each cluster's observed role, the lag of each standby, and findings. In an
-outage it says since when the primary is down, who else probes it, and what a failover
-would lose. It changes no cluster, except with --verify. That repeats the checks of a
-promotion: depending on failover.verify, it creates and drops a throwaway collection on
-the primary, and writes a row into it. In the ledger it keeps since when a primary is
-down, and until when each standby surely has everything.`,
+outage it says when the primary was first seen down, who else probes it, and what a
+failover would lose. It changes no cluster, except with --verify. That repeats the checks
+of a promotion: depending on failover.verify, it creates and drops a throwaway collection
+on the primary, and writes a row into it. In the ledger it keeps up to which time each
+standby has every write, and when a primary was first seen down.`,
 		Example: `  reconcile status orders
   reconcile status 'orders-*' --problems
   reconcile status --watch --interval 2s

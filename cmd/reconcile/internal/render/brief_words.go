@@ -114,14 +114,14 @@ func failoverLoses(t plan.TopologyPlan) string {
 	case *w.Upper == 0 && t.Has(plan.CodePrimaryReachable):
 		return "nothing known so far; " + old + " serves, and what it takes from now on would be lost"
 	case *w.Upper == 0:
-		return "nothing known: " + t.Primary + " surely has all that " + old + " took until it was first seen down" + unwatchedWords(w, old)
+		return "nothing known: " + t.Primary + " has every write that " + old + " took before it was first seen down" + unwatchedWords(w, old)
 	}
 	s := "up to " + plan.UpperBoundText(*w.Upper) + " of writes"
 	if w.Lower != nil && *w.Lower > 0 {
 		s = "between " + plan.DurationText(*w.Lower) + " and " + strings.TrimPrefix(s, "up to ")
 	}
 	if !w.ReplicatedUpTo.IsZero() {
-		s += ": " + t.Primary + " surely has all until " + timeOfDay(w.ReplicatedUpTo)
+		s += ": " + t.Primary + " has every write up to " + timeOfDay(w.ReplicatedUpTo)
 	}
 	return s + unwatchedWords(w, old)
 }

@@ -41,21 +41,21 @@ func windowWords(w *plan.Window, old, promoted string) string {
 	return strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
 }
 
-// boundWords says what is proven: until when the promoted cluster has everything.
+// boundWords says what is proven: up to which time the promoted cluster has every write.
 func boundWords(w *plan.Window, old, promoted string) string {
 	if w == nil || w.Upper == nil {
 		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s.",
 			old, unknownChannels(w))
 	}
 	if *w.Upper == 0 {
-		return fmt.Sprintf("Nothing is known to be lost: %s surely has all that %s took until it was first seen down (%s).", promoted, old, basis(w))
+		return fmt.Sprintf("Nothing is known to be lost: %s has every write that %s took before it was first seen down (%s).", promoted, old, basis(w))
 	}
 	s := fmt.Sprintf("Up to %s of writes", plan.UpperBoundText(*w.Upper))
 	if w.Lower != nil && *w.Lower > 0 {
 		s = fmt.Sprintf("Between %s and %s of writes", plan.DurationText(*w.Lower), plan.UpperBoundText(*w.Upper))
 	}
 	if !w.ReplicatedUpTo.IsZero() {
-		s += ": " + promoted + " surely has all until " + clockTime(w.ReplicatedUpTo)
+		s += ": " + promoted + " has every write up to " + clockTime(w.ReplicatedUpTo)
 	}
 	return s + " (" + basis(w) + ")."
 }
@@ -145,14 +145,14 @@ func channelWords(w *plan.Window) string {
 		worst.Channel, plan.UpperBoundText(*worst.Upper), best.Channel, plan.UpperBoundText(*best.Upper))
 }
 
-// lossRows say what a failover may lose and since when the old primary is down, in a
+// lossRows say what a failover may lose and when the old primary was first seen down, in a
 // status. It makes no probes of its own.
 func (d Document) lossRows(t plan.TopologyPlan) []row {
 	loss, s := d.mayLose(t)
 	return append([]row{{label: "May lose", text: loss, style: s}}, silenceRows(t, d.generatedAt())...)
 }
 
-// silenceRows say since when a primary is down, and who probes it.
+// silenceRows say when a primary was first seen down, and who probes it.
 func silenceRows(t plan.TopologyPlan, now time.Time) []row {
 	if t.Outage == nil {
 		return nil
@@ -224,7 +224,7 @@ func failoverWouldLose(t plan.TopologyPlan) string {
 	case best.ReplicatedUpTo.IsZero():
 		return "a failover to " + cluster + " up to " + plan.UpperBoundText(*best.Upper) + " of writes"
 	default:
-		return "a failover to " + cluster + " up to " + plan.UpperBoundText(*best.Upper) + " of writes: it surely has all until " + timeOfDay(best.ReplicatedUpTo)
+		return "a failover to " + cluster + " up to " + plan.UpperBoundText(*best.Upper) + " of writes: it has every write up to " + timeOfDay(best.ReplicatedUpTo)
 	}
 }
 

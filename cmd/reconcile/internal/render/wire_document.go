@@ -128,7 +128,7 @@ type wireLag struct {
 	UpperSeconds *float64 `json:"upperSeconds"`
 	Method       string   `json:"method"`
 	AgeSeconds   *float64 `json:"ageSeconds"`
-	// ReplicatedUpTo is until when the standby surely has everything.
+	// ReplicatedUpTo: the standby has every write up to then.
 	ReplicatedUpTo *string `json:"replicatedUpTo"`
 }
 

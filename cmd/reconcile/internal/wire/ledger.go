@@ -88,7 +88,7 @@ func (e *Environment) MemoryOf(ctx context.Context, s ledger.Snapshot) plan.Memo
 	return m
 }
 
-// Keep keeps in the ledger what was proven of standbys, and since when a primary is down.
+// Keep keeps in the ledger what was proven of standbys, and when a primary was first seen down.
 // Without a ledger it keeps nothing.
 func (e *Environment) Keep(ctx context.Context, p plan.Plan, m plan.Memory) {
 	if e.opened != nil {

@@ -7,9 +7,9 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// confirmed are the findings that stand by now: those that two passes saw, and those
-// that were told before and are not over in truth. The findings of a change are news from
-// Git and stand at once when its approval is first asked for.
+// confirmed are the findings that people are told of now: those that two passes saw, and
+// those that were told before and have not ended. When the approval of a change is asked
+// for the first time (fresh), one pass is enough: these findings follow from Git.
 func confirmed(before, stood []plan.Finding, s daemon.TopologyStatus, fresh bool) []plan.Finding {
 	out := slices.Clone(s.Plan.Findings)
 	if !fresh {
@@ -24,8 +24,8 @@ func confirmed(before, stood []plan.Finding, s daemon.TopologyStatus, fresh bool
 	return out
 }
 
-// foretold reports whether a finding tells what a failover will leave behind: it is told once
-// that is so.
+// foretold reports whether a finding says what a failover will leave behind. It is told only
+// after the failover.
 func foretold(f plan.Finding, t plan.TopologyPlan) bool {
 	return f.Code == plan.CodeStalePrimary && t.Transition == plan.TransitionFailover && f.Cluster == t.OldPrimary
 }
@@ -38,9 +38,9 @@ func seenTwice(before, now []plan.Finding) []plan.Finding {
 	return slices.DeleteFunc(slices.Clone(now), func(f plan.Finding) bool { return !holds(before, f) })
 }
 
-// ended reports whether what a finding tells is over in truth. That a pass does not find it
-// proves nothing while a change is under way, for which the planner leaves out what the
-// change will end, nor where the clusters that it is about were not seen.
+// ended reports whether a finding has ended. That a pass no longer finds it is no proof in two
+// cases: while a change is under way, since the planner then leaves out what the change will
+// end; and where the pass did not see the clusters that the finding is about.
 func ended(f plan.Finding, s daemon.TopologyStatus) bool {
 	if s.Plan.Resumed || s.State == daemon.StateApplying {
 		return false
@@ -66,12 +66,12 @@ func ended(f plan.Finding, s daemon.TopologyStatus) bool {
 	}
 }
 
-// seen reports whether a cluster answers and told what it believes.
+// seen reports whether a cluster answers and its stored role could be read.
 func seen(c plan.ClusterPlan) bool {
 	return c.View.Reach == plan.ReachUp && c.View.Belief.Kind != plan.BeliefUnknown
 }
 
-// writes reports whether a cluster was seen that is to be the primary and can take writes.
+// writes reports whether a cluster is the primary that Git wants, answers, and can take writes.
 func writes(c plan.ClusterPlan) bool {
 	kind := c.View.Belief.Kind
 	return c.DesiredRole == plan.RolePrimary && c.View.Reach == plan.ReachUp &&
