@@ -85,7 +85,7 @@ var stories = map[string][]string{
 	"R84": {"cmd/reconcile/crash/shards_test.go TestShards", "reconcile/daemon/shards_test.go TestAMovedTopologyIsHandedOver", "reconcile/ledger/conformance_shards_test.go: a topology has one shard"},
 	"R85": {"reconcile/daemon/shards_test.go TestAShardActsOnItsOwnOnly", "plan/shard_test.go TestShardsDivideTheTopologies"},
 	"R83": {"testdata/script/propose-failover-best.txtar"},
-	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/keep_proven_test.go TestKeepWhatWasProven"},
+	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
 }
 
 // TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are
