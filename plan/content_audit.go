@@ -55,8 +55,8 @@ func (m AuditMark) LastEqual() string {
 	return fmt.Sprintf("last proven equal %s by %d rows, %d of them bit by bit", auditTime(m.EqualAt), m.EqualRows, m.EqualSampled)
 }
 
-// Story says what an audit found, to a person.
-func (m AuditMark) Story() []string {
+// Lines says what an audit found, to a person.
+func (m AuditMark) Lines() []string {
 	switch m.Verdict {
 	case ContentDiverged:
 		return append([]string{fmt.Sprintf("an audit found that %s differs from %s", m.Standby, m.Primary)}, m.Found...)

@@ -73,7 +73,7 @@ func mostCaughtUp(all []standbyProgress) standbyProgress {
 	behind := func(s standbyProgress) time.Duration {
 		var worst time.Duration
 		for _, other := range all {
-			worst = max(worst, leadOf(other.progress, s.progress))
+			worst = max(worst, timeAhead(other.progress, s.progress))
 		}
 		return worst
 	}
@@ -93,8 +93,8 @@ func mostCaughtUp(all []standbyProgress) standbyProgress {
 	})
 }
 
-// leadOf is how far a is ahead of b on the channel on which it is the furthest ahead.
-func leadOf(a, b []ChannelProgress) time.Duration {
+// timeAhead is how far a is ahead of b on the channel on which it is the furthest ahead.
+func timeAhead(a, b []ChannelProgress) time.Duration {
 	var lead time.Duration
 	for i := range min(len(a), len(b)) {
 		if a[i].TimeTick > b[i].TimeTick {
@@ -112,7 +112,7 @@ func leadText(a, b []ChannelProgress) string {
 			return ""
 		}
 	}
-	return " by " + DurationText(leadOf(a, b))
+	return " by " + DurationText(timeAhead(a, b))
 }
 
 func (s situation) rivalFinding(mine, rival standbyProgress, compared int) Finding {

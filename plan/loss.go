@@ -330,8 +330,8 @@ func (l CountedLoss) apart() string {
 	return ", apart from " + amountOf(later.Rows, later.Messages) + " that " + l.Cluster + " took after the failover began"
 }
 
-// Story says what was counted, for the history of a topology.
-func (l CountedLoss) Story() []string {
+// Lines says what was counted, for the history of a topology.
+func (l CountedLoss) Lines() []string {
 	read := "the whole log of " + l.Cluster + " was read until " + l.Until.UTC().Format(time.RFC3339)
 	if !l.Closed {
 		read += "; it was not fenced and may take more"

@@ -91,14 +91,14 @@ func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyP
 		report := a.planTopology(ctx, s, t)
 		return report, a.applyTopology(ctx, t.Name, report)
 	}
-	right, stop := a.lock(ctx, t.Name)
+	lock, stop := a.lock(ctx, t.Name)
 	if stop != nil {
 		a.NoProbes = true
 		report := a.planTopology(ctx, s, t).withoutProbes() // it is the lock that stops it
 		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
-	defer right.Release() //nolint:errcheck // a lock that is gone already is released
-	held, cancel := whileHeld(ctx, right)
+	defer lock.Release() //nolint:errcheck // a lock that is gone already is released
+	held, cancel := whileHeld(ctx, lock)
 	defer cancel()
 	report := a.planTopology(held, s, t)
 	if err := held.Err(); err != nil {
@@ -107,7 +107,7 @@ func (a Apply) planAndApply(ctx context.Context, s observation, t plan.TopologyP
 	if stop := a.stopsBeforeLock(ctx, a.planned(report, t.Name), report); stop != nil {
 		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
-	return report, a.applyHeld(held, right, t.Name, report)
+	return report, a.applyHeld(held, lock, t.Name, report)
 }
 
 // awaitsOnlyProbes says whether a change would be carried out now if its rounds of
@@ -192,18 +192,18 @@ func (a Apply) applyTopology(ctx context.Context, name string, report Report) Re
 	if stop := a.stopsBeforeLock(ctx, t, report); stop != nil {
 		return Result{Topology: name, Outcome: stop.outcome, Detail: stop.detail}
 	}
-	right, stop := a.lock(ctx, t.Name)
+	lock, stop := a.lock(ctx, t.Name)
 	if stop != nil {
 		return Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
-	defer right.Release() //nolint:errcheck // a lock that is gone already is released
-	held, cancel := whileHeld(ctx, right)
+	defer lock.Release() //nolint:errcheck // a lock that is gone already is released
+	held, cancel := whileHeld(ctx, lock)
 	defer cancel()
-	return a.applyHeld(held, right, t.Name, report)
+	return a.applyHeld(held, lock, t.Name, report)
 }
 
 // applyHeld applies one topology under its lock.
-func (a Apply) applyHeld(ctx context.Context, right Right, name string, report Report) Result {
+func (a Apply) applyHeld(ctx context.Context, lock HeldLock, name string, report Report) Result {
 	if a.LockWait > 0 {
 		// An error is no reason to stop: Git is read again before an intent is written, and
 		// an open intent does not need it.
@@ -211,7 +211,7 @@ func (a Apply) applyHeld(ctx context.Context, right Right, name string, report R
 			a = newer
 		}
 	}
-	return run{apply: a, name: name, right: right, first: a.planned(report, name), evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
+	return run{apply: a, name: name, right: lock, first: a.planned(report, name), evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
 }
 
 // stopped is why a topology is left as it is: the outcome, and the reason in words.
@@ -270,9 +270,9 @@ func (a Apply) spendIfLive(ctx context.Context, t plan.TopologyPlan, r Remembere
 
 // lock takes the right to act. It tells when it has to wait for it, and stops with who
 // holds it.
-func (a Apply) lock(ctx context.Context, topology string) (right Right, stop *stopped) {
+func (a Apply) lock(ctx context.Context, topology string) (lock HeldLock, stop *stopped) {
 	var err error
-	take := func() { right, err = a.Ledger.Lock(ctx, topology, a.LockWait) }
+	take := func() { lock, err = a.Ledger.Lock(ctx, topology, a.LockWait) }
 	if a.LockWait == 0 {
 		take()
 	} else {
@@ -284,15 +284,15 @@ func (a Apply) lock(ctx context.Context, topology string) (right Right, stop *st
 	case err != nil:
 		return nil, &stopped{OutcomeError, err.Error()}
 	}
-	return right, nil
+	return lock, nil
 }
 
 // whileHeld ends the context when the lock is lost.
-func whileHeld(ctx context.Context, right Right) (context.Context, context.CancelFunc) {
+func whileHeld(ctx context.Context, lock HeldLock) (context.Context, context.CancelFunc) {
 	held, cancel := context.WithCancelCause(ctx)
 	go func() {
 		select {
-		case <-right.Lost():
+		case <-lock.Lost():
 			cancel(errors.New("the lock was lost"))
 		case <-held.Done():
 		}
@@ -304,7 +304,7 @@ func whileHeld(ctx context.Context, right Right) (context.Context, context.Cance
 type run struct {
 	apply    Apply
 	name     string
-	right    Right
+	right    HeldLock
 	first    plan.TopologyPlan // the plan that was made without the lock
 	evidence []plan.Evidence   // the rounds that plan rests on
 	traffic  []plan.TrafficState

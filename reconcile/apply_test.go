@@ -25,7 +25,7 @@ type outcome struct {
 	stale   int      // marks
 }
 
-func (want outcome) check(t *testing.T, s *reconciletest.Story, got reconcile.Result) {
+func (want outcome) check(t *testing.T, s *reconciletest.Fixture, got reconcile.Result) {
 	t.Helper()
 	if got.Outcome != want.outcome || !strings.Contains(got.Detail, want.detail) {
 		t.Errorf("outcome is %s (%s), want %s (%s)", got.Outcome, got.Detail, want.outcome, want.detail)
@@ -50,8 +50,8 @@ func (want outcome) check(t *testing.T, s *reconciletest.Story, got reconcile.Re
 
 // waited makes an apply wait for its lock; Git then says those changes, the
 // same if nil.
-func waited(changes map[string]approval.Change, superseded map[string]string, err error) func(*reconciletest.Story) {
-	return func(s *reconciletest.Story) {
+func waited(changes map[string]approval.Change, superseded map[string]string, err error) func(*reconciletest.Fixture) {
+	return func(s *reconciletest.Fixture) {
 		readAgain(changes, superseded, err)(s)
 		s.Apply.LockWait = time.Second
 	}
@@ -59,8 +59,8 @@ func waited(changes map[string]approval.Change, superseded map[string]string, er
 
 // readAgain makes Git say those changes, the same if nil, when it is read once
 // more before the intent.
-func readAgain(changes map[string]approval.Change, superseded map[string]string, err error) func(*reconciletest.Story) {
-	return func(s *reconciletest.Story) {
+func readAgain(changes map[string]approval.Change, superseded map[string]string, err error) func(*reconciletest.Fixture) {
+	return func(s *reconciletest.Fixture) {
 		if changes == nil {
 			changes = s.Apply.Changes
 		}
@@ -77,28 +77,28 @@ func TestFailover(t *testing.T) {
 	done := []string{"begin", "sent", "effected", "finish"}
 	for _, test := range []struct {
 		name    string
-		arrange func(*reconciletest.Story)
+		arrange func(*reconciletest.Fixture)
 		want    outcome
 	}{
-		{"all is well", func(*reconciletest.Story) {}, outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1}},
+		{"all is well", func(*reconciletest.Fixture) {}, outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1}},
 		{
-			"no approval sends nothing", func(s *reconciletest.Story) { delete(s.Apply.Changes, "orders") },
+			"no approval sends nothing", func(s *reconciletest.Fixture) { delete(s.Apply.Changes, "orders") },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
 		},
 		{
-			"an expired approval sends nothing", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(3 * time.Hour) },
+			"an expired approval sends nothing", func(s *reconciletest.Fixture) { s.Clusters.Clock.Pass(3 * time.Hour) },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"},
 		},
 		{
-			"a primary that lives blocks", func(s *reconciletest.Story) { s.Up("cluster-a") },
+			"a primary that lives blocks", func(s *reconciletest.Fixture) { s.Up("cluster-a") },
 			outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"},
 		},
 		{
-			"a suspended topology is left alone", func(s *reconciletest.Story) { s.Apply.Suspended = []string{"orders"} },
+			"a suspended topology is left alone", func(s *reconciletest.Fixture) { s.Apply.Suspended = []string{"orders"} },
 			outcome{outcome: blocked, detail: "suspends"},
 		},
 		{
-			"a superseded commit blocks", func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
+			"a superseded commit blocks", func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: blocked, detail: "SUPERSEDED"},
 		},
 		{
@@ -110,8 +110,8 @@ func TestFailover(t *testing.T) {
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
 		},
 		{
-			"Git that is gone after a wait for the lock sends nothing", waited(nil, nil, reconciletest.ErrDrill),
-			outcome{outcome: reconcile.OutcomeError, detail: reconciletest.ErrDrill.Error()},
+			"Git that is gone after a wait for the lock sends nothing", waited(nil, nil, reconciletest.ErrInjected),
+			outcome{outcome: reconcile.OutcomeError, detail: reconciletest.ErrInjected.Error()},
 		},
 		{
 			"Git that says the same after a wait for the lock changes nothing", waited(nil, nil, nil),
@@ -126,7 +126,7 @@ func TestFailover(t *testing.T) {
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
 		},
 		{
-			"Git that is gone before the intent sends nothing", readAgain(nil, nil, reconciletest.ErrDrill),
+			"Git that is gone before the intent sends nothing", readAgain(nil, nil, reconciletest.ErrInjected),
 			outcome{outcome: reconcile.OutcomeError, detail: "GIT_UNREADABLE"},
 		},
 		{
@@ -134,14 +134,14 @@ func TestFailover(t *testing.T) {
 			outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1},
 		},
 		{
-			"another saved plan blocks", func(s *reconciletest.Story) { s.Apply.Pinned = map[string]string{"orders": "sha256:other"} },
+			"another saved plan blocks", func(s *reconciletest.Fixture) { s.Apply.Pinned = map[string]string{"orders": "sha256:other"} },
 			outcome{outcome: blocked, detail: "stale"},
 		},
 		{
-			"a saved plan without this topology blocks", func(s *reconciletest.Story) { s.Apply.Pinned = map[string]string{} },
+			"a saved plan without this topology blocks", func(s *reconciletest.Fixture) { s.Apply.Pinned = map[string]string{} },
 			outcome{outcome: blocked, detail: "stale"},
 		},
-		{"a plan that is another one under the lock blocks", func(s *reconciletest.Story) {
+		{"a plan that is another one under the lock blocks", func(s *reconciletest.Fixture) {
 			s.Clusters.OnProbed = func() {
 				s.Clusters.Set("cluster-b", func(v *plan.View) {
 					v.Belief.Configuration.Clusters = slices.Clone(v.Belief.Configuration.Clusters)
@@ -149,93 +149,95 @@ func TestFailover(t *testing.T) {
 				})
 			}
 		}, outcome{outcome: blocked, detail: "the plan is stale"}},
-		{"the old primary recovers between the looks", func(s *reconciletest.Story) {
+		{"the old primary recovers between the looks", func(s *reconciletest.Fixture) {
 			s.Clusters.OnProbed = func() { s.Up("cluster-a") }
 		}, outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
-		{"the old primary recovers for the last round alone", func(s *reconciletest.Story) {
+		{"the old primary recovers for the last round alone", func(s *reconciletest.Fixture) {
 			s.Clusters.OnProbed = func() {
 				s.Clusters.OnRound = func(*reconciletest.Clusters, int) { s.Up("cluster-a") }
 			}
 		}, outcome{outcome: blocked, detail: "PRIMARY_REACHABLE"}},
-		{"a last round in which the candidate is silent does not count", func(s *reconciletest.Story) {
+		{"a last round in which the candidate is silent does not count", func(s *reconciletest.Fixture) {
 			s.Ledger.OnLock = func(func()) {
 				s.Clusters.OnRound = func(w *reconciletest.Clusters, _ int) {
 					w.Set("cluster-b", func(v *plan.View) { v.Reach = plan.ReachUnreachable })
 				}
 			}
 		}, outcome{outcome: blocked, detail: "PRIMARY_NOT_PROBED"}},
-		{"evidence that is old after a wait for the lock is made again", func(s *reconciletest.Story) {
+		{"evidence that is old after a wait for the lock is made again", func(s *reconciletest.Fixture) {
 			s.Ledger.OnLock = func(func()) { s.Clusters.Clock.Pass(time.Minute) }
 		}, outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1}},
-		{"an approval that ends while the lock is awaited sends nothing", func(s *reconciletest.Story) {
+		{"an approval that ends while the lock is awaited sends nothing", func(s *reconciletest.Fixture) {
 			s.Ledger.OnLock = func(func()) { s.Clusters.Clock.Pass(3 * time.Hour) }
 		}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
-		{"a pause between the last round and the request sends nothing", func(s *reconciletest.Story) {
+		{"a pause between the last round and the request sends nothing", func(s *reconciletest.Fixture) {
 			s.Apply.Ledger = pausing{s.Ledger, func() { s.Clusters.Clock.Pass(time.Minute) }}
 		}, outcome{outcome: blocked, detail: "PRIMARY_NOT_PROBED", events: []string{"begin", "sent", "reverse"}}},
 		{
-			"a lock that another holds blocks", func(s *reconciletest.Story) { s.Apply.Ledger = locked{s.Ledger} },
+			"a lock that another holds blocks", func(s *reconciletest.Fixture) { s.Apply.Ledger = locked{s.Ledger} },
 			outcome{outcome: blocked, detail: "another process"},
 		},
-		{"a lock lost before the intent sends nothing", func(s *reconciletest.Story) {
+		{"a lock lost before the intent sends nothing", func(s *reconciletest.Fixture) {
 			s.Ledger.OnLock = func(lost func()) {
 				lost()
 				s.Clusters.OnObserve = func(ctx context.Context, _ int) { <-ctx.Done() }
 			}
 		}, outcome{outcome: reconcile.OutcomeError, detail: "the lock was lost"}},
 		{
-			"an intent that cannot be written sends nothing", func(s *reconciletest.Story) { s.Ledger.Refuse["begin"] = reconciletest.ErrDrill },
+			"an intent that cannot be written sends nothing", func(s *reconciletest.Fixture) { s.Ledger.Refuse["begin"] = reconciletest.ErrInjected },
 			outcome{outcome: reconcile.OutcomeError, detail: "write the intent", events: []string{"begin"}},
 		},
 		{
-			"a sent mark that cannot be written sends nothing", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill },
+			"a sent mark that cannot be written sends nothing", func(s *reconciletest.Fixture) { s.Ledger.Refuse["sent"] = reconciletest.ErrInjected },
 			outcome{outcome: reconcile.OutcomeError, detail: "may be sent", events: []string{"begin", "sent"}, open: true, spent: 1, stale: 1},
 		},
 		{
-			"a definite refusal is reversed", func(s *reconciletest.Story) {
+			"a definite refusal is reversed", func(s *reconciletest.Fixture) {
 				s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepRefused, true)
 			},
 			outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: []string{reconciletest.Promote}, events: []string{"begin", "sent", "reverse"}},
 		},
 		{
-			"doubt leaves the intent open", func(s *reconciletest.Story) {
+			"doubt leaves the intent open", func(s *reconciletest.Fixture) {
 				s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true)
 			},
 			outcome{unverified, "in_doubt", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1},
 		},
 		{
-			"a failure leaves the intent open", func(s *reconciletest.Story) {
+			"a failure leaves the intent open", func(s *reconciletest.Fixture) {
 				s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepFailed, true)
 			},
 			outcome{unverified, "failed", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1},
 		},
 		{
-			"an answer of no known kind leaves the intent open", func(s *reconciletest.Story) { s.Actor.Answers["cluster-b"] = reconciletest.Answers("", false) },
+			"an answer of no known kind leaves the intent open", func(s *reconciletest.Fixture) { s.Actor.Answers["cluster-b"] = reconciletest.Answers("", false) },
 			outcome{unverified, "", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1},
 		},
 		{
-			"an effect that cannot be recorded is not verified", func(s *reconciletest.Story) { s.Ledger.Refuse["effected"] = reconciletest.ErrDrill },
+			"an effect that cannot be recorded is not verified", func(s *reconciletest.Fixture) { s.Ledger.Refuse["effected"] = reconciletest.ErrInjected },
 			outcome{unverified, "took effect", []string{reconciletest.Promote}, []string{"begin", "sent", "effected"}, true, 1, 1},
 		},
 		{
-			"a verification that fails is not verified", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill },
+			"a verification that fails is not verified", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected },
 			outcome{unverified, "verify", []string{reconciletest.Promote}, []string{"begin", "sent", "effected"}, true, 1, 1},
 		},
 		{
-			"a redirect that fails is not verified", func(s *reconciletest.Story) { s.Apply.Redirect = reconciletest.Redirect{Err: reconciletest.ErrDrill} },
+			"a redirect that fails is not verified", func(s *reconciletest.Fixture) {
+				s.Apply.Redirect = reconciletest.Redirect{Err: reconciletest.ErrInjected}
+			},
 			outcome{unverified, "redirect", []string{reconciletest.Promote}, []string{"begin", "sent", "effected"}, true, 1, 1},
 		},
 		{
-			"no redirect target is no failure", func(s *reconciletest.Story) { s.Apply.Redirect = nil },
+			"no redirect target is no failure", func(s *reconciletest.Fixture) { s.Apply.Redirect = nil },
 			outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1},
 		},
 		{
-			"a result that cannot be recorded is not verified", func(s *reconciletest.Story) { s.Ledger.Refuse["finish"] = reconciletest.ErrDrill },
+			"a result that cannot be recorded is not verified", func(s *reconciletest.Fixture) { s.Ledger.Refuse["finish"] = reconciletest.ErrInjected },
 			outcome{unverified, "record the result", []string{reconciletest.Promote}, done, true, 1, 1},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			test.arrange(s)
 			test.want.check(t, s, s.Run(t))
 		})
@@ -245,13 +247,13 @@ func TestFailover(t *testing.T) {
 // locked is a ledger whose locks another process holds.
 type locked struct{ *reconciletest.Ledger }
 
-func (locked) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {
+func (locked) Lock(context.Context, string, time.Duration) (reconcile.HeldLock, error) {
 	return nil, errors.Join(reconcile.ErrLockHeld, errors.New("by another process"))
 }
 
 // TestStaleIsRecordedWithTheIntent: who saw it, and how far it had replicated.
 func TestStaleIsRecordedWithTheIntent(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Apply.Identity = "process 7 on ops-1"
 	s.Run(t)
 	if len(s.Ledger.Memory.Stale) != 1 {
@@ -268,7 +270,7 @@ func TestStaleIsRecordedWithTheIntent(t *testing.T) {
 func TestTheLastRoundOfAHangingPrimary(t *testing.T) {
 	for name, recovers := range map[string]bool{"it hangs on": false, "it recovers for the last round alone": true} {
 		t.Run(name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			s.Clusters.Set("cluster-a", func(v *plan.View) { v.Class = plan.ClassTimeout })
 			s.Clusters.OnProbed = func() {
 				s.Clusters.Mu.Lock()

@@ -12,7 +12,7 @@ import (
 
 // TestFailoversGoFirst: a switchover of a topology that sorts before waits.
 func TestFailoversGoFirst(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Add("accounts", "x", plan.RoleStandby, plan.RolePrimary)
 	s.Apply.Concurrency = 1
 	s.Apply.Ledger = perTopology{"orders": s.Ledger, "accounts": &reconciletest.Ledger{Refuse: map[string]error{}}}
@@ -41,7 +41,7 @@ func (p perTopology) Read(ctx context.Context) (reconcile.Remembered, error) {
 	return out, nil
 }
 
-func (p perTopology) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (p perTopology) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.HeldLock, error) {
 	return p[topology].Lock(ctx, topology, wait)
 }
 
@@ -64,22 +64,22 @@ func (p perTopology) RecordOutages(ctx context.Context, seen []plan.Outage, _ []
 func TestOneTopologyDoesNotStopAnother(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		arrange func(s *reconciletest.Story, other *reconciletest.Ledger)
+		arrange func(s *reconciletest.Fixture, other *reconciletest.Ledger)
 		want    reconcile.Outcome
 	}{
-		{"refused", func(s *reconciletest.Story, _ *reconciletest.Ledger) {
+		{"refused", func(s *reconciletest.Fixture, _ *reconciletest.Ledger) {
 			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(plan.StepRefused, true)
 		}, reconcile.OutcomeError},
-		{"in doubt", func(s *reconciletest.Story, _ *reconciletest.Ledger) {
+		{"in doubt", func(s *reconciletest.Fixture, _ *reconciletest.Ledger) {
 			s.Actor.Answers["xcluster-b"] = reconciletest.Answers(plan.StepInDoubt, true)
 		}, reconcile.OutcomeUnverified},
-		{"locked", func(_ *reconciletest.Story, other *reconciletest.Ledger) { other.Held = true }, reconcile.OutcomeBlocked},
-		{"no intent", func(_ *reconciletest.Story, other *reconciletest.Ledger) {
-			other.Refuse["begin"] = reconciletest.ErrDrill
+		{"locked", func(_ *reconciletest.Fixture, other *reconciletest.Ledger) { other.Held = true }, reconcile.OutcomeBlocked},
+		{"no intent", func(_ *reconciletest.Fixture, other *reconciletest.Ledger) {
+			other.Refuse["begin"] = reconciletest.ErrInjected
 		}, reconcile.OutcomeError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, other := reconciletest.NewStory(t), &reconciletest.Ledger{Refuse: map[string]error{}}
+			s, other := reconciletest.NewFixture(t), &reconciletest.Ledger{Refuse: map[string]error{}}
 			s.Add("accounts", "x", plan.RoleStale, plan.RolePrimary)
 			s.Down("xcluster-a")
 			s.Apply.Ledger = perTopology{"orders": s.Ledger, "accounts": other}

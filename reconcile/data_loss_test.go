@@ -30,13 +30,13 @@ func TestTheExactLossIsMeasured(t *testing.T) {
 		{"the server does not tell", func(*plan.View) {}, false, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			s.Clusters.Set("cluster-b", func(v *plan.View) {
 				v.Progress = []plan.ChannelProgress{{Channel: "cluster-b-rootcoord-dml_0", Known: true, SourceCluster: "cluster-a", MessageID: "01", TimeTick: tick(5 * time.Second)}}
 				test.arrange(v)
 			})
 			if test.resumed {
-				s.Actor.VerifyErr = reconciletest.ErrDrill
+				s.Actor.VerifyErr = reconciletest.ErrInjected
 				s.Run(t)
 				s.Actor.VerifyErr = nil
 			}
@@ -54,7 +54,7 @@ func TestTheExactLossIsMeasured(t *testing.T) {
 // TestAResumedFailoverCountsToTheFirstFailure: killed after its intent, and carried
 // on an hour later by rounds of its own, it may have lost no more than it said.
 func TestAResumedFailoverCountsToTheFirstFailure(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	doubt(s)
 	s.Run(t)
 	if !s.Ledger.Open() {

@@ -83,16 +83,16 @@ const diskWrites = 60
 
 // diskStory is a story whose ledger is a real one, in a folder of its own.
 type diskStory struct {
-	*reconciletest.Story
+	*reconciletest.Fixture
 	path string
 	told []string // by the runs
 }
 
 func newDiskStory(t *testing.T, dir string) *diskStory {
 	t.Helper()
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Apply.Changes["orders"].Carriers[0].PayloadHash = strings.Repeat("5e", 32) // a real ledger wants a real one
-	return &diskStory{Story: s, path: filepath.Join(dir, "ledger.db")}
+	return &diskStory{Fixture: s, path: filepath.Join(dir, "ledger.db")}
 }
 
 // reopened is the ledger as another process finds it.
@@ -113,8 +113,8 @@ func (s *diskStory) applies(t *testing.T) string {
 		s.told = append(s.told, err.Error())
 		return "no ledger"
 	}
-	s.Story.Apply.Ledger = &onDisk{ledger: l, isNew: isNew}
-	report, err := s.Story.Apply.Run(t.Context())
+	s.Fixture.Apply.Ledger = &onDisk{ledger: l, isNew: isNew}
+	report, err := s.Fixture.Apply.Run(t.Context())
 	if err != nil {
 		return "no report"
 	}
@@ -212,7 +212,7 @@ func (o *onDisk) Read(ctx context.Context) (reconcile.Remembered, error) {
 	return out, nil
 }
 
-func (o *onDisk) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (o *onDisk) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.HeldLock, error) {
 	lock, err := o.ledger.Lock(ctx, topology, wait)
 	if err != nil {
 		return nil, err

@@ -122,7 +122,7 @@ func (p *machine) Read(ctx context.Context) (reconcile.Remembered, error) {
 	return p.x.broken.remembered(known.remembered()), r.err
 }
 
-func (p *machine) Lock(ctx context.Context, _ string, _ time.Duration) (reconcile.Right, error) {
+func (p *machine) Lock(ctx context.Context, _ string, _ time.Duration) (reconcile.HeldLock, error) {
 	r := p.say(ctx, atLock, func() (any, any, error) {
 		if p.m.lock != 0 && p.m.lock != p.self {
 			return nil, "held", reconcile.ErrLockHeld

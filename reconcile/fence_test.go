@@ -14,9 +14,9 @@ const fence = "fence_stale_primary cluster-a"
 
 // newReturn is a story in which cluster-b was promoted by an approved failover,
 // and cluster-a is back and takes writes.
-func newReturn(t *testing.T) *reconciletest.Story {
+func newReturn(t *testing.T) *reconciletest.Fixture {
 	t.Helper()
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	promoted(s)
 	s.Up("cluster-a")
 	delete(s.Apply.Changes, "orders") // nothing new is approved
@@ -31,22 +31,22 @@ func TestFence(t *testing.T) {
 	done := []string{"begin", "sent", "effected", "finish"}
 	for _, test := range []struct {
 		name    string
-		arrange func(*reconciletest.Story)
+		arrange func(*reconciletest.Fixture)
 		want    outcome
 	}{
-		{"it is back", func(*reconciletest.Story) {}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 0, 1}},
+		{"it is back", func(*reconciletest.Fixture) {}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 0, 1}},
 		{
-			"it is silent", func(s *reconciletest.Story) { s.Down("cluster-a") },
+			"it is silent", func(s *reconciletest.Fixture) { s.Down("cluster-a") },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "keep it isolated", events: []string{"match"}, spent: 1, stale: 1},
 		},
 		{
-			"the promoted one takes no DDL", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill },
+			"the promoted one takes no DDL", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "CLUSTER_NEEDED", stale: 1},
 		},
-		{"the promoted one dies after its DDL", func(s *reconciletest.Story) {
+		{"the promoted one dies after its DDL", func(s *reconciletest.Fixture) {
 			s.Actor.OnVerify = func() { s.Down("cluster-b") }
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "stale", stale: 1}},
-		{"the promoted one stores an edge to it", func(s *reconciletest.Story) {
+		{"the promoted one stores an edge to it", func(s *reconciletest.Fixture) {
 			s.Actor.OnVerify = func() {
 				s.Clusters.Set("cluster-b", func(v *plan.View) {
 					c := s.Clusters.Views["cluster-a"].Belief.Configuration.Clone()
@@ -55,7 +55,7 @@ func TestFence(t *testing.T) {
 				})
 			}
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "stale", stale: 1}},
-		{"the promoted one dies before the request goes again", func(s *reconciletest.Story) {
+		{"the promoted one dies before the request goes again", func(s *reconciletest.Fixture) {
 			s.Actor.Answers["cluster-a"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
 				s.Down("cluster-b")
 				if err := still(ctx); err == nil || !strings.Contains(err.Error(), "stale") {
@@ -65,22 +65,22 @@ func TestFence(t *testing.T) {
 			}
 		}, outcome{reconcile.OutcomeUnverified, "in doubt", []string{fence}, []string{"begin", "sent"}, true, 0, 1}},
 		{
-			"no record of the failover", func(s *reconciletest.Story) { s.Ledger.Memory.Stale = nil },
+			"no record of the failover", func(s *reconciletest.Fixture) { s.Ledger.Memory.Stale = nil },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
 		},
 		{
-			"the failover never took effect", func(s *reconciletest.Story) { s.Ledger.Memory.Stale[0].Effected = false },
+			"the failover never took effect", func(s *reconciletest.Fixture) { s.Ledger.Memory.Stale[0].Effected = false },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", stale: 1},
 		},
-		{"no record, and the newest change is approved", func(s *reconciletest.Story) {
+		{"no record, and the newest change is approved", func(s *reconciletest.Fixture) {
 			s.Ledger.Memory.Stale = nil
 			s.Approve("orders")
 		}, outcome{reconcile.OutcomeApplied, "", []string{fence}, done, false, 1, 0}},
 		{
-			"it is suspended", func(s *reconciletest.Story) { s.Apply.Suspended = []string{"orders"} },
+			"it is suspended", func(s *reconciletest.Fixture) { s.Apply.Suspended = []string{"orders"} },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "suspends", stale: 1},
 		},
-		{"a switchover waits before it", func(s *reconciletest.Story) {
+		{"a switchover waits before it", func(s *reconciletest.Fixture) {
 			top := s.Topology("orders")
 			top.Clusters[0].Role = plan.RoleStandby
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "comes first", stale: 1}},
@@ -96,8 +96,8 @@ func TestFence(t *testing.T) {
 // TestFenceLeavesAVerificationToApply: what is left of a failover is not
 // fence's to finish.
 func TestFenceLeavesAVerificationToApply(t *testing.T) {
-	s := reconciletest.NewStory(t)
-	s.Actor.VerifyErr = reconciletest.ErrDrill
+	s := reconciletest.NewFixture(t)
+	s.Actor.VerifyErr = reconciletest.ErrInjected
 	s.Run(t)
 	s.Forget()
 	s.Up("cluster-a")
@@ -109,15 +109,15 @@ func TestFenceLeavesAVerificationToApply(t *testing.T) {
 // apply or a fence; one that was killed before it sent anything is taken back,
 // and only who asks for a fence gets one.
 func TestFenceIsResumed(t *testing.T) {
-	again := map[string]func(*reconciletest.Story, *testing.T) reconcile.Result{"apply": (*reconciletest.Story).Run, "fence": (*reconciletest.Story).Fence}
-	unsent := func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }
-	inDoubt := func(s *reconciletest.Story) {
+	again := map[string]func(*reconciletest.Fixture, *testing.T) reconcile.Result{"apply": (*reconciletest.Fixture).Run, "fence": (*reconciletest.Fixture).Fence}
+	unsent := func(s *reconciletest.Fixture) { s.Ledger.Refuse["sent"] = reconciletest.ErrInjected }
+	inDoubt := func(s *reconciletest.Fixture) {
 		s.Actor.Answers["cluster-a"] = reconciletest.Answers(plan.StepInDoubt, true)
 	}
 	resumed := outcome{reconcile.OutcomeApplied, "", []string{fence}, []string{"sent", "effected", "finish"}, false, 0, 1}
 	for _, test := range []struct {
 		by    string
-		first func(*reconciletest.Story)
+		first func(*reconciletest.Fixture)
 		want  outcome
 	}{
 		{"apply", inDoubt, resumed},

@@ -70,7 +70,7 @@ func TestHalfPromotionInAnApply(t *testing.T) {
 		{"the program fails", "cluster-b", 12, errors.New("no such deployment"), 2, []string{"PROMOTION_HALF_DONE", "no such deployment"}, "no such deployment"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			r := &restarter{cluster: test.cluster, err: test.err}
 			s.Apply.Actor, s.Apply.Restart = halfway{s.Actor, test.seconds, r}, r
 			var told []string

@@ -12,8 +12,8 @@ import (
 )
 
 // newAttach is the story of cluster-b, empty, that joins cluster-a.
-func newAttach(t *testing.T) *reconciletest.Story {
-	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+func newAttach(t *testing.T) *reconciletest.Fixture {
+	s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 	own, _ := s.Clusters.Views["cluster-a"].Belief.Configuration.Member("cluster-a")
 	s.Clusters.Set("cluster-a", func(v *plan.View) {
 		v.Belief = plan.ClassifyBelief("cluster-a", plan.Configuration{Clusters: []plan.Member{own}})
@@ -59,7 +59,7 @@ func TestWhatJoinsIsLookedAtAnew(t *testing.T) {
 	if last := attach.Clusters.Depths[len(attach.Clusters.Depths)-1]; fresh != 2 || !last.Fresh || !last.Contents {
 		t.Errorf("%d looks are fresh, under the lock and after the join: %+v", fresh, attach.Clusters.Depths)
 	}
-	failover := reconciletest.NewStory(t)
+	failover := reconciletest.NewFixture(t)
 	if got := failover.Run(t); got.Outcome != reconcile.OutcomeApplied {
 		t.Fatalf("%s: %s", got.Outcome, got.Detail)
 	}

@@ -70,9 +70,9 @@ type Pass struct {
 	// as that of a CI job does, needs no repetition.
 	TellOnce bool
 
-	// Keeps says that the pass writes into the ledger what it proved of standbys, and when a
+	// RecordsLossBounds says that the pass writes into the ledger what it proved of standbys, and when a
 	// primary was first seen down (plan, drift, status). run records both by itself.
-	Keeps bool
+	RecordsLossBounds bool
 
 	acting bool // it is part of an apply, where a failover waits for no redirect target
 }
@@ -94,8 +94,8 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("observe the clusters: %w", err)
 	}
 	out := s.combine(reports)
-	if p.Keeps && p.Ledger != nil {
-		Keep(ctx, p.Ledger, out.Plan, p.at(s.remembered.Memory))
+	if p.RecordsLossBounds && p.Ledger != nil {
+		RecordLossBounds(ctx, p.Ledger, out.Plan, p.at(s.remembered.Memory))
 	}
 	return out, nil
 }

@@ -100,15 +100,15 @@ type Ledger interface {
 	Read(ctx context.Context) (Remembered, error)
 	// Lock takes the lock of a topology. It waits for at most wait, and then fails with
 	// [ErrLockHeld].
-	Lock(ctx context.Context, topology string, wait time.Duration) (Right, error)
+	Lock(ctx context.Context, topology string, wait time.Duration) (HeldLock, error)
 	// SpendOnMatch spends the approval of a document that is live already.
 	SpendOnMatch(ctx context.Context, mark plan.GenerationMark, commit string) error
-	Keeper
+	LossBoundRecorder
 }
 
-// Right is the right to act on one topology: a lock that is held. Its methods record the
+// HeldLock is the right to act on one topology: a lock that is held. Its methods record the
 // progress of one intent, in this order.
-type Right interface {
+type HeldLock interface {
 	// Begin records the intent.
 	Begin(ctx context.Context, b Beginning) error
 	// Sent records that a request may leave from now on.

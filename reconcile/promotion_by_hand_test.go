@@ -14,7 +14,7 @@ import (
 // somebody promotes cluster-c. The second would make another writer, and is not
 // sent.
 func TestNoSecondRequestBesideAPromotionByHand(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RoleStale, plan.RolePrimary, plan.RoleStale)
+	s := reconciletest.NewFixture(t, plan.RoleStale, plan.RolePrimary, plan.RoleStale)
 	var said error
 	s.Actor.Answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
 		s.Clusters.Mu.Lock()

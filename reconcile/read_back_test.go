@@ -40,14 +40,14 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 	promoted.Salvage = []plan.Salvage{{SourceCluster: "cluster-a", TimeTick: 1}}
 	for name, c := range map[string]struct {
 		progress []plan.ChannelProgress
-		change   func(*reconciletest.Story)
+		change   func(*reconciletest.Fixture)
 		told     bool
 	}{
 		"it fell back":               {[]plan.ChannelProgress{whole}, nil, true},
 		"it was promoted by force":   {[]plan.ChannelProgress{promoted}, nil, false},
 		"its channels were not read": {[]plan.ChannelProgress{{Channel: whole.Channel}}, nil, false},
 		"nothing is known of them":   {nil, nil, false},
-		"the primary stands alone":   {[]plan.ChannelProgress{whole}, func(s *reconciletest.Story) { s.StandAlone("cluster-a") }, false},
+		"the primary stands alone":   {[]plan.ChannelProgress{whole}, func(s *reconciletest.Fixture) { s.StandAlone("cluster-a") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAttach(t)
@@ -77,7 +77,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 // TestASwitchoverIsHeldToItsEnd: after a switchover both sides are read back,
 // last of all, since applications do not wait for it.
 func TestASwitchoverIsHeldToItsEnd(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+	s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)
 	s.Actor.ConfigurationErr = plan.FellBackError{
 		Topology: "orders", Cluster: "cluster-a", Belief: plan.Belief{Kind: plan.BeliefPrimary},
 		Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-b", To: "cluster-a"}}},

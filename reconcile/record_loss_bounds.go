@@ -9,8 +9,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Keeper is the part of a ledger that keeps what bounds the loss of a later failover.
-type Keeper interface {
+// LossBoundRecorder is the part of a ledger that keeps what bounds the loss of a later failover.
+type LossBoundRecorder interface {
 	// RecordOutages joins outages that were seen with those that are recorded, and forgets
 	// those of the clusters in over. It does not create a ledger.
 	RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error
@@ -19,13 +19,13 @@ type Keeper interface {
 	RecordProven(ctx context.Context, proven []plan.ProgressRecord) error
 }
 
-// keepWithin bounds what a command that only reads spends on keeping what it proved.
-const keepWithin = time.Second
+// recordBoundsWithin bounds what a command that only reads spends on keeping what it proved.
+const recordBoundsWithin = time.Second
 
-// Keep keeps up to which time each standby of a plan has every write, and when a primary was
+// RecordLossBounds records up to which time each standby of a plan has every write, and when a primary was
 // first seen down. So the bound of a later loss does not grow with the clock. This command
 // works without it: if the ledger is slow or cannot be written, nobody is told.
-func Keep(ctx context.Context, k Keeper, p plan.Plan, m plan.Memory) {
+func RecordLossBounds(ctx context.Context, k LossBoundRecorder, p plan.Plan, m plan.Memory) {
 	known := make(map[string]plan.ProgressRecord, len(m.Progress))
 	for _, r := range m.Progress {
 		known[r.Cluster] = r
@@ -44,7 +44,7 @@ func Keep(ctx context.Context, k Keeper, p plan.Plan, m plan.Memory) {
 		seen, over = append(seen, down...), append(over, up...)
 		proven = append(proven, plan.ProgressRecords(t, m, m.Now)...)
 	}
-	bounded, cancel := context.WithTimeout(ctx, keepWithin)
+	bounded, cancel := context.WithTimeout(ctx, recordBoundsWithin)
 	defer cancel()
 	if len(seen)+len(over) > 0 {
 		_ = k.RecordOutages(bounded, seen, over) // see above

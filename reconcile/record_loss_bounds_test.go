@@ -72,7 +72,7 @@ func TestKeepWhatWasProven(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			k := c.keeper
 			c.memory.Now = at
-			reconcile.Keep(t.Context(), &k, of(c.source), c.memory)
+			reconcile.RecordLossBounds(t.Context(), &k, of(c.source), c.memory)
 			if len(k.proven) != c.proven || c.proven > 0 && !k.proven[0].NoBacklogAt.Equal(caughtUp) {
 				t.Errorf("proven %+v", k.proven)
 			}

@@ -17,43 +17,43 @@ func TestRefusedAtOnce(t *testing.T) {
 	denied, blocked, applied := reconcile.OutcomeNotApproved, reconcile.OutcomeBlocked, reconcile.OutcomeApplied
 	for _, test := range []struct {
 		name    string
-		arrange func(*reconciletest.Story)
+		arrange func(*reconciletest.Fixture)
 		outcome reconcile.Outcome
 		detail  string
 		probes  bool
 	}{
-		{"no approval", func(s *reconciletest.Story) { delete(s.Apply.Changes, "orders") }, denied, "APPROVAL_MISSING", false},
-		{"an expired one", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(3 * time.Hour) }, denied, "EXPIRED", false},
+		{"no approval", func(s *reconciletest.Fixture) { delete(s.Apply.Changes, "orders") }, denied, "APPROVAL_MISSING", false},
+		{"an expired one", func(s *reconciletest.Fixture) { s.Clusters.Clock.Pass(3 * time.Hour) }, denied, "EXPIRED", false},
 		{
-			"a used one", func(s *reconciletest.Story) {
+			"a used one", func(s *reconciletest.Fixture) {
 				s.Ledger.Spent = []approval.SpentMark{{Topology: "orders", Generation: 1, PayloadHash: "hash-of-orders"}}
 			}, denied, "ALREADY_USED", false,
 		},
-		{"one of two", func(s *reconciletest.Story) { s.Apply.Policy.Quorum = approval.Quorum{Failover: 2} }, denied, "QUORUM_NOT_MET", false},
-		{"suspended by the operator", func(s *reconciletest.Story) { s.Apply.Suspended = []string{"orders"} }, blocked, "suspends", false},
-		{"observing", func(s *reconciletest.Story) { s.Apply.Observing = true }, blocked, "mode: observe", false},
+		{"one of two", func(s *reconciletest.Fixture) { s.Apply.Policy.Quorum = approval.Quorum{Failover: 2} }, denied, "QUORUM_NOT_MET", false},
+		{"suspended by the operator", func(s *reconciletest.Fixture) { s.Apply.Suspended = []string{"orders"} }, blocked, "suspends", false},
+		{"observing", func(s *reconciletest.Fixture) { s.Apply.Observing = true }, blocked, "mode: observe", false},
 		{
-			"a failover was an hour ago", func(s *reconciletest.Story) {
+			"a failover was an hour ago", func(s *reconciletest.Fixture) {
 				s.Ledger.Memory.Failovers = []plan.LastFailover{{Topology: "orders", At: reconciletest.Start, Promoted: "cluster-a"}}
 			}, blocked, "RECOVERY_BLOCK", false,
 		},
-		{"a newer commit governs", func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, blocked, "SUPERSEDED", false},
-		{"approved", func(*reconciletest.Story) {}, applied, "", true},
+		{"a newer commit governs", func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, blocked, "SUPERSEDED", false},
+		{"approved", func(*reconciletest.Fixture) {}, applied, "", true},
 		{
-			"approved for a smaller loss", func(s *reconciletest.Story) {
+			"approved for a smaller loss", func(s *reconciletest.Fixture) {
 				s.Approve("orders", "Failover-Max-Data-Loss: 1s")
 				s.Clusters.Clock.Pass(time.Minute)
 			}, denied, "LOSS_TOO_LARGE", true,
 		},
 		{
-			"not approved, and probes say what must be accepted", func(s *reconciletest.Story) {
+			"not approved, and probes say what must be accepted", func(s *reconciletest.Fixture) {
 				delete(s.Apply.Changes, "orders")
 				s.Clusters.Set("cluster-a", func(v *plan.View) { v.Reach = plan.ReachDegraded })
 			}, blocked, "PRIMARY_NOT_SERVING", true,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			test.arrange(s)
 			report, err := s.Apply.Run(t.Context())
 			if err != nil {
@@ -79,7 +79,7 @@ func TestRefusedAtOnce(t *testing.T) {
 // TestADaemonShowsThatProbesAreMissing: it makes its rounds between the passes, so what it
 // shows says that some are missing, whether the failover is approved or not.
 func TestADaemonShowsThatProbesAreMissing(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Apply.NoProbes = true
 	delete(s.Apply.Changes, "orders")
 	report, err := s.Apply.Run(t.Context())

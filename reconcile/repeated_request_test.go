@@ -18,19 +18,19 @@ type pausing struct {
 	pause func()
 }
 
-func (p pausing) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (p pausing) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.HeldLock, error) {
 	r, err := p.Ledger.Lock(ctx, topology, wait)
 	return pausingRight{r, p.pause}, err
 }
 
 type pausingRight struct {
-	reconcile.Right
+	reconcile.HeldLock
 	pause func()
 }
 
 func (r pausingRight) Sent(ctx context.Context) error {
 	r.pause()
-	return r.Right.Sent(ctx)
+	return r.HeldLock.Sent(ctx)
 }
 
 // TestResendNeedsFreshEvidence: before the same request goes again, the world
@@ -38,19 +38,19 @@ func (r pausingRight) Sent(ctx context.Context) error {
 func TestResendNeedsFreshEvidence(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		between func(*reconciletest.Story)
+		between func(*reconciletest.Fixture)
 		want    string // a part of what forbids it; empty: it may go
 	}{
-		{"nothing changed", func(*reconciletest.Story) {}, ""},
-		{"the attempt took a minute", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(time.Minute) }, ""},
-		{"the old primary is back", func(s *reconciletest.Story) { s.Up("cluster-a") }, "PRIMARY_REACHABLE"},
-		{"the old primary half answers", func(s *reconciletest.Story) {
+		{"nothing changed", func(*reconciletest.Fixture) {}, ""},
+		{"the attempt took a minute", func(s *reconciletest.Fixture) { s.Clusters.Clock.Pass(time.Minute) }, ""},
+		{"the old primary is back", func(s *reconciletest.Fixture) { s.Up("cluster-a") }, "PRIMARY_REACHABLE"},
+		{"the old primary half answers", func(s *reconciletest.Fixture) {
 			s.Clusters.Set("cluster-a", func(v *plan.View) { v.Reach, v.Class = plan.ReachDegraded, plan.ClassTimeout })
 		}, "PRIMARY_NOT_SERVING"},
-		{"the candidate is silent", func(s *reconciletest.Story) {
+		{"the candidate is silent", func(s *reconciletest.Fixture) {
 			s.Clusters.Set("cluster-b", func(v *plan.View) { v.Reach = plan.ReachUnreachable })
 		}, "PRIMARY_NOT_PROBED"},
-		{"the checkpoint moves", func(s *reconciletest.Story) {
+		{"the checkpoint moves", func(s *reconciletest.Fixture) {
 			s.Clusters.OnRound = func(w *reconciletest.Clusters, n int) {
 				w.Set("cluster-b", func(v *plan.View) {
 					v.Progress = slices.Clone(v.Progress)
@@ -58,10 +58,10 @@ func TestResendNeedsFreshEvidence(t *testing.T) {
 				})
 			}
 		}, "PRIMARY_"},
-		{"the approval expired", func(s *reconciletest.Story) { s.Clusters.Clock.Pass(3 * time.Hour) }, "approval ended"},
+		{"the approval expired", func(s *reconciletest.Fixture) { s.Clusters.Clock.Pass(3 * time.Hour) }, "approval ended"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			var said error
 			s.Actor.Answers["cluster-b"] = func(ctx context.Context, still func(context.Context) error) reconcile.StepResult {
 				s.Clusters.Mu.Lock()
@@ -80,7 +80,7 @@ func TestResendNeedsFreshEvidence(t *testing.T) {
 
 // TestLostLockForbidsTheNextRequest: with the lock the right to send again goes.
 func TestLostLockForbidsTheNextRequest(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	var lose func()
 	s.Ledger.OnLock = func(lost func()) { lose = lost }
 	var said error

@@ -17,47 +17,49 @@ func TestResume(t *testing.T) {
 	resent := outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, []string{"sent", "effected", "finish"}, false, 1, 1}
 	for _, test := range []struct {
 		name          string
-		first, second func(*reconciletest.Story)
+		first, second func(*reconciletest.Fixture)
 		want          outcome
 	}{
-		{"verification failed", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, func(s *reconciletest.Story) { s.Actor.VerifyErr = nil }, finished},
-		{"redirect failed", func(s *reconciletest.Story) { s.Apply.Redirect = reconciletest.Redirect{Err: reconciletest.ErrDrill} }, func(s *reconciletest.Story) { s.Apply.Redirect = reconciletest.Redirect{} }, finished},
-		{"verification failed, and the old primary is back", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+		{"verification failed", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) { s.Actor.VerifyErr = nil }, finished},
+		{"redirect failed", func(s *reconciletest.Fixture) {
+			s.Apply.Redirect = reconciletest.Redirect{Err: reconciletest.ErrInjected}
+		}, func(s *reconciletest.Fixture) { s.Apply.Redirect = reconciletest.Redirect{} }, finished},
+		{"verification failed, and the old primary is back", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) {
 			s.Actor.VerifyErr = nil
 			s.Up("cluster-a")
 		}, finished},
-		{"the effect was not recorded", func(s *reconciletest.Story) { s.Ledger.Refuse["effected"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) { s.Ledger.Refuse = nil }, finished},
-		{"in doubt, and nothing happened", doubt, func(*reconciletest.Story) {}, resent},
+		{"the effect was not recorded", func(s *reconciletest.Fixture) { s.Ledger.Refuse["effected"] = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) { s.Ledger.Refuse = nil }, finished},
+		{"in doubt, and nothing happened", doubt, func(*reconciletest.Fixture) {}, resent},
 		{"in doubt, and it happened", doubt, promoted, finished},
 		{"in doubt, and its approval is withdrawn", doubt, readAgain(map[string]approval.Change{}, nil, nil), resent},
-		{"in doubt, and Git cannot be read", doubt, readAgain(nil, nil, reconciletest.ErrDrill), resent},
-		{"in doubt, and Git cannot be read after a wait for the lock", doubt, waited(nil, nil, reconciletest.ErrDrill), resent},
+		{"in doubt, and Git cannot be read", doubt, readAgain(nil, nil, reconciletest.ErrInjected), resent},
+		{"in doubt, and Git cannot be read after a wait for the lock", doubt, waited(nil, nil, reconciletest.ErrInjected), resent},
 		{
-			"in doubt, and the old primary is back", doubt, func(s *reconciletest.Story) { s.Up("cluster-a") },
+			"in doubt, and the old primary is back", doubt, func(s *reconciletest.Fixture) { s.Up("cluster-a") },
 			outcome{reconcile.OutcomeBlocked, "PRIMARY_REACHABLE", nil, nil, true, 1, 1},
 		},
 		{
-			"in doubt, and the candidate is gone", doubt, func(s *reconciletest.Story) { s.Down("cluster-b") },
+			"in doubt, and the candidate is gone", doubt, func(s *reconciletest.Fixture) { s.Down("cluster-b") },
 			outcome{reconcile.OutcomeBlocked, "CANDIDATE_UNREACHABLE", nil, nil, true, 1, 1},
 		},
-		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *reconciletest.Story) {
+		{"in doubt, and a refusal of the second request proves nothing about the first", doubt, func(s *reconciletest.Fixture) {
 			s.Actor.Answers = map[string]reconciletest.Answer{"cluster-b": reconciletest.Answers(plan.StepRefused, true)}
 		}, outcome{reconcile.OutcomeUnverified, "refused", []string{reconciletest.Promote}, []string{"sent"}, true, 1, 1}},
 		{
-			"in doubt, under a commit that no longer governs", doubt, func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
+			"in doubt, under a commit that no longer governs", doubt, func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{reconcile.OutcomeBlocked, "SUPERSEDED", nil, nil, true, 1, 1},
 		},
 		{
-			"in doubt, and another document with the same generation", doubt, func(s *reconciletest.Story) { s.Topology("orders").MaxLag = time.Hour },
+			"in doubt, and another document with the same generation", doubt, func(s *reconciletest.Fixture) { s.Topology("orders").MaxLag = time.Hour },
 			outcome{reconcile.OutcomeBlocked, "GENERATION_NOT_RAISED", nil, nil, true, 1, 1},
 		},
-		{"it took effect, and another document with the same generation", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+		{"it took effect, and another document with the same generation", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) {
 			s.Actor.VerifyErr = nil
 			s.Topology("orders").MaxLag = time.Hour
 		}, outcome{reconcile.OutcomeUnchanged, "", nil, nil, true, 1, 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			test.first(s)
 			s.Run(t)
 			if !s.Ledger.Open() {
@@ -79,27 +81,27 @@ func TestUnsentIntentIsTakenBack(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		after time.Duration
-		then  func(*reconciletest.Story)
+		then  func(*reconciletest.Fixture)
 		want  outcome
 	}{
-		{"the approval still holds", time.Minute, func(*reconciletest.Story) {}, outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, again, false, 1, 1}},
-		{"the approval has ended", 3 * time.Hour, func(*reconciletest.Story) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
+		{"the approval still holds", time.Minute, func(*reconciletest.Fixture) {}, outcome{reconcile.OutcomeApplied, "", []string{reconciletest.Promote}, again, false, 1, 1}},
+		{"the approval has ended", 3 * time.Hour, func(*reconciletest.Fixture) {}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED", events: []string{"reverse"}}},
 		{
-			"the approval was withdrawn", time.Minute, func(s *reconciletest.Story) { delete(s.Apply.Changes, "orders") },
+			"the approval was withdrawn", time.Minute, func(s *reconciletest.Fixture) { delete(s.Apply.Changes, "orders") },
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING", events: []string{"reverse"}},
 		},
 		{
-			"the old primary is back", time.Minute, func(s *reconciletest.Story) { s.Up("cluster-a") },
+			"the old primary is back", time.Minute, func(s *reconciletest.Fixture) { s.Up("cluster-a") },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "PRIMARY_REACHABLE", events: []string{"reverse"}},
 		},
 		{
-			"under a commit that does not govern it stays", time.Minute, func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
+			"under a commit that does not govern it stays", time.Minute, func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
-			s.Ledger.Refuse["sent"] = reconciletest.ErrDrill
+			s := reconciletest.NewFixture(t)
+			s.Ledger.Refuse["sent"] = reconciletest.ErrInjected
 			s.Run(t)
 			if !s.Ledger.Open() {
 				t.Fatal("the first run left no intent")
@@ -118,20 +120,20 @@ func TestUnsentIntentIsTakenBack(t *testing.T) {
 // TestUnsentIntentDoesNotHideItsApproval: a plan between two runs shows the
 // approval as it will be judged, and not as used.
 func TestUnsentIntentDoesNotHideItsApproval(t *testing.T) {
-	s := reconciletest.NewStory(t)
-	s.Ledger.Refuse["sent"] = reconciletest.ErrDrill
+	s := reconciletest.NewFixture(t)
+	s.Ledger.Refuse["sent"] = reconciletest.ErrInjected
 	s.Run(t)
 	if d := s.Plan(t).Decisions["orders"]; !d.Approved() {
 		t.Errorf("the approval is %s: %s %s", d.Verdict, d.Code, d.Detail)
 	}
 }
 
-func doubt(s *reconciletest.Story) {
+func doubt(s *reconciletest.Fixture) {
 	s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true)
 }
 
 // promoted lets the force promote take effect after all.
-func promoted(s *reconciletest.Story) {
+func promoted(s *reconciletest.Fixture) {
 	s.Clusters.Set("cluster-b", func(v *plan.View) {
 		own, _ := v.Belief.Configuration.Member("cluster-b")
 		v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{own}})
@@ -143,30 +145,30 @@ func promoted(s *reconciletest.Story) {
 func TestLaterDocumentClosesAnIntent(t *testing.T) {
 	for _, test := range []struct {
 		name          string
-		first, second func(*reconciletest.Story)
+		first, second func(*reconciletest.Fixture)
 		want          outcome
 	}{
 		{
 			"nothing was ever sent: approval and stale mark come back",
-			func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill },
-			func(s *reconciletest.Story) { s.Up("cluster-a") },
+			func(s *reconciletest.Fixture) { s.Ledger.Refuse["sent"] = reconciletest.ErrInjected },
+			func(s *reconciletest.Fixture) { s.Up("cluster-a") },
 			outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"reverse", "match"}, spent: 1},
 		},
 		{
-			"in doubt stays in doubt", doubt, func(s *reconciletest.Story) { s.Up("cluster-a") },
+			"in doubt stays in doubt", doubt, func(s *reconciletest.Fixture) { s.Up("cluster-a") },
 			outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1},
 		},
-		{"an older commit closes nothing", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+		{"an older commit closes nothing", func(s *reconciletest.Fixture) { s.Ledger.Refuse["sent"] = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) {
 			s.Up("cluster-a")
 			s.Apply.Superseded = map[string]string{"orders": "beef"}
 		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED", open: true, spent: 1, stale: 1}},
-		{"a suspended topology is left alone", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) {
+		{"a suspended topology is left alone", func(s *reconciletest.Fixture) { s.Ledger.Refuse["sent"] = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) {
 			s.Up("cluster-a")
 			s.Apply.Suspended = []string{"orders"}
 		}, outcome{outcome: reconcile.OutcomeUnchanged, open: true, spent: 1, stale: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			test.first(s)
 			s.Run(t)
 			s.Forget()
@@ -187,14 +189,14 @@ func TestLaterDocumentClosesAnIntent(t *testing.T) {
 func TestEffectedIntentDoesNotHoldBackTheNextChange(t *testing.T) {
 	for _, test := range []struct {
 		name  string
-		first func(*reconciletest.Story)
+		first func(*reconciletest.Fixture)
 		want  []string
 	}{
-		{"recorded", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, []string{"finish", "match"}},
-		{"read only now", func(s *reconciletest.Story) { s.Ledger.Refuse["effected"] = reconciletest.ErrDrill }, []string{"effected", "finish", "match"}},
+		{"recorded", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected }, []string{"finish", "match"}},
+		{"read only now", func(s *reconciletest.Fixture) { s.Ledger.Refuse["effected"] = reconciletest.ErrInjected }, []string{"effected", "finish", "match"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			test.first(s)
 			s.Run(t)
 			s.Forget()
@@ -214,22 +216,22 @@ func TestEffectedIntentDoesNotHoldBackTheNextChange(t *testing.T) {
 func TestSettle(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		arrange func(*reconciletest.Story)
+		arrange func(*reconciletest.Fixture)
 		want    outcome
 	}{
-		{"first match", func(*reconciletest.Story) {}, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}},
-		{"a cluster that does not answer is no match", func(s *reconciletest.Story) { s.Down("cluster-b") }, outcome{outcome: reconcile.OutcomeUnchanged}},
+		{"first match", func(*reconciletest.Fixture) {}, outcome{outcome: reconcile.OutcomeUnchanged, events: []string{"match"}, spent: 1}},
+		{"a cluster that does not answer is no match", func(s *reconciletest.Fixture) { s.Down("cluster-b") }, outcome{outcome: reconcile.OutcomeUnchanged}},
 		{
-			"a commit that does not govern leaves no trace", func(s *reconciletest.Story) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
+			"a commit that does not govern leaves no trace", func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SUPERSEDED"},
 		},
 		{
-			"a match that is not recorded is an error", func(s *reconciletest.Story) { s.Ledger.Refuse["match"] = reconciletest.ErrDrill },
+			"a match that is not recorded is an error", func(s *reconciletest.Fixture) { s.Ledger.Refuse["match"] = reconciletest.ErrInjected },
 			outcome{outcome: reconcile.OutcomeError, detail: "not spent", events: []string{"match"}, spent: 1},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+			s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 			test.arrange(s)
 			test.want.check(t, s, s.Run(t))
 		})
@@ -239,7 +241,7 @@ func TestSettle(t *testing.T) {
 // TestMatchSpendsTheApproval: after a switchover by hand and back, the commit
 // that asked for it does nothing.
 func TestMatchSpendsTheApproval(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+	s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)
 	a, b := s.Clusters.Views["cluster-a"], s.Clusters.Views["cluster-b"]
 	swapped := a.Belief.Configuration.Clone()
 	swapped.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}

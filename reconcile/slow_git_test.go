@@ -25,7 +25,7 @@ func TestASlowGitMakesNoEvidenceOld(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := reconciletest.NewStory(t)
+				s := reconciletest.NewFixture(t)
 				s.Apply.RereadGit = func(ctx context.Context) (reconcile.Wanted, error) {
 					if test.back {
 						s.Clusters.Mu.Lock()

@@ -17,39 +17,39 @@ func TestSwitchover(t *testing.T) {
 	both := []string{"update_replicate_configuration cluster-a", "update_replicate_configuration cluster-b"}
 	for _, test := range []struct {
 		name    string
-		arrange func(*reconciletest.Story)
+		arrange func(*reconciletest.Fixture)
 		want    outcome
 	}{
 		{
-			"all is well", func(*reconciletest.Story) {},
+			"all is well", func(*reconciletest.Fixture) {},
 			outcome{reconcile.OutcomeApplied, "", both, []string{"begin", "sent", "effected", "finish"}, false, 1, 0},
 		},
 		{
-			"replication is not proven, so nothing is begun", func(s *reconciletest.Story) { s.Actor.ReplicationErr = reconciletest.ErrDrill },
+			"replication is not proven, so nothing is begun", func(s *reconciletest.Fixture) { s.Actor.ReplicationErr = reconciletest.ErrInjected },
 			outcome{outcome: reconcile.OutcomeBlocked, detail: "SWITCHOVER_LAG"},
 		},
-		{"both refuse: reversed", func(s *reconciletest.Story) {
+		{"both refuse: reversed", func(s *reconciletest.Fixture) {
 			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepRefused, true), reconciletest.Answers(plan.StepRefused, true)
 		}, outcome{outcome: reconcile.OutcomeError, detail: "refused", sent: both, events: []string{"begin", "sent", "reverse"}}},
 		{
-			"the first refuses, the second took it", func(s *reconciletest.Story) {
+			"the first refuses, the second took it", func(s *reconciletest.Fixture) {
 				s.Actor.Answers["cluster-a"] = reconciletest.Answers(plan.StepRefused, true)
 			},
 			outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0},
 		},
-		{"the second refuses, the first is in doubt", func(s *reconciletest.Story) {
+		{"the second refuses, the first is in doubt", func(s *reconciletest.Fixture) {
 			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true), reconciletest.Answers(plan.StepRefused, true)
 		}, outcome{reconcile.OutcomeUnverified, "in_doubt", both, []string{"begin", "sent"}, true, 1, 0}},
-		{"the first refuses, the second was so before", func(s *reconciletest.Story) {
+		{"the first refuses, the second was so before", func(s *reconciletest.Fixture) {
 			s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepRefused, true), reconciletest.Answers(plan.StepAlready, false)
 		}, outcome{reconcile.OutcomeUnverified, "refused", both, []string{"begin", "sent"}, true, 1, 0}},
-		{"the approval ends while replication is proven", func(s *reconciletest.Story) {
+		{"the approval ends while replication is proven", func(s *reconciletest.Fixture) {
 			s.Approve("orders", "Failover-Expires: "+reconciletest.Start.Add(time.Minute).Format(time.RFC3339))
 			s.Actor.OnProof = func() { s.Clusters.Clock.Pass(time.Hour) }
 		}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+			s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)
 			test.arrange(s)
 			test.want.check(t, s, s.Run(t))
 		})
@@ -59,26 +59,26 @@ func TestSwitchover(t *testing.T) {
 // TestResumedSwitchoverProvesAgain: a switchover that was begun and has not
 // moved anything is proven again; one that is halfway has nothing to prove.
 func TestResumedSwitchoverProvesAgain(t *testing.T) {
-	inDoubt := func(s *reconciletest.Story) {
+	inDoubt := func(s *reconciletest.Fixture) {
 		s.Actor.Answers["cluster-a"], s.Actor.Answers["cluster-b"] = reconciletest.Answers(plan.StepInDoubt, true), reconciletest.Answers(plan.StepInDoubt, true)
 	}
 	for _, test := range []struct {
 		name   string
-		first  func(*reconciletest.Story)
-		second func(*reconciletest.Story)
+		first  func(*reconciletest.Fixture)
+		second func(*reconciletest.Fixture)
 		proofs int
 		want   reconcile.Outcome
 	}{
-		{"killed before anything was sent, long ago", func(s *reconciletest.Story) { s.Ledger.Refuse["sent"] = reconciletest.ErrDrill }, func(s *reconciletest.Story) { s.Ledger.Refuse = nil }, 1, reconcile.OutcomeNotApproved},
-		{"in doubt, nothing moved, and the link is dead now", inDoubt, func(s *reconciletest.Story) { s.Actor.ReplicationErr = reconciletest.ErrDrill }, 2, reconcile.OutcomeBlocked},
-		{"the old primary demoted itself", inDoubt, func(s *reconciletest.Story) {
+		{"killed before anything was sent, long ago", func(s *reconciletest.Fixture) { s.Ledger.Refuse["sent"] = reconciletest.ErrInjected }, func(s *reconciletest.Fixture) { s.Ledger.Refuse = nil }, 1, reconcile.OutcomeNotApproved},
+		{"in doubt, nothing moved, and the link is dead now", inDoubt, func(s *reconciletest.Fixture) { s.Actor.ReplicationErr = reconciletest.ErrInjected }, 2, reconcile.OutcomeBlocked},
+		{"the old primary demoted itself", inDoubt, func(s *reconciletest.Fixture) {
 			c := s.Clusters.Views["cluster-a"].Belief.Configuration.Clone()
 			c.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}
 			s.Clusters.Set("cluster-a", func(v *plan.View) { v.Belief = plan.ClassifyBelief("cluster-a", c) })
 		}, 1, reconcile.OutcomeApplied},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+			s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)
 			test.first(s)
 			s.Run(t)
 			s.Forget()
@@ -96,7 +96,7 @@ func TestResumedSwitchoverProvesAgain(t *testing.T) {
 // TestSwitchoverHasABound: a member that does not come to an end within
 // switchover.timeout leaves the switchover unverified, for the next run.
 func TestSwitchoverHasABound(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RoleStandby, plan.RolePrimary)
+	s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)
 	s.Topology("orders").Switchover.Timeout = time.Second
 	s.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		<-ctx.Done()

@@ -53,7 +53,7 @@ func (b *balancer) Set(_ context.Context, topology, primary string, stale []stri
 	return b.state(topology, primary)
 }
 
-func balance(s *reconciletest.Story, b *balancer) { s.Apply.Traffic, s.Apply.Redirect = b, b }
+func balance(s *reconciletest.Fixture, b *balancer) { s.Apply.Traffic, s.Apply.Redirect = b, b }
 
 func alone(id string) func(*plan.View) {
 	return func(v *plan.View) {
@@ -77,7 +77,7 @@ func TestTrafficIsSetAgain(t *testing.T) {
 		name    string
 		roles   []plan.Role
 		goesTo  string
-		arrange func(*reconciletest.Story, *balancer)
+		arrange func(*reconciletest.Fixture, *balancer)
 		outcome reconcile.Outcome
 		detail  string
 		calls   []string
@@ -89,7 +89,7 @@ func TestTrafficIsSetAgain(t *testing.T) {
 			"it goes to the stale primary, which is back and takes writes",
 			[]plan.Role{plan.RoleStale, plan.RolePrimary},
 			"cluster-a",
-			func(s *reconciletest.Story, _ *balancer) {
+			func(s *reconciletest.Fixture, _ *balancer) {
 				s.Clusters.Set("cluster-b", alone("cluster-b"))
 				s.Up("cluster-a")
 			},
@@ -98,48 +98,48 @@ func TestTrafficIsSetAgain(t *testing.T) {
 			nil,
 		},
 		{
-			"it cannot be set", nil, "cluster-b", func(_ *reconciletest.Story, b *balancer) { b.setErr = reconciletest.ErrDrill },
+			"it cannot be set", nil, "cluster-b", func(_ *reconciletest.Fixture, b *balancer) { b.setErr = reconciletest.ErrInjected },
 			reconcile.OutcomeUnverified, "TRAFFIC_NOT_REDIRECTED: lb: as the drill wants",
 			[]string{wrong, set},
 			[]string{"match", "match"},
 		},
 		{
 			"another cluster was promoted outside Git", nil, "cluster-b",
-			func(s *reconciletest.Story, _ *balancer) { s.Clusters.Set("cluster-b", alone("cluster-b")) }, reconcile.OutcomeBlocked, "OUT_OF_BAND_FAILOVER",
+			func(s *reconciletest.Fixture, _ *balancer) { s.Clusters.Set("cluster-b", alone("cluster-b")) }, reconcile.OutcomeBlocked, "OUT_OF_BAND_FAILOVER",
 			[]string{wrong},
 			nil,
 		},
 		{
-			"the primary does not answer", nil, "cluster-b", func(s *reconciletest.Story, _ *balancer) { s.Down("cluster-a") },
+			"the primary does not answer", nil, "cluster-b", func(s *reconciletest.Fixture, _ *balancer) { s.Down("cluster-a") },
 			reconcile.OutcomeUnchanged, "",
 			[]string{wrong},
 			nil,
 		},
 		{
-			"the topology is suspended", nil, "cluster-b", func(s *reconciletest.Story, _ *balancer) { s.Apply.Suspended = []string{"orders"} },
+			"the topology is suspended", nil, "cluster-b", func(s *reconciletest.Fixture, _ *balancer) { s.Apply.Suspended = []string{"orders"} },
 			reconcile.OutcomeUnchanged, "",
 			[]string{wrong},
 			[]string{"match"},
 		},
 		{
 			"the commit does not govern at the tip", nil, "cluster-b",
-			func(s *reconciletest.Story, _ *balancer) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, reconcile.OutcomeBlocked, "SUPERSEDED",
+			func(s *reconciletest.Fixture, _ *balancer) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, reconcile.OutcomeBlocked, "SUPERSEDED",
 			[]string{wrong},
 			nil,
 		},
 		{
 			"the generation was not raised", nil, "cluster-b",
-			func(s *reconciletest.Story, _ *balancer) { s.Topology("orders").GreatestEarlier = 9 }, reconcile.OutcomeUnchanged, "",
+			func(s *reconciletest.Fixture, _ *balancer) { s.Topology("orders").GreatestEarlier = 9 }, reconcile.OutcomeUnchanged, "",
 			[]string{wrong},
 			nil,
 		},
 		{
 			"another process holds the lock", nil, "cluster-b",
-			func(s *reconciletest.Story, _ *balancer) { s.Apply.Ledger = locked{s.Ledger} }, reconcile.OutcomeBlocked, "another process",
+			func(s *reconciletest.Fixture, _ *balancer) { s.Apply.Ledger = locked{s.Ledger} }, reconcile.OutcomeBlocked, "another process",
 			[]string{wrong},
 			nil,
 		},
-		{"the primary is lost before the lock is held", nil, "cluster-b", func(s *reconciletest.Story, _ *balancer) {
+		{"the primary is lost before the lock is held", nil, "cluster-b", func(s *reconciletest.Fixture, _ *balancer) {
 			s.Ledger.OnLock = func(func()) { s.Down("cluster-a") }
 		}, reconcile.OutcomeUnchanged, "", []string{wrong}, nil},
 	} {
@@ -147,7 +147,7 @@ func TestTrafficIsSetAgain(t *testing.T) {
 			if test.roles == nil {
 				test.roles = []plan.Role{plan.RolePrimary, plan.RoleStandby}
 			}
-			s, b := reconciletest.NewStory(t, test.roles...), &balancer{goesTo: test.goesTo}
+			s, b := reconciletest.NewFixture(t, test.roles...), &balancer{goesTo: test.goesTo}
 			balance(s, b)
 			if test.arrange != nil {
 				test.arrange(s, b)
@@ -169,8 +169,8 @@ func TestTrafficIsSetAgain(t *testing.T) {
 // TestApprovalIsSpentWhereverTrafficGoes: a document that is live cannot act
 // later because a load balancer was wrong when it was first seen.
 func TestApprovalIsSpentWhereverTrafficGoes(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
-	balance(s, &balancer{goesTo: "cluster-b", setErr: reconciletest.ErrDrill})
+	s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
+	balance(s, &balancer{goesTo: "cluster-b", setErr: reconciletest.ErrInjected})
 	s.Run(t)
 	if !slices.Contains(s.Ledger.Events, "match") {
 		t.Errorf("the ledger saw %q", s.Ledger.Events)
@@ -180,9 +180,9 @@ func TestApprovalIsSpentWhereverTrafficGoes(t *testing.T) {
 // TestADeadTargetNeverDelaysAFailover: the promotion is done while the target
 // still hangs, and the failover's own redirect says what came of it.
 func TestADeadTargetNeverDelaysAFailover(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	hung := make(chan struct{})
-	b := &balancer{goesTo: "cluster-a", setErr: reconciletest.ErrDrill, onCheck: func(ctx context.Context) { <-ctx.Done(); close(hung) }}
+	b := &balancer{goesTo: "cluster-a", setErr: reconciletest.ErrInjected, onCheck: func(ctx context.Context) { <-ctx.Done(); close(hung) }}
 	balance(s, b)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -202,7 +202,7 @@ func TestADeadTargetNeverDelaysAFailover(t *testing.T) {
 // TestRefusedTargetWarnsBeforeAFailover: it is asked about the old primary,
 // and what it says blocks nothing.
 func TestRefusedTargetWarnsBeforeAFailover(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	b := &balancer{goesTo: "nowhere"}
 	balance(s, b)
 	report, err := s.Apply.Pass.Plan(t.Context())
@@ -223,8 +223,8 @@ func TestRefusedTargetWarnsBeforeAFailover(t *testing.T) {
 // TestRedirectIsRetriedWithoutAnApproval is the end of R06 of scenarios.md: the approval is
 // gone, its intent is not.
 func TestRedirectIsRetriedWithoutAnApproval(t *testing.T) {
-	s := reconciletest.NewStory(t)
-	b := &balancer{goesTo: "cluster-a", setErr: reconciletest.ErrDrill}
+	s := reconciletest.NewFixture(t)
+	b := &balancer{goesTo: "cluster-a", setErr: reconciletest.ErrInjected}
 	balance(s, b)
 	if got := s.Run(t); got.Outcome != reconcile.OutcomeUnverified {
 		t.Fatalf("%s: %s", got.Outcome, got.Detail)
@@ -242,7 +242,7 @@ func TestRedirectIsRetriedWithoutAnApproval(t *testing.T) {
 // TestANewTopologyGetsItsTraffic: a bootstrap moves no primary, and its
 // traffic is set all the same.
 func TestANewTopologyGetsItsTraffic(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 	for _, id := range []string{"cluster-a", "cluster-b"} {
 		s.Clusters.Set(id, func(v *plan.View) {
 			v.Belief, v.Contents = plan.Belief{Kind: plan.BeliefUnconfigured}, plan.Contents{Known: true}

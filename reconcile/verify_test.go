@@ -13,7 +13,7 @@ import (
 // TestCollectionsAreMissing is R43 of scenarios.md: what is not there any more is told, and holds
 // nothing back. What the cluster held before the promotion is looked for as well.
 func TestCollectionsAreMissing(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Ledger.Memory.Progress = []plan.ProgressRecord{{Cluster: "cluster-b", Collections: []string{"default/invoices"}}}
 	s.Clusters.Set("cluster-b", func(v *plan.View) {
 		v.Contents = plan.Contents{Known: true, Collections: []string{"default/invoices", "default/orders"}}
@@ -44,22 +44,22 @@ func TestCollectionsAreMissing(t *testing.T) {
 func TestVerifyAgain(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		arrange func(*reconciletest.Story)
+		arrange func(*reconciletest.Fixture)
 		held    bool
 		codes   string
 		asked   bool
 	}{
-		{"all is well", func(*reconciletest.Story) {}, true, "", true},
-		{"a check fails", func(s *reconciletest.Story) { s.Actor.VerifyErr = reconciletest.ErrDrill }, false, "VERIFICATION_FAILED", true},
-		{"a collection is gone", func(s *reconciletest.Story) { s.Actor.Verified.Missing = []string{"default/x"} }, true, "COLLECTIONS_MISSING", true},
-		{"a change waits", func(s *reconciletest.Story) {
+		{"all is well", func(*reconciletest.Fixture) {}, true, "", true},
+		{"a check fails", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected }, false, "VERIFICATION_FAILED", true},
+		{"a collection is gone", func(s *reconciletest.Fixture) { s.Actor.Verified.Missing = []string{"default/x"} }, true, "COLLECTIONS_MISSING", true},
+		{"a change waits", func(s *reconciletest.Fixture) {
 			top := s.Topology("orders")
 			top.Clusters[0].Role, top.Clusters[1].Role = plan.RoleStandby, plan.RolePrimary
-			s.Actor.VerifyErr = reconciletest.ErrDrill
+			s.Actor.VerifyErr = reconciletest.ErrInjected
 		}, true, "", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+			s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 			test.arrange(s)
 			report, err := s.Apply.Plan(t.Context())
 			if err != nil {

@@ -29,7 +29,7 @@ func TestWaitingIsTold(t *testing.T) {
 func tellsOfWaiting(t *testing.T, once bool, want []string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		s := reconciletest.NewStory(t)
+		s := reconciletest.NewFixture(t)
 		s.Apply.TellOnce = once
 		var mu sync.Mutex
 		var told []string

@@ -15,8 +15,8 @@ type content struct {
 	hashed   bool
 }
 
-// weigh estimates what is held of a content of that many bytes, but its channels.
-func (c *content) weigh(bytes int) int {
+// heldBytes estimates what is held of a content of that many bytes, but its channels.
+func (c *content) heldBytes(bytes int) int {
 	const each = 512
 	weight := each + bytes + each*len(c.problems)
 	for _, d := range c.docs {

@@ -55,7 +55,7 @@ func Edit(file string, data []byte, name string, change Change) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	wanted, err := change.of(file, before.topology)
+	wanted, err := change.applyTo(file, before.topology)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ func find(file string, data []byte, name string) (found, error) {
 	return found{}, &EditError{File: file, Line: hits[1].doc.chunk.line, Reason: "the topology " + quoted(name) + " stands in it twice", Hint: "remove one of them"}
 }
 
-// of is a topology with the change made.
-func (change Change) of(file string, out plan.Topology) (plan.Topology, error) {
+// applyTo is a topology with the change made.
+func (change Change) applyTo(file string, out plan.Topology) (plan.Topology, error) {
 	out.Generation = cmp.Or(change.Generation, out.Generation)
 	out.Clusters = slices.Clone(out.Clusters)
 	asked := map[string]bool{}

@@ -168,7 +168,7 @@ func (r *Reader) enter(id string, c *content, bytes int) *content {
 	if known := r.kept(id); known != nil {
 		return known
 	}
-	if c.weight = c.weigh(bytes); c.parsed {
+	if c.weight = c.heldBytes(bytes); c.parsed {
 		c.weight += r.share(c)
 	}
 	if r.known == nil {

@@ -70,12 +70,12 @@ func Compare(primary, standby Inventory) []Difference {
 		case held:
 			out = append(out, compareItems(i, other)...)
 		case !standby.unread(i.Kind, i.Collection) && i.reportable(theirs):
-			out = append(out, lone(i, there, ""))
+			out = append(out, onlyOnOne(i, there, ""))
 		}
 	}
 	for _, i := range standby.Items {
 		if _, held := mine[i.place()]; !held && !primary.unread(i.Kind, i.Collection) && i.reportable(mine) {
-			out = append(out, lone(i, "", there))
+			out = append(out, onlyOnOne(i, "", there))
 		}
 	}
 	out = slices.DeleteFunc(out, func(d Difference) bool { return d == Difference{} })
@@ -93,8 +93,8 @@ func (i Item) reportable(other map[place]Item) bool {
 	return held
 }
 
-// lone is the difference of an item that only one of the clusters has.
-func lone(i Item, primary, standby string) Difference {
+// onlyOnOne is the difference of an item that only one of the clusters has.
+func onlyOnOne(i Item, primary, standby string) Difference {
 	if i.Kind == KindImport {
 		if primary != "" {
 			return compareImports(i, Item{})
@@ -123,7 +123,7 @@ func compareItems(primary, standby Item) []Difference {
 		if d.Primary == d.Standby {
 			continue
 		}
-		if d.Weight = d.weigh(); d.Weight == Unready && d.Standby == FinishedIndex {
+		if d.Weight = d.meaning(); d.Weight == Unready && d.Standby == FinishedIndex {
 			continue // the standby is ahead
 		}
 		out = append(out, d)
@@ -147,8 +147,8 @@ const (
 	FactUncommitted = "uncommitted"
 )
 
-// weigh says what a fact that differs means.
-func (d Difference) weigh() Weight {
+// meaning says what a fact that differs means.
+func (d Difference) meaning() Weight {
 	switch {
 	case d.Kind == KindLoad && d.Fact == FactReplicas, d.Kind == KindResourceGroup:
 		return Local

@@ -13,8 +13,8 @@ const (
 	// batchSize is how many collections are read between two marks: the log of the primary
 	// is read from the mark on, so a batch must not take long.
 	batchSize = 64
-	// mostLooks bounds how often a collection is read that does not come out equal.
-	mostLooks = 4
+	// mostReads bounds how often a collection is read that does not come out equal.
+	mostReads = 4
 	// sameTwice: a difference counts once it was found that often.
 	sameTwice = 2
 )
@@ -27,16 +27,16 @@ func (a *auditing) data(ctx context.Context, collections []Collection) {
 	}
 	defer cancel()
 	for batch := range slices.Chunk(inOrderOf(a.options.Seed, collections), batchSize) {
-		looks := make([]*look, len(batch))
+		all := make([]*collectionData, len(batch))
 		for i, c := range batch {
-			looks[i] = &look{Collection: c}
+			all[i] = &collectionData{Collection: c}
 		}
-		a.batch(bounded, looks)
+		a.batch(bounded, all)
 	}
 }
 
-// look is what is known of the data of one collection.
-type look struct {
+// collectionData is what is known of the data of one collection.
+type collectionData struct {
 	Collection
 	primary, standby int64
 	keys             []Key // that are compared
@@ -50,8 +50,8 @@ type look struct {
 }
 
 // batch reads collections until each is equal, differs for certain, or stays open.
-func (a *auditing) batch(ctx context.Context, open []*look) {
-	for n := 0; n < mostLooks && len(open) > 0; n++ {
+func (a *auditing) batch(ctx context.Context, open []*collectionData) {
+	for n := 0; n < mostReads && len(open) > 0; n++ {
 		if ctx.Err() == nil && n > 0 {
 			a.again(ctx, open)
 		}
@@ -59,13 +59,13 @@ func (a *auditing) batch(ctx context.Context, open []*look) {
 			a.leave(ctx, open)
 			return
 		}
-		open = a.lookOnce(ctx, open, n == 0)
+		open = a.readOnce(ctx, open, n == 0)
 	}
 	a.leave(ctx, open)
 }
 
 // again waits before collections are read once more.
-func (a *auditing) again(ctx context.Context, open []*look) {
+func (a *auditing) again(ctx context.Context, open []*collectionData) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(a.options.Pause):
@@ -78,7 +78,7 @@ func (a *auditing) again(ctx context.Context, open []*look) {
 }
 
 // leave notes what was not decided.
-func (a *auditing) leave(ctx context.Context, open []*look) {
+func (a *auditing) leave(ctx context.Context, open []*collectionData) {
 	for _, l := range open {
 		why := l.why
 		if why == "" && ctx.Err() != nil {
@@ -88,8 +88,8 @@ func (a *auditing) leave(ctx context.Context, open []*look) {
 	}
 }
 
-// lookOnce reads collections on both clusters, and returns those that stay open.
-func (a *auditing) lookOnce(ctx context.Context, open []*look, first bool) []*look {
+// readOnce reads collections on both clusters, and returns those that stay open.
+func (a *auditing) readOnce(ctx context.Context, open []*collectionData, first bool) []*collectionData {
 	mark, err := a.pair.Mark(ctx)
 	if err != nil {
 		for _, l := range open {
@@ -99,7 +99,7 @@ func (a *auditing) lookOnce(ctx context.Context, open []*look, first bool) []*lo
 	}
 	failed := make([]error, len(open))
 	a.each(len(open), func(i int) { failed[i] = a.read(ctx, open[i], first) })
-	var odd, later []*look
+	var odd, later []*collectionData
 	for i, l := range open {
 		switch {
 		case ctx.Err() != nil:
@@ -121,7 +121,7 @@ func (a *auditing) lookOnce(ctx context.Context, open []*look, first bool) []*lo
 }
 
 // read counts a collection on both clusters and reads the same rows of both.
-func (a *auditing) read(ctx context.Context, l *look, first bool) error {
+func (a *auditing) read(ctx context.Context, l *collectionData, first bool) error {
 	var err error
 	if l.primary, err = a.pair.Primary().Count(ctx, l.Collection); err != nil {
 		return fmt.Errorf("%s: %w", a.result.Primary, err)
@@ -156,7 +156,7 @@ func dead(err error) bool {
 }
 
 // pick returns the keys that the rule picks on either cluster.
-func (a *auditing) pick(ctx context.Context, l *look) ([]Key, error) {
+func (a *auditing) pick(ctx context.Context, l *collectionData) ([]Key, error) {
 	rule := ruleFor(l.Collection, max(l.primary, l.standby), a.options.Rows, a.options.Seed)
 	var all []Key
 	for _, c := range []Cluster{a.pair.Primary(), a.pair.Standby()} {
@@ -170,7 +170,7 @@ func (a *auditing) pick(ctx context.Context, l *look) ([]Key, error) {
 	return slices.Compact(all), nil
 }
 
-func (a *auditing) compareKeys(ctx context.Context, l *look) error {
+func (a *auditing) compareKeys(ctx context.Context, l *collectionData) error {
 	l.rows = nil
 	if len(l.keys) == 0 {
 		return nil
@@ -189,7 +189,7 @@ func (a *auditing) compareKeys(ctx context.Context, l *look) error {
 
 // unreadable says whether a collection whose data one of the clusters does not tell is
 // done with. That a standby refuses counts once it did so twice.
-func (a *auditing) unreadable(l *look, err error) (done bool) {
+func (a *auditing) unreadable(l *collectionData, err error) (done bool) {
 	if !dead(err) {
 		a.gap(Gap{Kind: KindRows, Collection: l.Name, Why: err.Error()})
 		return true
@@ -202,7 +202,7 @@ func (a *auditing) unreadable(l *look, err error) (done bool) {
 	return true
 }
 
-func (a *auditing) equal(l *look) {
+func (a *auditing) equal(l *collectionData) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.result.Counted++
@@ -211,7 +211,7 @@ func (a *auditing) equal(l *look) {
 }
 
 // judge asks the log of the primary whether writes under way explain what differs.
-func (a *auditing) judge(ctx context.Context, mark Mark, odd []*look) []*look {
+func (a *auditing) judge(ctx context.Context, mark Mark, odd []*collectionData) []*collectionData {
 	asked, keys := make([]Collection, len(odd)), map[string][]Key{}
 	for i, l := range odd {
 		asked[i] = l.Collection
@@ -220,11 +220,11 @@ func (a *auditing) judge(ctx context.Context, mark Mark, odd []*look) []*look {
 		}
 	}
 	writes := mark.Written(ctx, asked, keys)
-	return slices.DeleteFunc(odd, func(l *look) bool { return a.decided(l, writes[l.Name]) })
+	return slices.DeleteFunc(odd, func(l *collectionData) bool { return a.decided(l, writes[l.Name]) })
 }
 
-// decided says whether a collection needs no other look.
-func (a *auditing) decided(l *look, w Writes) bool {
+// decided says whether a collection needs no further read.
+func (a *auditing) decided(l *collectionData, w Writes) bool {
 	counts := fmt.Sprintf("%d rows on %s and %d on %s", l.primary, a.result.Primary, l.standby, a.result.Standby)
 	by := JudgeCount(l.primary, l.standby, w)
 	var odd []KeyDifference
@@ -262,7 +262,7 @@ func (a *auditing) decided(l *look, w Writes) bool {
 }
 
 // report notes a difference that was found twice.
-func (a *auditing) report(l *look) {
+func (a *auditing) report(l *collectionData) {
 	a.mu.Lock()
 	a.result.Counted++
 	a.mu.Unlock()
@@ -281,7 +281,7 @@ func (a *auditing) report(l *look) {
 const mostNamed = 5
 
 // keysDiffer says which of the compared keys differ. It names keys and fields, no values.
-func keysDiffer(l *look) Difference {
+func keysDiffer(l *collectionData) Difference {
 	var lacks, extra, changed int
 	var named []string
 	for i, d := range l.odd {

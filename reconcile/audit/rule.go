@@ -23,7 +23,7 @@ const mostEnds = 4
 
 // ruleFor returns a rule that picks about as many of the rows as are wanted.
 func ruleFor(c Collection, rows int64, wanted int, seed uint64) Rule {
-	n := mix(seed, c.Name)
+	n := seedFor(seed, c.Name)
 	by := max(rows/int64(max(wanted, 1)), 1)
 	if !c.KeyText {
 		return Rule{By: by, Rest: int64(n % uint64(by))} //nolint:gosec // by is at least 1
@@ -38,8 +38,8 @@ func ruleFor(c Collection, rows int64, wanted int, seed uint64) Rule {
 	return out
 }
 
-// mix derives a number of its own for each collection from a seed.
-func mix(seed uint64, name string) uint64 {
+// seedFor derives a number of its own for each collection from a seed.
+func seedFor(seed uint64, name string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(strconv.FormatUint(seed, 16) + " " + name)) // never fails
 	return h.Sum64()
@@ -50,7 +50,7 @@ func mix(seed uint64, name string) uint64 {
 func inOrderOf(seed uint64, collections []Collection) []Collection {
 	out := slices.Clone(collections)
 	slices.SortFunc(out, func(a, b Collection) int {
-		if x, y := mix(seed, a.Name), mix(seed, b.Name); x < y {
+		if x, y := seedFor(seed, a.Name), seedFor(seed, b.Name); x < y {
 			return -1
 		} else if x > y {
 			return 1

@@ -100,7 +100,7 @@ func (w *worker) tellClusters(t plan.TopologyPlan, commit string) (faulty bool) 
 		}
 		if !ok {
 			e.Kind, e.Severity, e.Text = EventFaultOver, plan.SeverityInfo, c.ID+" can be judged again"
-			w.loop.faults.over(clusterKey(c.ID), w.name, e)
+			w.loop.faults.endFor(clusterKey(c.ID), w.name, e)
 			continue
 		}
 		faulty = true

@@ -37,10 +37,10 @@ func (b *loadBalancer) Check(_ context.Context, topology, primary string, _ []st
 // nothing that was seen before it is told after. The first verification fails, so
 // that the next pass asks about traffic before it sets it.
 func TestLoopTellsInOrder(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t))
+	d := newTestLoop(t, reconciletest.NewFixture(t))
 	lb := &loadBalancer{to: "cluster-a"}
 	verified := 0
-	d.Actor.VerifyErr = reconciletest.ErrDrill
+	d.Actor.VerifyErr = reconciletest.ErrInjected
 	d.Actor.OnVerify = func() {
 		if verified++; verified > 1 {
 			d.Actor.VerifyErr = nil

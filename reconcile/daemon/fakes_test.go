@@ -255,7 +255,7 @@ func (r *reign) lose()                                    { r.once.Do(func() { c
 
 // testLoop is a story that runs as a loop.
 type testLoop struct {
-	*reconciletest.Story
+	*reconciletest.Fixture
 	clock *timers
 	git   *tip
 	notes *notes
@@ -271,9 +271,9 @@ type testLoop struct {
 }
 
 // newTestLoop makes the loop of a story; start runs it.
-func newTestLoop(t *testing.T, s *reconciletest.Story) *testLoop {
+func newTestLoop(t *testing.T, s *reconciletest.Fixture) *testLoop {
 	t.Helper()
-	d := &testLoop{Story: s, clock: &timers{Clock: s.Clusters.Clock}, notes: &notes{ledger: s.Ledger}, reign: newReign(true), ended: make(chan error, 1)}
+	d := &testLoop{Fixture: s, clock: &timers{Clock: s.Clusters.Clock}, notes: &notes{ledger: s.Ledger}, reign: newReign(true), ended: make(chan error, 1)}
 	s.Clusters.Instant = true
 	d.git = &tip{revision: daemon.Revision{Commit: "c0ffee", Desired: s.Apply.Desired, Changes: s.Apply.Changes}}
 	return d

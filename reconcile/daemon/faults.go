@@ -91,9 +91,9 @@ func (f *faults) note(key, holder, cause string, e Event) (Event, bool) {
 	}
 }
 
-// over notes that a holder does not meet a fault any more. It tells e when it was the last,
+// endFor notes that a holder does not meet a fault any more. It tells e when it was the last,
 // with how long the fault lasted.
-func (f *faults) over(key, holder string, e Event) {
+func (f *faults) endFor(key, holder string, e Event) {
 	f.mu.Lock()
 	old := f.open[key]
 	if old == nil {

@@ -32,7 +32,7 @@ func (d *deadWebhook) Check(_ context.Context, topology, _ string, _ []string) [
 // webhook that never answers and one a cluster that never does. The failover
 // of another is carried out meanwhile, and every other one is in sync.
 func TestLoopOfAFleet(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	for i := range 498 {
 		name := fmt.Sprintf("t%03d", i)
 		s.Add(name, name+"-", plan.RolePrimary, plan.RoleStandby)
@@ -68,7 +68,7 @@ func TestLoopOfAFleet(t *testing.T) {
 
 // TestLoopTellsOfItsFirstSweep: once, when every topology was looked at.
 func TestLoopTellsOfItsFirstSweep(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	for i := range 3 {
 		name := fmt.Sprintf("t%03d", i)
 		s.Add(name, name+"-", plan.RolePrimary, plan.RoleStandby)

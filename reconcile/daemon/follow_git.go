@@ -58,7 +58,7 @@ func (l *Loop) fetch(ctx context.Context) (usual time.Duration, err error) {
 		l.board.set(l.clock.Now(), func(b *Snapshot) { b.GitError, b.GitAsked = err.Error(), unread })
 		return s.PollInterval, err
 	}
-	l.faults.over(gitKey, fetchHolder, Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
+	l.faults.endFor(gitKey, fetchHolder, Event{Kind: EventGit, Severity: plan.SeverityInfo, Text: "Git can be read again"})
 	l.ledgerWorks(fetchHolder)
 	l.adopt(ctx, rev)
 	l.confirm(bounded, s, rev)

@@ -74,15 +74,15 @@ func (m *lagMemory) begin(at, behind uint32) {
 // spans returns what is kept, up to a time.
 func (m *lagMemory) spans(now time.Time) []LagSpan {
 	var out []LagSpan
-	end, oldest := moment(m.newest), now.Add(-lagHorizon)
+	end, oldest := unixTime(m.newest), now.Add(-lagHorizon)
 	fresh := !now.After(end.Add(time.Duration(m.patience) * time.Second))
 	if fresh && !m.ended && now.After(end) {
 		end = now
 	}
 	for i, s := range m.slots {
-		span := LagSpan{From: moment(s.at), To: end, Known: s.behind != 0}
+		span := LagSpan{From: unixTime(s.at), To: end, Known: s.behind != 0}
 		if i+1 < len(m.slots) {
-			span.To = moment(m.slots[i+1].at)
+			span.To = unixTime(m.slots[i+1].at)
 		}
 		if span.Known {
 			span.Behind = time.Duration(s.behind-1) * time.Millisecond
@@ -100,7 +100,7 @@ func (m *lagMemory) spans(now time.Time) []LagSpan {
 	return out
 }
 
-func moment(at uint32) time.Time { return time.Unix(int64(at), 0).UTC() }
+func unixTime(at uint32) time.Time { return time.Unix(int64(at), 0).UTC() }
 
 // noteLag keeps how far the standbys of a plan are behind. A pass that failed keeps that
 // it is not known. patience is for how long an answer counts.
@@ -111,7 +111,7 @@ func (b *Board) noteLag(at time.Time, t plan.TopologyPlan, failed bool, patience
 	for id, m := range known {
 		_, stays := lagOf(t, id)
 		m.ended = !stays
-		if !stays && moment(m.newest).Before(at.Add(-lagHorizon)) || !hasCluster(t, id) {
+		if !stays && unixTime(m.newest).Before(at.Add(-lagHorizon)) || !hasCluster(t, id) {
 			delete(known, id)
 		}
 	}

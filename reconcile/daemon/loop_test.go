@@ -15,7 +15,7 @@ import (
 // TestLoopFailsOver: the rounds are made before the commit comes, and the
 // approved commit is carried out once.
 func TestLoopFailsOver(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t))
+	d := newTestLoop(t, reconciletest.NewFixture(t))
 	d.start(t, d.settings())
 	d.await(t, "the promotion", func() bool { return d.state("orders") == daemon.StateInSync })
 	if got := d.sentTo(); len(got) != 1 || got[0] != reconciletest.Promote {
@@ -46,7 +46,7 @@ func TestLoopActsOnlyAsTold(t *testing.T) {
 		{"the history was rewritten", func(d *testLoop) { d.git.revision.Rewritten = map[string]string{"orders": "c0ffee"} }, daemon.StateBlocked},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := newTestLoop(t, reconciletest.NewStory(t))
+			d := newTestLoop(t, reconciletest.NewFixture(t))
 			c.arrange(d)
 			d.start(t, d.settings())
 			d.await(t, "the evidence", func() bool { return d.countEvents(daemon.EventLost, "") == 1 })
@@ -67,7 +67,7 @@ func TestLoopActsOnlyAsTold(t *testing.T) {
 // TestLoopLapses is R14 of scenarios.md: an approval that meets a living primary in two rounds
 // is denied from then on; another one is not.
 func TestLoopLapses(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Up("cluster-a")
 	d := newTestLoop(t, s)
 	d.start(t, d.settings())
@@ -93,7 +93,7 @@ func TestLoopLapses(t *testing.T) {
 // TestLoopDrift: a drift is raised when two sweeps saw it, told once, and
 // resolved; nothing is sent because of it. Silence is neither.
 func TestLoopDrift(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 	d := newTestLoop(t, s)
 	d.start(t, d.settings())
 	d.await(t, "in sync", func() bool { return d.state("orders") == daemon.StateInSync })
@@ -122,7 +122,7 @@ func TestLoopDrift(t *testing.T) {
 // TestOnlyASweepAfterOneInSyncIsAtRest: a sweep leaves out what is proven unchanged only
 // after one that found the topology in sync, and not after a change in Git.
 func TestOnlyASweepAfterOneInSyncIsAtRest(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby))
+	d := newTestLoop(t, reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby))
 	d.start(t, d.settings())
 	atRest := func(from int) (out []bool) {
 		d.Clusters.Mu.Lock()
@@ -175,7 +175,7 @@ func (d *testLoop) sweeps(t *testing.T, n int) int {
 // TestLoopUnknown: a standby that does not answer is neither drift nor in sync, and its
 // lag is not known.
 func TestLoopUnknown(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 	s.Down("cluster-b")
 	d := newTestLoop(t, s)
 	d.start(t, d.settings())
@@ -195,7 +195,7 @@ func TestLoopUnknown(t *testing.T) {
 // TestLoopRecordsProgress: the black box is written while the source answers. Once
 // it is lost, since when is added and nothing else is changed, until it is back.
 func TestLoopRecordsProgress(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby))
+	d := newTestLoop(t, reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby))
 	d.start(t, d.settings())
 	recorded := func() int {
 		d.notes.mu.Lock()
@@ -224,7 +224,7 @@ func TestLoopRecordsProgress(t *testing.T) {
 
 // TestLoopWithoutGit: what was read last stands while Git cannot be read.
 func TestLoopWithoutGit(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby))
+	d := newTestLoop(t, reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby))
 	d.git.err = errGit
 	d.start(t, d.settings())
 	d.await(t, "the failure", func() bool { return d.loop.Board().Snapshot().GitError != "" })
@@ -258,7 +258,7 @@ func (h hanging) Observe(ctx context.Context, topologies []plan.Topology, depth 
 // TestLoopIsNotHeldUp is R30: one cluster that never answers delays no other
 // topology, and shows in the health once its deadline is over.
 func TestLoopIsNotHeldUp(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Add("parts", "p-", plan.RolePrimary, plan.RoleStandby)
 	d := newTestLoop(t, s)
 	settings := d.settings()

@@ -24,7 +24,7 @@ func (w *worker) reportMetrics(s TopologyStatus, r reconcile.Result, j passResul
 	}
 	m.Swept(s.Took)
 	m.Planned(s.Plan.Transition)
-	if !j.acted || !isNews(r) || mayNotApply(j.apply, w.name) {
+	if !j.acted || !worthReporting(r) || mayNotApply(j.apply, w.name) {
 		return
 	}
 	m.Applied(s.Plan.Transition, r.Outcome)

@@ -37,7 +37,7 @@ func inBubble(t *testing.T, name string, test func(*testing.T)) {
 
 func newHung(t *testing.T) hung {
 	t.Helper()
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Clusters.Limit = wholeLimit
 	s.Clusters.Set("cluster-a", func(v *plan.View) { v.Class = plan.ClassTimeout })
 	h := hung{newTestLoop(t, s), s.Apply.Changes}
@@ -189,7 +189,7 @@ func TestProbesInFlightThatCountForNothing(t *testing.T) {
 
 // TestProbesInFlightAreBounded: of more hanging primaries than that, the others have none.
 func TestProbesInFlightAreBounded(t *testing.T) {
-	s := reconciletest.NewStory(t, plan.RolePrimary, plan.RoleStandby)
+	s := reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby)
 	for i := range 70 {
 		name := fmt.Sprintf("t%02d", i)
 		s.Add(name, name+"-", plan.RolePrimary, plan.RoleStandby)

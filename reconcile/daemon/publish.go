@@ -84,7 +84,7 @@ func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result recon
 		s.Failures = w.last.Failures + 1
 	}
 	w.failures = s.Failures
-	if isNews(result) && !mayNotApply(j.apply, w.name) {
+	if worthReporting(result) && !mayNotApply(j.apply, w.name) {
 		s.Result = &result
 	}
 	s.Published = newerPublished(s.Published, j.report.Remembered().Published[w.name])
@@ -116,9 +116,9 @@ func mayNotApply(a reconcile.Apply, topology string) bool {
 	return a.Observing || slices.Contains(a.Suspended, topology)
 }
 
-// isNews says whether an apply did something, tried something or failed. Nothing to do,
+// worthReporting says whether an apply did something, tried something or failed. Nothing to do,
 // and waiting, are no news.
-func isNews(r reconcile.Result) bool {
+func worthReporting(r reconcile.Result) bool {
 	return r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnverified || r.Outcome == reconcile.OutcomeError || len(r.Steps) > 0
 }
 
@@ -161,7 +161,7 @@ func (w *worker) passFails(s TopologyStatus, err error) {
 func (w *worker) passWorks() {
 	w.loop.ledgerWorks(w.name)
 	if w.failing != "" {
-		w.loop.faults.over(w.failing, w.name, Event{
+		w.loop.faults.endFor(w.failing, w.name, Event{
 			Kind: EventFaultOver, Severity: plan.SeverityInfo, Topology: w.name, Commit: w.last.Commit, Trace: w.trace, Text: "passes succeed again",
 		})
 		w.failing = ""
@@ -297,7 +297,7 @@ func (w *worker) emitDrift(raised []drift.Drift, resolved []resolvedDrift, commi
 // emitResult emits an event for what an apply did. After a success the next pass follows
 // at once.
 func (w *worker) emitResult(r reconcile.Result, t plan.TopologyPlan, j passResult) {
-	if !j.acted || !isNews(r) || mayNotApply(j.apply, w.name) {
+	if !j.acted || !worthReporting(r) || mayNotApply(j.apply, w.name) {
 		return
 	}
 	severity, text := plan.SeverityWarning, t.Transition.String()+": "+r.Outcome.String()

@@ -79,7 +79,7 @@ func ledgerCause(err error) string {
 
 // ledgerWorks notes that a part of the loop could use the ledger.
 func (l *Loop) ledgerWorks(holder string) {
-	l.faults.over(ledgerKey, holder, Event{Kind: EventFaultOver, Severity: plan.SeverityInfo, Code: ledgerKey, Text: "the ledger can be used again"})
+	l.faults.endFor(ledgerKey, holder, Event{Kind: EventFaultOver, Severity: plan.SeverityInfo, Code: ledgerKey, Text: "the ledger can be used again"})
 }
 
 // electionUndecided publishes, while a campaign goes on, why no leader is known; empty:

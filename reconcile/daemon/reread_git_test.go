@@ -28,7 +28,7 @@ func TestLoopReadsGitAgain(t *testing.T) {
 		{"Git is gone", func(g *tip) { g.err = errors.New("the forge is down") }, "error: GIT_UNREADABLE"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := reconciletest.NewStory(t)
+			s := reconciletest.NewFixture(t)
 			d := newTestLoop(t, s)
 			was := d.git.revision
 			var once atomic.Bool

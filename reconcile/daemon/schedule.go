@@ -57,8 +57,8 @@ const (
 // slowPass is from when on a pass counts as slow: one read ran into its deadline.
 const slowPass = 2 * time.Second
 
-// laneOf returns the lane of the next pass of a topology.
-func laneOf(took time.Duration, change bool) lane {
+// nextLane returns the lane of the next pass of a topology.
+func nextLane(took time.Duration, change bool) lane {
 	switch {
 	case change:
 		return laneChange

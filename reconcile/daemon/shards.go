@@ -32,11 +32,11 @@ const handOverEvery = time.Second
 
 // right returns the context that a pass of this topology acts on; nil: it may not act.
 func (w *worker) right() context.Context {
-	right := w.loop.right()
-	if right == nil || w.loop.shard != "" && !w.claims(right) {
+	lock := w.loop.right()
+	if lock == nil || w.loop.shard != "" && !w.claims(lock) {
 		return nil
 	}
-	return right
+	return lock
 }
 
 // claims says whether the claim is held under a leadership.

@@ -13,7 +13,7 @@ import (
 // sharded starts the loop of shard eu, which takes the folder eu.
 func sharded(t *testing.T) *testLoop {
 	t.Helper()
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Add("users", "u-", plan.RolePrimary, plan.RoleStandby)
 	s.Add("lost", "l-", plan.RolePrimary, plan.RoleStandby)
 	d := newTestLoop(t, s)

@@ -21,7 +21,7 @@ type underWay struct {
 
 func newUnderWay(t *testing.T) underWay {
 	t.Helper()
-	u := underWay{testLoop: newTestLoop(t, reconciletest.NewStory(t)), sent: make(chan struct{}), release: make(chan struct{})}
+	u := underWay{testLoop: newTestLoop(t, reconciletest.NewFixture(t)), sent: make(chan struct{}), release: make(chan struct{})}
 	u.Actor.Answers["cluster-b"] = func(ctx context.Context, _ func(context.Context) error) reconcile.StepResult {
 		close(u.sent)
 		select {
@@ -113,14 +113,14 @@ func TestLostLeadership(t *testing.T) {
 // TestConfigure: passes under way end with the settings that they began with,
 // which are closed only then; a refused configuration changes nothing.
 func TestConfigure(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t))
+	d := newTestLoop(t, reconciletest.NewFixture(t))
 	d.Apply.Suspended = []string{"orders"}
 	var closed atomic.Int32
 	first := d.settings()
 	first.Close = func() { closed.Add(1) }
 	d.start(t, first)
 	d.await(t, "the evidence", func() bool { return d.countEvents(daemon.EventLost, "") > 0 })
-	d.loop.Refused(reconciletest.ErrDrill)
+	d.loop.Refused(reconciletest.ErrInjected)
 	d.sweeps(t, 2)
 	if s := d.loop.Board().Snapshot(); s.Config == "" || closed.Load() != 0 || len(d.sentTo()) != 0 {
 		t.Errorf("refused: the board says %q, closed %d times, sent %q", s.Config, closed.Load(), d.sentTo())
@@ -136,7 +136,7 @@ func TestConfigure(t *testing.T) {
 
 // TestIntervals: jitter stays within a tenth, retries grow to the usual interval.
 func TestIntervals(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t))
+	d := newTestLoop(t, reconciletest.NewFixture(t))
 	d.git.err = errGit
 	d.start(t, d.settings())
 	var seen []time.Duration

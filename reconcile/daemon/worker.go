@@ -63,7 +63,7 @@ func (w *worker) run(ctx context.Context) {
 	defer rounds.Wait()
 	for {
 		change := w.changed.Load() || w.last.Plan.Transition != plan.TransitionNone
-		leave, ok := w.loop.lanes.enter(ctx, laneOf(w.last.Took, change))
+		leave, ok := w.loop.lanes.enter(ctx, nextLane(w.last.Took, change))
 		if !ok {
 			return
 		}
@@ -149,14 +149,14 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 // planOrApply applies with the right to act, and plans without it. acted says that it had
 // the right.
 func (w *worker) planOrApply(ctx context.Context, s *shared, a reconcile.Apply) (report reconcile.Report, acted bool, err error) {
-	right := w.right()
+	lock := w.right()
 	base := ctx //nolint:contextcheck // leadership bounds an apply, not the loop alone
-	if right != nil {
-		base = trace.ContextWithSpan(right, trace.SpanFromContext(ctx))
+	if lock != nil {
+		base = trace.ContextWithSpan(lock, trace.SpanFromContext(ctx))
 	}
 	bounded, cancel := context.WithTimeout(base, s.PassTimeout)
 	defer cancel()
-	if right == nil {
+	if lock == nil {
 		report, err = a.Plan(bounded)
 		return report, false, err
 	}
@@ -180,13 +180,13 @@ type passLedger struct {
 }
 
 // Lock takes the lock. It fails with errStopped once the loop stops.
-func (a passLedger) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (a passLedger) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.HeldLock, error) {
 	a.worker.locked.Store(true)
 	if a.stopping.Err() != nil {
 		a.worker.locked.Store(false)
 		return nil, errStopped
 	}
-	right, err := a.Ledger.Lock(ctx, topology, wait)
+	lock, err := a.Ledger.Lock(ctx, topology, wait)
 	if err != nil {
 		a.worker.locked.Store(false)
 		return nil, err
@@ -194,19 +194,19 @@ func (a passLedger) Lock(ctx context.Context, topology string, wait time.Duratio
 	l := a.worker.loop
 	a.worker.last.IntentOpen = true // until the ledger is read again
 	l.board.topology(l.clock.Now(), topology, func(t *TopologyStatus) { t.State, t.IntentOpen = StateApplying, true })
-	return passRight{Right: right, worker: a.worker}, nil
+	return passLock{HeldLock: lock, worker: a.worker}, nil
 }
 
-// passRight is a lock whose release the worker notices.
-type passRight struct {
-	reconcile.Right
+// passLock is a lock whose release the worker notices.
+type passLock struct {
+	reconcile.HeldLock
 	worker *worker
 }
 
 // Release gives the lock back.
-func (r passRight) Release() error {
+func (r passLock) Release() error {
 	defer r.worker.locked.Store(false)
-	return r.Right.Release()
+	return r.HeldLock.Release()
 }
 
 // worthRetry says whether another try may finish what an apply left.

@@ -114,7 +114,7 @@ var recordCases = map[string]func(*testing.T, *fixture){
 		own := s.History("orders")
 		same(t, len(own), 5)
 		same(t, []int64{own[4].Generation, own[3].Generation}, []int64{8, 8})
-		same(t, own[2].Story(), []string{
+		same(t, own[2].Lines(), []string{
 			"the failover is done, generation 8", "b works",
 			"lost: 40 rows in 4 messages, exactly, counted " + fenced.At.UTC().Format(time.RFC3339) + ", apart from 5 rows in 2 messages that a took after the failover began",
 		})

@@ -120,7 +120,7 @@ func (e entry) record(hash string) Record {
 		By: e.By, Transition: plan.Transition(e.Transition), Result: e.Result, Detail: e.Detail,
 		Cluster: e.Cluster, Version: e.Version, Shard: e.Shard, PrevHash: e.PrevHash, Hash: hash,
 	}
-	out.tellBeginning(e.Begin)
+	out.addIntent(e.Begin)
 	if e.Replay != nil {
 		out.Reasons, out.Primary = e.Replay.Reasons, e.Replay.Promoted
 	}

@@ -8,11 +8,11 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// TestTell: one story in the order of time, which tells each thing once.
-func TestTell(t *testing.T) {
+// TestTimeline: one timeline in the order of time, which tells each thing once.
+func TestTimeline(t *testing.T) {
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	at := func(s int) time.Time { return noon.Add(time.Duration(s) * time.Second) }
-	git := func(s int, lines ...string) Told { return Told{At: at(s), Topology: "orders", Lines: lines} }
+	git := func(s int, lines ...string) Event { return Event{At: at(s), Topology: "orders", Lines: lines} }
 	begun := Record{
 		Kind: KindIntent, At: at(60), Topology: "orders", Transition: plan.TransitionFailover, Primary: "b", Generation: 2,
 		ProposedBy: []string{"Bob <b@x>"}, By: []string{"Alice <a@x>", "Carol <c@x>"}, Reasons: []string{"INC-1, worse", ""}, Lost: "a", FailedAt: at(-5),
@@ -26,7 +26,7 @@ func TestTell(t *testing.T) {
 		name    string
 		records []Record
 		outages []plan.Outage
-		others  []Told
+		others  []Event
 		want    string
 	}{
 		{"nothing", nil, nil, nil, ""},
@@ -47,7 +47,7 @@ func TestTell(t *testing.T) {
 			"what Git tells stands at its own time",
 			[]Record{begun, {Kind: KindSent, At: at(61), Topology: "orders", Transition: plan.TransitionFailover}},
 			[]plan.Outage{outage("a", -5)},
-			[]Told{
+			[]Event{
 				git(30, "approved by Alice <a@x>: INC-1, worse"), git(10, "proposed by Bob <b@x>: a primary → stale", "commit c0ffee"),
 				git(20, "approved by Alice <a@x>: INC-1"), git(25, "approval withdrawn by Alice <a@x>"),
 			},
@@ -59,14 +59,14 @@ func TestTell(t *testing.T) {
 			"a silence is told once, and another one too",
 			[]Record{begun, again},
 			[]plan.Outage{outage("a", -5), outage("b", 90)},
-			[]Told{git(1, "proposed by Bob <b@x>: x"), git(2, "approved by Alice <a@x>: INC-1, worse"), git(3, "approved by Carol <c@x>")},
+			[]Event{git(1, "proposed by Bob <b@x>: x"), git(2, "approved by Alice <a@x>: INC-1, worse"), git(3, "approved by Carol <c@x>")},
 			"-5 a was silent from here on | 1 proposed by Bob <b@x>: x | 2 approved by Alice <a@x>: INC-1, worse | 3 approved by Carol <c@x>" +
 				" | 60 failover to b begun, generation 2 | 80 failover to b begun, generation 2 | 90 b was silent from here on; it was last tried 2026-11-22T12:01:50Z",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
-			for _, told := range Tell(c.records, c.outages, c.others) {
+			for _, told := range Timeline(c.records, c.outages, c.others) {
 				got = append(got, strings.TrimSuffix(told.At.Sub(noon).String(), "s")+" "+strings.Join(told.Lines, "; "))
 			}
 			got = strings.Split(strings.NewReplacer("1m0 ", "60 ", "1m1 ", "61 ", "1m20 ", "80 ", "1m30 ", "90 ").Replace(strings.Join(got, " | ")), " | ")

@@ -10,10 +10,10 @@ import (
 )
 
 // Words says in one line what a record means to a person.
-func (r Record) Words() string { return strings.Join(r.Story(), "; ") }
+func (r Record) Words() string { return strings.Join(r.Lines(), "; ") }
 
-// Story says what a record means to a person: what happened, then who wanted it and why.
-func (r Record) Story() []string {
+// Lines says what a record means to a person: what happened, then who wanted it and why.
+func (r Record) Lines() []string {
 	switch r.Kind {
 	case KindIntent:
 		return r.beginning()
@@ -23,7 +23,7 @@ func (r Record) Story() []string {
 		if r.Loss == nil {
 			return []string{"the loss was counted"}
 		}
-		return append([]string{"salvage counted what was lost: " + r.Loss.Amount()}, r.Loss.Story()[1:]...)
+		return append([]string{"salvage counted what was lost: " + r.Loss.Amount()}, r.Loss.Lines()[1:]...)
 	case KindReplay:
 		return r.replayBegins()
 	case KindReplayed:
@@ -210,8 +210,8 @@ func subjectsOf(transition plan.Transition, steps []plan.Step) []string {
 	return out
 }
 
-// tellBeginning adds to a record what its intent says.
-func (r *Record) tellBeginning(b *beginWire) {
+// addIntent adds to a record what its intent says.
+func (r *Record) addIntent(b *beginWire) {
 	if b == nil {
 		return
 	}

@@ -9,8 +9,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// TestStory: each kind of record is told in words that a person knows.
-func TestStory(t *testing.T) {
+// TestLines: each kind of record is told in words that a person knows.
+func TestLines(t *testing.T) {
 	failover, noon := plan.TransitionFailover, time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		record Record
@@ -64,7 +64,7 @@ func TestStory(t *testing.T) {
 		{Record{Kind: KindCounted}, []string{"the loss was counted"}},
 		{Record{Kind: "later"}, []string{"later"}},
 	} {
-		if got := c.record.Story(); !slices.Equal(got, c.want) {
+		if got := c.record.Lines(); !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, want %q", c.record.Kind, got, c.want)
 		}
 		if got, want := c.record.Words(), strings.Join(c.want, "; "); got != want {

@@ -106,7 +106,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // decode decodes a message unless that would take more memory than cost.
 func decode(raw []byte, m proto.Message, cost int) error {
-	if err := weigh(raw, m.ProtoReflect().Descriptor(), bodyDepth, &cost); err != nil {
+	if err := chargeMessage(raw, m.ProtoReflect().Descriptor(), bodyDepth, &cost); err != nil {
 		return err
 	}
 	if err := proto.Unmarshal(raw, m); err != nil {
@@ -122,9 +122,9 @@ const (
 	costNumber  = 16
 )
 
-// weigh takes what a message will cost once it is decoded from a budget, before
+// chargeMessage takes what a message will cost once it is decoded from a budget, before
 // anything is decoded.
-func weigh(raw []byte, d protoreflect.MessageDescriptor, depth int, left *int) error {
+func chargeMessage(raw []byte, d protoreflect.MessageDescriptor, depth int, left *int) error {
 	if depth == 0 {
 		return errors.New(notTaken + "it is nested too deep")
 	}
@@ -147,7 +147,7 @@ func weigh(raw []byte, d protoreflect.MessageDescriptor, depth int, left *int) e
 			continue
 		}
 		body, _ := protowire.ConsumeBytes(value)
-		if err := weigh(body, f.Message(), depth-1, left); err != nil {
+		if err := chargeMessage(body, f.Message(), depth-1, left); err != nil {
 			return err
 		}
 	}

@@ -21,10 +21,10 @@ import (
 // atRest is what an observation leaves for the next one of the same topology, if every
 // cluster answered as the document wants it.
 type atRest struct {
-	clusters []plan.Cluster // of the document
-	quiet    bool           // nothing was written since the observation before
-	kept     localMessages  // behind the checkpoints
-	of       map[string]*restingCluster
+	clusters  []plan.Cluster // of the document
+	quiet     bool           // nothing was written since the observation before
+	kept      localMessages  // behind the checkpoints
+	byCluster map[string]*restingCluster
 }
 
 // restingCluster is one cluster as the observation before found it.
@@ -67,7 +67,7 @@ func (m *atRest) restOf(cluster string) *restingCluster {
 	if m == nil {
 		return nil
 	}
-	return m.of[cluster]
+	return m.byCluster[cluster]
 }
 
 // believeStored derives the belief from the stored configuration. One that is as before is
@@ -157,7 +157,7 @@ func (t *topologyRead) quiet() bool {
 			return false
 		}
 		for i, p := range s.view.Progress {
-			if p.CaughtUpAt == nil || !stands(p, s.rest.view.Progress[i]) {
+			if p.CaughtUpAt == nil || !replicatedNothing(p, s.rest.view.Progress[i]) {
 				return false
 			}
 		}
@@ -168,8 +168,8 @@ func (t *topologyRead) quiet() bool {
 	})
 }
 
-// stands says whether a channel has replicated nothing since before.
-func stands(now, before plan.ChannelProgress) bool {
+// replicatedNothing says whether a channel has replicated nothing since before.
+func replicatedNothing(now, before plan.ChannelProgress) bool {
 	return now.Known && before.Known && now.SourceCluster == before.SourceCluster && now.SourceChannel == before.SourceChannel &&
 		now.MessageID == before.MessageID && now.TimeTick == before.TimeTick
 }
@@ -194,9 +194,9 @@ func (f *Fleet) keepRest(t *topologyRead, quiet bool) {
 	if t.rest == nil && !channelsDiffer(t.document) {
 		return
 	}
-	m := &atRest{clusters: t.document.Clusters, quiet: quiet, kept: t.kept, of: map[string]*restingCluster{}}
+	m := &atRest{clusters: t.document.Clusters, quiet: quiet, kept: t.kept, byCluster: map[string]*restingCluster{}}
 	for _, s := range t.reads {
-		m.of[s.cluster.ID] = &restingCluster{pass: s.pass, view: s.view}
+		m.byCluster[s.cluster.ID] = &restingCluster{pass: s.pass, view: s.view}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -150,7 +150,7 @@ func TestALooseChannelIsFoundInTheNextSweep(t *testing.T) {
 // is not used.
 func TestWhatIsKnownIsOfOneToken(t *testing.T) {
 	for name, change := range map[string]func(w *world, f *Fleet){
-		"token": func(_ *world, f *Fleet) { f.resting["orders"].of["b"].pass.token = "root:old" },
+		"token": func(_ *world, f *Fleet) { f.resting["orders"].byCluster["b"].pass.token = "root:old" },
 		"document": func(w *world, _ *Fleet) {
 			w.topology.Clusters = slices.Clone(w.topology.Clusters)
 			w.cluster("c").Promotable = !w.cluster("c").Promotable

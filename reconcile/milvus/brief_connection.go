@@ -60,7 +60,7 @@ func (s *clusterRead) restsWhole() bool {
 // checkpoint names one: a channel that never carried anything is read from where its
 // replication began.
 func (m *atRest) empty() bool {
-	for _, c := range m.of {
+	for _, c := range m.byCluster {
 		if slices.ContainsFunc(c.view.Progress, func(p plan.ChannelProgress) bool {
 			return c.view.Belief.Kind == plan.BeliefStandby && p.MessageID == ""
 		}) {

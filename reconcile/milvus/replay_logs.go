@@ -341,7 +341,7 @@ func (m *LoggedMessage) readRows(c *ReplayCollection, group uint64) {
 		return
 	}
 	left := maxBody
-	if weigh(m.Payload, bodyOf(rows.Delete), bodyDepth, &left) == nil {
+	if chargeMessage(m.Payload, bodyOf(rows.Delete), bodyDepth, &left) == nil {
 		rows.weight = maxBody - left
 	}
 	m.Rows = rows

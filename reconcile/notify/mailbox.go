@@ -51,8 +51,8 @@ type raised struct {
 	alert    string
 }
 
-// standing is the status of a commit that a target was last told.
-type standing struct {
+// commitStatus is the status of a commit that a target was last told.
+type commitStatus struct {
 	commit, message string
 	state           State
 }
@@ -67,12 +67,12 @@ type mailbox struct {
 	queue    []bundle
 	closed   bool
 	raised   map[about]raised
-	status   map[string]standing // by topology
-	owed     map[string][]string // alerts whose end did not arrive, by topology
+	status   map[string]commitStatus // by topology
+	owed     map[string][]string     // alerts whose end did not arrive, by topology
 }
 
 func newMailbox(t Target, limit int) *mailbox {
-	m := &mailbox{target: t, limit: limit, raised: map[about]raised{}, status: map[string]standing{}, owed: map[string][]string{}}
+	m := &mailbox{target: t, limit: limit, raised: map[about]raised{}, status: map[string]commitStatus{}, owed: map[string][]string{}}
 	m.nonEmpty = sync.NewCond(&m.mu)
 	return m
 }
@@ -174,7 +174,7 @@ func (m *mailbox) learn(e *Event) bool {
 			m.raised[e.about()] = now
 		}
 	case KindStatus:
-		now := standing{e.Commit, e.Message, e.State}
+		now := commitStatus{e.Commit, e.Message, e.State}
 		if m.status[e.Topology] == now {
 			return false
 		}
@@ -210,7 +210,7 @@ func (m *mailbox) forgetEvent(e Event) {
 			m.raised[e.about()] = was
 		}
 	case KindStatus:
-		if m.status[e.Topology] == (standing{e.Commit, e.Message, e.State}) {
+		if m.status[e.Topology] == (commitStatus{e.Commit, e.Message, e.State}) {
 			delete(m.status, e.Topology)
 		}
 	default: // nothing was learnt that a pass tells again

@@ -13,7 +13,7 @@ import (
 	"milvus-reconcile/reconcile/permit"
 )
 
-// Start is when every story begins.
+// Start is when every fixture begins.
 var Start = time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
 
 // Clock is moved by what takes time: a round of evidence.
@@ -22,7 +22,7 @@ type Clock struct {
 	at time.Time
 }
 
-// Now is the time of the story.
+// Now is the time of the fixture.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,7 +37,7 @@ func (c *Clock) Pass(d time.Duration) {
 }
 
 // Clusters are fake clusters: what they store and how they answer. They are the
-// observer of a [Story].
+// observer of a [Fixture].
 type Clusters struct {
 	Mu           sync.Mutex
 	Clock        *Clock

@@ -11,31 +11,31 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// ErrDrill is the error of what a test has fail.
-var ErrDrill = errors.New("as the drill wants")
+// ErrInjected is the error of what a test has fail.
+var ErrInjected = errors.New("as the drill wants")
 
 // Promote is how the actor notes the promotion of a story.
 const Promote = "force_promote cluster-b"
 
-// Story is one topology of a primary cluster-a, which is gone, and a standby
+// Fixture is one topology of a primary cluster-a, which is gone, and a standby
 // cluster-b, that an approved commit makes the primary.
-type Story struct {
+type Fixture struct {
 	Clusters *Clusters
 	Actor    *Actor
 	Ledger   *Ledger
 	Apply    reconcile.Apply
 }
 
-// NewStory makes the topology orders, with a cluster for each role. No roles: cluster-a
+// NewFixture makes the topology orders, with a cluster for each role. No roles: cluster-a
 // is stale and down, cluster-b the primary to be.
-func NewStory(t *testing.T, roles ...plan.Role) *Story {
+func NewFixture(t *testing.T, roles ...plan.Role) *Fixture {
 	t.Helper()
 	if len(roles) == 0 {
 		roles = []plan.Role{plan.RoleStale, plan.RolePrimary}
 	}
 	c := &Clock{at: Start}
 	w := &Clusters{Clock: c, Views: map[string]plan.View{}}
-	s := &Story{Clusters: w, Ledger: &Ledger{Refuse: map[string]error{}}}
+	s := &Fixture{Clusters: w, Ledger: &Ledger{Refuse: map[string]error{}}}
 	s.Actor = &Actor{Clusters: w, Answers: map[string]Answer{}}
 	s.Apply = reconcile.Apply{
 		Pass: reconcile.Pass{
@@ -53,7 +53,7 @@ func NewStory(t *testing.T, roles ...plan.Role) *Story {
 
 // Add adds a topology whose clusters are called like those of orders with a
 // prefix. They store the star of the first.
-func (s *Story) Add(name, prefix string, roles ...plan.Role) {
+func (s *Fixture) Add(name, prefix string, roles ...plan.Role) {
 	top := plan.Topology{
 		Name: name, Generation: 2, Switchover: plan.Switchover{CatchUpWithin: time.Second},
 		Failover: plan.Failover{UnavailableFor: 4 * time.Second, Probes: 3, BlockPeriod: time.Hour, Verify: plan.VerifyRole},
@@ -90,7 +90,7 @@ func (s *Story) Add(name, prefix string, roles ...plan.Role) {
 }
 
 // Approve gives the newest change of a topology a carrier of its own.
-func (s *Story) Approve(name string, trailers ...string) {
+func (s *Fixture) Approve(name string, trailers ...string) {
 	top := s.Topology(name)
 	primary, _ := top.Primary()
 	message := "Change the roles\n\nFailover-Approved: " + name + "/" + primary.ID +
@@ -105,7 +105,7 @@ func (s *Story) Approve(name string, trailers ...string) {
 }
 
 // Topology returns the document of a topology, to change it; nil: there is none.
-func (s *Story) Topology(name string) *plan.Topology {
+func (s *Fixture) Topology(name string) *plan.Topology {
 	for i := range s.Apply.Desired.Topologies {
 		if s.Apply.Desired.Topologies[i].Name == name {
 			return &s.Apply.Desired.Topologies[i]
@@ -115,17 +115,17 @@ func (s *Story) Topology(name string) *plan.Topology {
 }
 
 // Down makes a cluster refuse connections.
-func (s *Story) Down(cluster string) {
+func (s *Fixture) Down(cluster string) {
 	s.Clusters.Set(cluster, func(v *plan.View) { v.Reach, v.Class = plan.ReachUnreachable, plan.ClassRefused })
 }
 
 // Up makes a cluster answer.
-func (s *Story) Up(cluster string) {
+func (s *Fixture) Up(cluster string) {
 	s.Clusters.Set(cluster, func(v *plan.View) { v.Reach, v.Class = plan.ReachUp, plan.ClassNone })
 }
 
 // Run applies once and returns the result of orders.
-func (s *Story) Run(t *testing.T) reconcile.Result {
+func (s *Fixture) Run(t *testing.T) reconcile.Result {
 	t.Helper()
 	report, err := s.Apply.Run(t.Context())
 	if err != nil {
@@ -142,14 +142,14 @@ func (s *Story) Run(t *testing.T) reconcile.Result {
 
 // Forget forgets what the actor and the ledger saw, and lets the approval grow
 // old, so that only the intent can carry the next run.
-func (s *Story) Forget() {
+func (s *Fixture) Forget() {
 	s.Actor.Sent, s.Ledger.Events = nil, nil
 	s.Actor.Answers = nil
 	s.Clusters.Clock.Pass(30 * time.Hour)
 }
 
 // Plan plans with the reading part of Apply and returns the report.
-func (s *Story) Plan(t *testing.T) reconcile.Report {
+func (s *Fixture) Plan(t *testing.T) reconcile.Report {
 	t.Helper()
 	r, err := s.Apply.Plan(t.Context())
 	if err != nil {
@@ -159,7 +159,7 @@ func (s *Story) Plan(t *testing.T) reconcile.Report {
 }
 
 // Fence asks for the fence of cluster-a and returns what came of it.
-func (s *Story) Fence(t *testing.T) reconcile.Result {
+func (s *Fixture) Fence(t *testing.T) reconcile.Result {
 	t.Helper()
 	report, err := s.Apply.Fence(t.Context(), "orders", "cluster-a")
 	if err != nil || len(report.Results) != 1 {
@@ -169,7 +169,7 @@ func (s *Story) Fence(t *testing.T) reconcile.Result {
 }
 
 // StandAlone has a cluster store only itself.
-func (s *Story) StandAlone(id string) {
+func (s *Fixture) StandAlone(id string) {
 	c, _ := s.Topology("orders").Cluster(id)
 	own := plan.Member{ID: id, URI: c.URI, PChannels: c.PChannels}
 	s.Clusters.Set(id, func(v *plan.View) {

@@ -44,7 +44,7 @@ func (b *Ledger) Read(context.Context) (reconcile.Remembered, error) {
 }
 
 // Lock takes the only lock, or fails with [reconcile.ErrLockHeld].
-func (b *Ledger) Lock(context.Context, string, time.Duration) (reconcile.Right, error) {
+func (b *Ledger) Lock(context.Context, string, time.Duration) (reconcile.HeldLock, error) {
 	b.Mu.Lock()
 	defer b.Mu.Unlock()
 	if b.Held {

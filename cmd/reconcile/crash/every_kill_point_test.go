@@ -84,7 +84,7 @@ func (d drill) killAt(t *testing.T, i int) {
 	}
 	var told []string
 	for machine, point := range append(killsOf(i), make([]string, testkit.Runs)...) {
-		code, out := d.apply(t, topology, testkit.DrillKill+"="+point, fmt.Sprintf("%s=machine-%d", testkit.DrillHost, machine))
+		code, out := d.apply(t, topology, testkit.EnvKillAt+"="+point, fmt.Sprintf("%s=machine-%d", testkit.EnvHost, machine))
 		if code == 0 && point == "" {
 			return
 		}
@@ -114,7 +114,7 @@ func (d drill) stopped(t *testing.T, topology, point string) (resume func() (int
 	mark := filepath.Join(t.TempDir(), "stopped")
 	cmd := d.Command(d.Ctx, "apply", topology)
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.Env = append(cmd.Env, testkit.DrillStop+"="+point, testkit.DrillMark+"="+mark, testkit.DrillHost+"=machine-1")
+	cmd.Env = append(cmd.Env, testkit.EnvStopAt+"="+point, testkit.EnvMarkFile+"="+mark, testkit.EnvHost+"=machine-1")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestStoppedBeforeItSends(t *testing.T) {
 	defer cancel()
 	d := newLostDrill(ctx, t, 1, "http://"+testkit.StartEtcd(t))
 	resume := d.stopped(t, "t000", "before send")
-	if code, out := d.apply(t, "t000", testkit.DrillHost+"=machine-2"); code != 0 {
+	if code, out := d.apply(t, "t000", testkit.EnvHost+"=machine-2"); code != 0 {
 		t.Fatalf("exit code %d: %s", code, out)
 	}
 	code, out := resume()

@@ -118,7 +118,7 @@ func TestLinesThatNobodyReadsAreCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(d.Ctx, "reconcile", "run", "--config", config, "--log-format", "json")
-	cmd.Stderr, cmd.Env = w, append(os.Environ(), testkit.DrillLines+"=50") // room for the usual number takes long to fill
+	cmd.Stderr, cmd.Env = w, append(os.Environ(), testkit.EnvQueuedLines+"=50") // room for the usual number takes long to fill
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -306,10 +306,10 @@ func (c *cluster) mapped(msg *broadcastMessage, source string) *broadcastMessage
 	if at == nil {
 		return msg
 	}
-	out := &broadcastMessage{id: msg.id, channels: onto(at, msg.channels), ddl: msg.ddl}
+	out := &broadcastMessage{id: msg.id, channels: reorder(at, msg.channels), ddl: msg.ddl}
 	if d, ok := msg.ddl.(*createCollection); ok {
 		own := *d
-		own.shards = onto(at, d.shards)
+		own.shards = reorder(at, d.shards)
 		out.ddl = &own
 	}
 	return out
@@ -339,7 +339,7 @@ func (c *cluster) channelsFor(source string) []int {
 	return at
 }
 
-func onto(at, channels []int) []int {
+func reorder(at, channels []int) []int {
 	out := make([]int, len(channels))
 	for i, from := range channels {
 		out[i] = at[from]

@@ -22,7 +22,7 @@ commands. It exits non-zero if a step does not do what it should.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeoutCause(cmd.Context(), g.timeout, fmt.Errorf("--timeout %s is over (hint: the demo takes up to a minute)", g.timeout))
 			defer cancel()
-			return demo.Tell(ctx, g.std.Out, func(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
+			return demo.Run(ctx, g.std.Out, func(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int {
 				return Main(ctx, args, Stdio{In: in, Out: out, Err: errs})
 			})
 		},

@@ -61,10 +61,10 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 		}
 	}
 	outages := slices.DeleteFunc(slices.Clone(snapshot.Memory().Outages), func(o plan.Outage) bool { return topology != "" && o.Topology != topology })
-	others := append(g.gitStory(ctx, snapshot.History(""), topology), auditStory(snapshot.Memory().Audits, topology)...)
-	story := historyEvents(ledger.Tell(records, outages, others))
+	others := append(g.gitEvents(ctx, snapshot.History(""), topology), auditEvents(snapshot.Memory().Audits, topology)...)
+	events := historyEvents(ledger.Timeline(records, outages, others))
 	err = g.emit(func(w io.Writer, form string) error {
-		return render.History(w, form, historyRows(records), story, g.tableOptions())
+		return render.History(w, form, historyRows(records), events, g.tableOptions())
 	})
 	if damaged != nil {
 		damaged = fmt.Errorf("read the ledger: %w", damaged)
@@ -72,46 +72,46 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 	return errors.Join(damaged, err)
 }
 
-// auditStory tells the newest audit of each standby.
-func auditStory(audits []plan.AuditMark, topology string) []ledger.Told {
-	var out []ledger.Told
+// auditEvents tells the newest audit of each standby.
+func auditEvents(audits []plan.AuditMark, topology string) []ledger.Event {
+	var out []ledger.Event
 	for _, m := range audits {
 		if topology == "" || m.Topology == topology {
-			out = append(out, ledger.Told{At: m.At, Topology: m.Topology, Lines: m.Story()})
+			out = append(out, ledger.Event{At: m.At, Topology: m.Topology, Lines: m.Lines()})
 		}
 	}
 	return out
 }
 
-// gitStoryWithin is how long a Git that does not answer keeps the story of the ledger waiting.
-const gitStoryWithin = 15 * time.Second
+// gitEventsWithin is how long a Git that does not answer keeps the timeline of the ledger waiting.
+const gitEventsWithin = 15 * time.Second
 
-// gitStory returns what Git tells and the ledger does not. Without Git the ledger alone
-// tells the story, and that is said.
-func (g *globals) gitStory(ctx context.Context, records []ledger.Record, topology string) []ledger.Told {
+// gitEvents returns what Git tells and the ledger does not. Without Git the ledger alone
+// tells the timeline, and that is said.
+func (g *globals) gitEvents(ctx context.Context, records []ledger.Record, topology string) []ledger.Event {
 	o := g.options()
 	config, err := o.ReadConfig()
 	if err != nil || o.GitConfig(config).URL == "" {
 		return nil // what is wrong with the configuration was said when the ledger was opened
 	}
-	ctx, cancel := context.WithTimeout(ctx, gitStoryWithin)
+	ctx, cancel := context.WithTimeout(ctx, gitEventsWithin)
 	defer cancel()
 	e, err := o.OpenToRead(ctx)
 	if err == nil {
 		defer e.Close()
-		var told []ledger.Told
-		if told, err = e.GitStory(ctx, records, topology); err == nil {
-			return told
+		var events []ledger.Event
+		if events, err = e.GitEvents(ctx, records, topology); err == nil {
+			return events
 		}
 	}
 	o.Messages.Warn("git", fmt.Sprintf("%v; what was proposed, approved, withdrawn or taken back without being carried out is left out", err))
 	return nil
 }
 
-// historyEvents marks what a reader looks for in a story.
-func historyEvents(story []ledger.Told) []render.HistoryEvent {
-	out := make([]render.HistoryEvent, len(story))
-	for i, t := range story {
+// historyEvents marks what a reader looks for in a timeline.
+func historyEvents(events []ledger.Event) []render.HistoryEvent {
+	out := make([]render.HistoryEvent, len(events))
+	for i, t := range events {
 		mark := render.Mark("")
 		switch {
 		case t.Kind == ledger.KindIntent:
@@ -153,7 +153,7 @@ func historyRows(records []ledger.Record) []render.HistoryRow {
 		rows = append(rows, render.HistoryRow{
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
 			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
-			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Story: r.Story(), FailedAt: r.FailedAt, Loss: r.Loss,
+			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Lines: r.Lines(), FailedAt: r.FailedAt, Loss: r.Loss,
 		})
 	}
 	return rows

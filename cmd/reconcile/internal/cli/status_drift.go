@@ -141,7 +141,7 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 		return nil, ExitError, err
 	}
 	pass.AllProgress, pass.NoProbes = q.kind != render.KindPlan, q.kind != render.KindPlan
-	pass.Keeps = true
+	pass.RecordsLossBounds = true
 	if q.kind == render.KindDrift {
 		pass.Watch = replicationWatch
 		pass.Unlisted = len(rev.Desired.Topologies) <= maxUnlistedChecks

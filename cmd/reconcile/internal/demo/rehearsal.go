@@ -1,5 +1,5 @@
-// Package demo rehearses reconcile on simulated clusters: the story that
-// `reconcile demo` tells, and the world that `reconcile sim` starts, with a
+// Package demo rehearses reconcile on simulated clusters: the failover that
+// `reconcile demo` shows, and the world that `reconcile sim` starts, with a
 // repository, a configuration and keys to go on by hand.
 package demo
 
@@ -21,7 +21,7 @@ import (
 // code.
 type Command func(ctx context.Context, args []string, in io.Reader, out, errs io.Writer) int
 
-// The exit codes that the story waits for
+// The exit codes that the rehearsal waits for
 // (docs/design/contract.md §5).
 const (
 	exitOK          = 0
@@ -30,16 +30,16 @@ const (
 	exitBlocked     = 4
 )
 
-// Tell tells the whole story on out, in a temporary folder, by real commands that
+// Run shows a whole failover on out, in a temporary folder, by real commands that
 // run executes. It fails at the first chapter that is not as told.
-func Tell(ctx context.Context, out io.Writer, run Command) error {
+func Run(ctx context.Context, out io.Writer, run Command) error {
 	dir, err := os.MkdirTemp("", "reconcile-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	s := &story{out: out, run: run, dir: dir, world: milvussim.New(milvussim.Options{})}
-	return s.tell(ctx)
+	s := &rehearsal{out: out, run: run, dir: dir, world: milvussim.New(milvussim.Options{})}
+	return s.runChapters(ctx)
 }
 
 const (
@@ -49,8 +49,8 @@ const (
 	demoTimeout = 20 * time.Second
 )
 
-// story is the demo as it is told.
-type story struct {
+// rehearsal is the demo as it is told.
+type rehearsal struct {
 	out   io.Writer
 	run   Command
 	dir   string
@@ -60,8 +60,8 @@ type story struct {
 	lost  int // rows that only the old primary has
 }
 
-// tell runs the chapters in order and stops at the first that is not as told.
-func (s *story) tell(ctx context.Context) error {
+// runChapters runs the chapters in order and stops at the first that is not as told.
+func (s *rehearsal) runChapters(ctx context.Context) error {
 	defer s.world.Close()
 	chapters := []struct {
 		title string
@@ -90,12 +90,12 @@ func (s *story) tell(ctx context.Context) error {
 	return nil
 }
 
-func (s *story) say(format string, args ...any) {
+func (s *rehearsal) say(format string, args ...any) {
 	fmt.Fprintf(s.out, format, args...)
 }
 
 // document is the topology file of one generation.
-func (s *story) document(generation int, old, promoted plan.Role) []byte {
+func (s *rehearsal) document(generation int, old, promoted plan.Role) []byte {
 	return fmt.Appendf(nil, `apiVersion: reconcile/v1alpha1
 kind: ReplicationTopology
 metadata:
@@ -115,7 +115,7 @@ spec:
 `, generation, old, s.ports[demoOld], promoted, s.ports[demoNew])
 }
 
-func (s *story) begin(ctx context.Context) error {
+func (s *rehearsal) begin(ctx context.Context) error {
 	s.ports = map[string]string{}
 	for _, id := range []string{demoOld, demoNew} {
 		port, err := freePort()
@@ -147,7 +147,7 @@ func (s *story) begin(ctx context.Context) error {
 	return expect(out, "orders")
 }
 
-func (s *story) write(ctx context.Context) error {
+func (s *rehearsal) write(ctx context.Context) error {
 	if err := s.writeRows(demoOld, 1000); err != nil { //nolint:contextcheck // inside the simulator nobody waits
 		return err
 	}
@@ -162,7 +162,7 @@ func (s *story) write(ctx context.Context) error {
 	return nil
 }
 
-func (s *story) lose(ctx context.Context) error {
+func (s *rehearsal) lose(ctx context.Context) error {
 	if err := s.world.SetLag(demoOld, demoNew, time.Hour); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func (s *story) lose(ctx context.Context) error {
 	return nil
 }
 
-func (s *story) ask(ctx context.Context) error {
+func (s *rehearsal) ask(ctx context.Context) error {
 	file := s.document(2, plan.RoleStale, plan.RolePrimary)
 	_, err := s.play.tree.Commit(map[string][]byte{"topologies/orders.yaml": file},
 		"Fail over orders to cluster-b\n", bob, bob, time.Now(), nil)
@@ -202,7 +202,7 @@ func (s *story) ask(ctx context.Context) error {
 	return expect(out, approval.CodeMissing)
 }
 
-func (s *story) approve(ctx context.Context) error {
+func (s *rehearsal) approve(ctx context.Context) error {
 	message := `Fail over orders to cluster-b
 
 Failover-Approved: orders/cluster-b
@@ -226,7 +226,7 @@ Failover-Reason: cluster-a's region lost power
 	return nil
 }
 
-func (s *story) proveWrites(ctx context.Context) error {
+func (s *rehearsal) proveWrites(ctx context.Context) error {
 	if state := s.world.State(demoNew); !state.Writable || state.BelievedRole != "standalone" {
 		return fmt.Errorf("cluster-b is %s, writable %t", state.BelievedRole, state.Writable)
 	}
@@ -238,7 +238,7 @@ func (s *story) proveWrites(ctx context.Context) error {
 	return err
 }
 
-func (s *story) comeBack(ctx context.Context) error {
+func (s *rehearsal) comeBack(ctx context.Context) error {
 	before := s.changesSent(demoOld)
 	if err := s.world.Revive(demoOld); err != nil {
 		return err
@@ -267,7 +267,7 @@ func (s *story) comeBack(ctx context.Context) error {
 	return nil
 }
 
-func (s *story) account(ctx context.Context) error {
+func (s *rehearsal) account(ctx context.Context) error {
 	old, promoted := s.world.State(demoOld), s.world.State(demoNew)
 	s.lost = old.Rows - (promoted.Rows - 10)
 	s.say("cluster-a holds %d rows that never reached cluster-b: they were written after the last\nreplicated time tick, while replication lagged. The plan said so before anybody approved\nit (DATA_LOSS_RISK). cluster-a still has them, which is why it must be kept until they are\nsalvaged, and rebuilt before it may be a standby again.\n", s.lost)

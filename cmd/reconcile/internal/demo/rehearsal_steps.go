@@ -12,7 +12,7 @@ import (
 
 // command runs one real command against the playground, shows it, and demands
 // its exit code.
-func (s *story) command(ctx context.Context, want int, args ...string) (string, error) {
+func (s *rehearsal) command(ctx context.Context, want int, args ...string) (string, error) {
 	shown := strings.Join(args, " ")
 	s.say("$ reconcile %s\n", shown)
 	var out, chatter bytes.Buffer
@@ -38,7 +38,7 @@ func indentLines(text string) string {
 	return b.String()
 }
 
-func (s *story) writeRows(id string, rows int) error {
+func (s *rehearsal) writeRows(id string, rows int) error {
 	accepted, refusal, err := s.world.Write(id, rows)
 	if err = errors.Join(err, refusal); err != nil || accepted != rows {
 		return fmt.Errorf("%s accepted %d of %d rows: %w", id, accepted, rows, err)
@@ -46,7 +46,7 @@ func (s *story) writeRows(id string, rows int) error {
 	return nil
 }
 
-func (s *story) promotions() int {
+func (s *rehearsal) promotions() int {
 	n := 0
 	for _, c := range s.world.Calls() {
 		if c.ForcePromote {
@@ -56,7 +56,7 @@ func (s *story) promotions() int {
 	return n
 }
 
-func (s *story) changesSent(cluster string) int {
+func (s *rehearsal) changesSent(cluster string) int {
 	n := 0
 	for _, c := range s.world.Calls() {
 		if c.Cluster == cluster && c.Method == "UpdateReplicateConfiguration" {
@@ -67,7 +67,7 @@ func (s *story) changesSent(cluster string) int {
 }
 
 // until waits for the simulator, which has its own clock.
-func (s *story) until(ctx context.Context, what string, ok func() bool) error {
+func (s *rehearsal) until(ctx context.Context, what string, ok func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, demoTimeout)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)

@@ -34,8 +34,8 @@ const (
 	EventWithdrawn EventKind = "withdrawn"
 )
 
-// StoryQuery says which events of Git are asked for.
-type StoryQuery struct {
+// EventQuery says which events of Git are asked for.
+type EventQuery struct {
 	Topology string    // empty: of all
 	Since    time.Time // older ones are left out
 	// Begun says whether a change was begun or live, so that a later one did not take it back.
@@ -52,9 +52,9 @@ type edition struct {
 	carriers []approval.Carrier
 }
 
-// Story returns what Git tells of the topologies of a revision, in no order. It reads the
+// Events returns what Git tells of the topologies of a revision, in no order. It reads the
 // repository, which must be open still.
-func (l *Loader) Story(repo *gitsource.Repo, rev Revision, q StoryQuery) ([]Event, error) {
+func (l *Loader) Events(repo *gitsource.Repo, rev Revision, q EventQuery) ([]Event, error) {
 	tags, err := repo.FailoverTags()
 	if err != nil {
 		return nil, err
@@ -118,7 +118,7 @@ func (e edition) roles() map[string]plan.Role {
 }
 
 // proposals are the versions, the oldest first, each as the change that it asked for.
-func (q StoryQuery) proposals(editions []edition) []Event {
+func (q EventQuery) proposals(editions []edition) []Event {
 	var out []Event
 	kind := EventProposed
 	for i, e := range slices.Backward(editions) {
@@ -154,7 +154,7 @@ func changeText(editions []edition) string {
 
 // takesBack says whether the first version gives the clusters the roles of the third, and
 // the change between was never begun.
-func (q StoryQuery) takesBack(editions []edition) bool {
+func (q EventQuery) takesBack(editions []edition) bool {
 	if len(editions) < 3 || q.Begun != nil && q.Begun(editions[1].Name, editions[1].Generation) {
 		return false
 	}
@@ -163,7 +163,7 @@ func (q StoryQuery) takesBack(editions []edition) bool {
 }
 
 // statements are the approvals and withdrawals of people.
-func (q StoryQuery) statements(topology string, editions []edition, tags []approval.Carrier) []Event {
+func (q EventQuery) statements(topology string, editions []edition, tags []approval.Carrier) []Event {
 	var out []Event
 	seen := map[string]bool{}
 	carriers := slices.Clone(tags)

@@ -24,9 +24,9 @@ func contentCheck(m plan.AuditMark) render.Check {
 	c := render.Check{Area: "content", Subject: m.Standby, Verdict: render.CheckOK, Message: m.LastEqual()}
 	switch m.Verdict {
 	case plan.ContentDiverged:
-		c.Verdict, c.Message = render.CheckFailed, strings.Join(m.Story(), "; ")
+		c.Verdict, c.Message = render.CheckFailed, strings.Join(m.Lines(), "; ")
 	case plan.ContentUnproven:
-		c.Verdict, c.Message = render.CheckWarning, strings.Join(m.Story(), "; ")
+		c.Verdict, c.Message = render.CheckWarning, strings.Join(m.Lines(), "; ")
 		if last := m.LastEqual(); last != "" {
 			c.Message += "; " + last
 		}

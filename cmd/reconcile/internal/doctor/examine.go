@@ -88,7 +88,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 	memory := x.e.MemoryOf(ctx, snapshot)
 	memory.Now = x.e.Now()
 	live := plan.Compute(asked, plan.Observed{Views: views}, memory)
-	x.e.Keep(ctx, live, memory)
+	x.e.RecordLossBounds(ctx, live, memory)
 	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, withSeen(memory, live))
 	for _, r := range rehearsals {
 		if now, ok := live.Topology(r.Topology); !ok || now.UnderWay == nil {

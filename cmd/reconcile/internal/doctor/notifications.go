@@ -18,7 +18,7 @@ func (x *examination) checkNotify() {
 	const area = "notify"
 	people := false
 	for _, n := range x.e.Config.Notify {
-		c := render.Check{Area: area, Subject: n.Name, Verdict: render.CheckOK, Message: told(n)}
+		c := render.Check{Area: area, Subject: n.Name, Verdict: render.CheckOK, Message: notifySummary(n)}
 		if err := unreadable(n); err != nil {
 			c.Verdict, c.Message, c.Remedy = render.CheckFailed, c.Message+"; nothing is delivered: "+err.Error(), "put the secret where the configuration says"
 		}
@@ -47,8 +47,8 @@ func unreadable(n schema.NotifyTarget) error {
 	return err
 }
 
-// told names the format, the host and the least severity. The rest of a URL may be secret.
-func told(n schema.NotifyTarget) string {
+// notifySummary names the format, the host and the least severity. The rest of a URL may be secret.
+func notifySummary(n schema.NotifyTarget) string {
 	out := wire.NotifyWhere(n)
 	if n.Format.Forge() {
 		return out + ": the state of each commit"

@@ -74,7 +74,7 @@ func noStandbyWords(t plan.TopologyPlan) string {
 	return "; no standby is left"
 }
 
-func to(cluster string) string {
+func toCluster(cluster string) string {
 	if cluster == "" {
 		return ""
 	}
@@ -110,7 +110,7 @@ func failoverLoses(t plan.TopologyPlan) string {
 	case unobserved(t):
 		return "NOT OBSERVED: only a plan against the clusters tells which of the last writes to " + old + " would be missing"
 	case w == nil || w.Upper == nil:
-		return "UNKNOWN how many of the last writes" + to(t.OldPrimary) + unknownChannels(w)
+		return "UNKNOWN how many of the last writes" + toCluster(t.OldPrimary) + unknownChannels(w)
 	case *w.Upper == 0 && t.Has(plan.CodePrimaryReachable):
 		return "nothing known so far; " + old + " serves, and what it takes from now on would be lost"
 	case *w.Upper == 0:

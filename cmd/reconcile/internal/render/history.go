@@ -24,8 +24,8 @@ type HistoryRow struct {
 	PrevHash   string
 	Hash       string
 	Detail     string
-	// Story says what the record means to a person: what happened, then who wanted it.
-	Story    []string
+	// Lines says what the record means to a person: what happened, then who wanted it.
+	Lines    []string
 	FailedAt time.Time // when the old primary was first seen to fail; zero: the record does not tell
 	// Loss is what was counted of a failover; nil: nothing.
 	Loss *plan.CountedLoss
@@ -85,7 +85,7 @@ func encodeRow(r HistoryRow) wireRow {
 		By: mapList(r.By, same), Transition: textOrNil(r.Transition), Result: textOrNil(r.Result),
 		PrevHash: textOrNil(r.PrevHash), Hash: r.Hash, Detail: textOrNil(r.Detail),
 		Reasons: mapList(r.Reasons, same), ProposedBy: mapList(r.ProposedBy, same), Generation: generationOrNil(r.Generation),
-		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Story, same), Loss: encodeCountedLossOrNil(r.Loss),
+		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Lines, same), Loss: encodeCountedLossOrNil(r.Loss),
 	}
 }
 

@@ -12,23 +12,23 @@ func historyRows() []HistoryRow {
 	loss := countedLoss(night)
 	hash := func(c string) string { return strings.Repeat(c, 64) }
 	return []HistoryRow{
-		{Seq: 1, At: night.Add(-26 * time.Hour), Kind: "born", Hash: hash("a"), Story: []string{"the ledger was made"}},
+		{Seq: 1, At: night.Add(-26 * time.Hour), Kind: "born", Hash: hash("a"), Lines: []string{"the ledger was made"}},
 		{
 			Seq: 2, At: night, Kind: "intent", Topology: "orders", Commit: fixtureCommit, By: []string{"Alice Smith <alice@example.com>", "Carol <carol@example.com>"},
 			Transition: "failover", PrevHash: hash("a"), Hash: hash("b"), Generation: 8, FailedAt: night.Add(-9 * time.Minute),
 			Reasons: []string{lostPower, ""}, ProposedBy: []string{"Bob Jones <bob@example.com>"},
-			Story: []string{
+			Lines: []string{
 				"failover to cluster-b begun, generation 8, commit 4f1c2e9d0a1b", "proposed by Bob Jones <bob@example.com>",
 				"approved by Alice Smith <alice@example.com>: " + lostPower, "approved by Carol <carol@example.com>",
 			},
 		},
-		{Seq: 3, At: night.Add(time.Second), Kind: "sent", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("b"), Hash: hash("c"), Story: []string{"sent: from here on the request of the failover may have reached its cluster"}},
-		{Seq: 4, At: night.Add(2 * time.Second), Kind: "effected", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("c"), Hash: hash("d"), Story: []string{"read back: the failover took effect"}},
+		{Seq: 3, At: night.Add(time.Second), Kind: "sent", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("b"), Hash: hash("c"), Lines: []string{"sent: from here on the request of the failover may have reached its cluster"}},
+		{Seq: 4, At: night.Add(2 * time.Second), Kind: "effected", Topology: "orders", Transition: "failover", Generation: 8, PrevHash: hash("c"), Hash: hash("d"), Lines: []string{"read back: the failover took effect"}},
 		{
 			Seq: 5, At: night.Add(4 * time.Second), Kind: "result", Topology: "orders", Commit: fixtureCommit,
 			Transition: "failover", Result: "applied", Generation: 8, PrevHash: hash("d"), Hash: hash("e"),
 			Detail: "cluster-b works as the primary (ddl); traffic points at cluster-b by lb",
-			Story: []string{
+			Lines: []string{
 				"the failover is done, generation 8", "verified: cluster-b works as the primary (it created and dropped a collection)",
 				"redirected: traffic points at cluster-b by lb", loss.Text(),
 			},
@@ -36,7 +36,7 @@ func historyRows() []HistoryRow {
 		},
 		{
 			Seq: 6, At: loss.At, Kind: "counted", Topology: "orders", Commit: fixtureCommit, Transition: "failover", Generation: 8,
-			PrevHash: hash("e"), Hash: hash("f"), Story: append([]string{"salvage counted what was lost: " + loss.Amount()}, loss.Story()[1:]...), Loss: &loss,
+			PrevHash: hash("e"), Hash: hash("f"), Lines: append([]string{"salvage counted what was lost: " + loss.Amount()}, loss.Lines()[1:]...), Loss: &loss,
 		},
 	}
 }
@@ -47,7 +47,7 @@ const lostPower = "eu-1 lost power, INC-4211, and the vendor says that it stays 
 func historyStory() []HistoryEvent {
 	rows := historyRows()
 	of := func(i int, m Mark) HistoryEvent {
-		return HistoryEvent{rows[i].At, rows[i].Topology, rows[i].Story, m}
+		return HistoryEvent{rows[i].At, rows[i].Topology, rows[i].Lines, m}
 	}
 	before := func(d time.Duration, mark Mark, lines ...string) HistoryEvent {
 		return HistoryEvent{night.Add(-d), "orders", lines, mark}

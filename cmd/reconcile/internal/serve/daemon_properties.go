@@ -9,19 +9,19 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// fact is something about the daemon itself.
-type fact struct {
+// daemonProperty is something about the daemon itself.
+type daemonProperty struct {
 	Name, Value string
 	Bad         bool
 }
 
-// factsOf says how the daemon itself stands, what is wrong first.
-func factsOf(s daemon.Snapshot) []fact {
+// daemonProperties says how the daemon itself stands, what is wrong first.
+func daemonProperties(s daemon.Snapshot) []daemonProperty {
 	lead := "this process leads"
 	if !s.Leader {
 		lead = cmp.Or(s.Leading, "another process leads")
 	}
-	facts := []fact{
+	facts := []daemonProperty{
 		{Name: "Mode", Value: s.Mode},
 		{Name: "Leader", Value: safe(lead)},
 		{Name: "Ledger", Value: s.Ledger.String()},
@@ -29,20 +29,20 @@ func factsOf(s daemon.Snapshot) []fact {
 		{Name: "Git fetched", Value: cmp.Or(clock(s.GitFetch), "never")},
 	}
 	if s.Shard != "" {
-		facts = append(facts, fact{Name: "Shard", Value: safe(fmt.Sprintf("%s; %s topologies of other shards are not shown", s.Shard, number(s.OtherShards)))})
+		facts = append(facts, daemonProperty{Name: "Shard", Value: safe(fmt.Sprintf("%s; %s topologies of other shards are not shown", s.Shard, number(s.OtherShards)))})
 	}
 	for name, problem := range map[string]string{
 		cmp.Or(s.GitAsked, "Git"): s.GitError, "Copy of Git": s.GitCopy, "Configuration": s.Config,
 		"Election": s.ElectionError, "Ledger": s.RecordError, "Files": s.FileError,
 	} {
 		if problem != "" {
-			facts = append(facts, fact{name, safe(problem), true})
+			facts = append(facts, daemonProperty{name, safe(problem), true})
 		}
 	}
 	for _, problem := range s.Problems {
-		facts = append(facts, fact{"File", safe(problem), true})
+		facts = append(facts, daemonProperty{"File", safe(problem), true})
 	}
-	slices.SortStableFunc(facts, func(a, b fact) int {
+	slices.SortStableFunc(facts, func(a, b daemonProperty) int {
 		if a.Bad && b.Bad {
 			return strings.Compare(a.Name, b.Name)
 		}

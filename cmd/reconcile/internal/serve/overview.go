@@ -15,8 +15,8 @@ import (
 // overview is what the page of all topologies shows.
 type overview struct {
 	Summary, Found, At string
-	Facts              []fact // what is wrong comes first
-	Bad                bool   // a fact is
+	Facts              []daemonProperty // what is wrong comes first
+	Bad                bool             // a fact is
 	Filter             filter
 	Counts             []count
 	Rows               []row
@@ -77,7 +77,7 @@ type row struct {
 }
 
 func overviewOf(s daemon.Snapshot, f filter) overview {
-	v := overview{At: clock(s.At), Filter: f, all: len(s.Topologies), Facts: factsOf(s)}
+	v := overview{At: clock(s.At), Filter: f, all: len(s.Topologies), Facts: daemonProperties(s)}
 	v.Bad = len(v.Facts) > 0 && v.Facts[0].Bad
 	rows := make([]row, 0, len(s.Topologies))
 	d := documentOf(s)

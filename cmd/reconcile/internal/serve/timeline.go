@@ -12,32 +12,32 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// storyShown is how many entries of a story the page shows.
-const storyShown = 40
+// timelineShown is how many entries of a timeline the page shows.
+const timelineShown = 40
 
-// storyView is one entry of the story of a topology. At is empty if the time is not known.
-type storyView struct{ At, Text string }
+// timelineEntry is one entry of the timeline of a topology. At is empty if the time is not known.
+type timelineEntry struct{ At, Text string }
 
-// storyOf tells what happened to a topology, oldest first, and how many older entries it
+// timelineOf tells what happened to a topology, oldest first, and how many older entries it
 // leaves out.
-func storyOf(t daemon.TopologyStatus, records []Record) (story []storyView, older int) {
+func timelineOf(t daemon.TopologyStatus, records []Record) (events []timelineEntry, older int) {
 	all := slices.Clone(records)
 	for _, r := range changeToCome(t) {
-		if !tells(records, r) {
+		if !includes(records, r) {
 			all = append(all, r)
 		}
 	}
 	slices.SortStableFunc(all, byTime)
-	older = max(len(all)-storyShown, 0)
+	older = max(len(all)-timelineShown, 0)
 	for _, r := range all[older:] {
-		story = append(story, storyView{clock(r.At.Truncate(time.Second)), safe(r.Text)})
+		events = append(events, timelineEntry{clock(r.At.Truncate(time.Second)), safe(r.Text)})
 	}
-	return story, older
+	return events, older
 }
 
-// tells says whether records tell already what an entry of a change to come says: Git tells
+// includes says whether records tell already what an entry of a change to come says: Git tells
 // when it was proposed and approved.
-func tells(records []Record, of Record) bool {
+func includes(records []Record, of Record) bool {
 	return slices.ContainsFunc(records, func(r Record) bool {
 		_, proposed, ok := strings.Cut(of.Text, " proposed by ")
 		return r.Text == of.Text || ok && r.At.Equal(of.At) && strings.HasPrefix(r.Text, "proposed by "+proposed)

@@ -27,7 +27,7 @@ func silentFor(rounds int) daemon.TopologyStatus {
 	return t
 }
 
-func TestStory(t *testing.T) {
+func TestTimeline(t *testing.T) {
 	approved := silentFor(3)
 	approved.Decision = approval.Decision{Verdict: approval.VerdictApproved, By: []string{"Alice <alice@example.com>"}, Reasons: []string{"INC-1"}, Since: noon.Add(-5 * time.Second)}
 	resumed := silentFor(3)
@@ -71,9 +71,9 @@ func TestStory(t *testing.T) {
 		{"it ended: the ledger tells", split("orders"), records, []string{"11:58:00 began", "11:59:00 ended"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			story, _ := storyOf(c.t, c.records)
+			events, _ := timelineOf(c.t, c.records)
 			var got []string
-			for _, s := range story {
+			for _, s := range events {
 				got = append(got, strings.TrimSuffix(strings.TrimPrefix(s.At, "2026-11-22T"), "Z")+" "+s.Text)
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -81,7 +81,7 @@ func TestStory(t *testing.T) {
 			}
 		})
 	}
-	if story, older := storyOf(healthy("orders"), make([]Record, 100)); len(story) != storyShown || older != 60 {
-		t.Errorf("%d entries are shown and %d left out", len(story), older)
+	if events, older := timelineOf(healthy("orders"), make([]Record, 100)); len(events) != timelineShown || older != 60 {
+		t.Errorf("%d entries are shown and %d left out", len(events), older)
 	}
 }

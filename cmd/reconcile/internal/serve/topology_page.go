@@ -27,8 +27,8 @@ type topologyView struct {
 	Actions                                             []render.BriefAction
 	Transition, Digest, Result                          string
 	Steps                                               []string
-	Story                                               []storyView
-	Older                                               int // records that the story leaves out
+	Timeline                                            []timelineEntry
+	Older                                               int // records that the timeline leaves out
 	Commit, ObservedAt                                  string
 	Generation                                          int64
 }
@@ -118,7 +118,7 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	if t.Result != nil {
 		v.Result = t.Result.Outcome.String() + ". " + safe(t.Result.Detail)
 	}
-	v.Story, v.Older = storyOf(t, records)
+	v.Timeline, v.Older = timelineOf(t, records)
 	return v
 }
 

@@ -13,30 +13,30 @@ import (
 // The variables by which a test tells a process of its own binary at which point to
 // kill or to stop itself, which file to make before it does, and which machine to be.
 const (
-	DrillKill = "RECONCILE_TEST_KILL_AT"
-	DrillStop = "RECONCILE_TEST_STOP_AT"
-	DrillMark = "RECONCILE_TEST_MARK"
-	DrillHost = "RECONCILE_TEST_HOST"
-	// DrillLines is for how many lines of the log there is room.
-	DrillLines = "RECONCILE_TEST_QUEUED_LINES"
+	EnvKillAt   = "RECONCILE_TEST_KILL_AT"
+	EnvStopAt   = "RECONCILE_TEST_STOP_AT"
+	EnvMarkFile = "RECONCILE_TEST_MARK"
+	EnvHost     = "RECONCILE_TEST_HOST"
+	// EnvQueuedLines is for how many lines of the log there is room.
+	EnvQueuedLines = "RECONCILE_TEST_QUEUED_LINES"
 )
 
-// drillOf reads the drill of this process; nil: none.
-func drillOf() *wire.TestHooks {
-	signals := map[string]syscall.Signal{os.Getenv(DrillKill): syscall.SIGKILL, os.Getenv(DrillStop): syscall.SIGSTOP}
+// hooksFromEnvironment reads the hooks of this process; nil: none.
+func hooksFromEnvironment() *wire.TestHooks {
+	signals := map[string]syscall.Signal{os.Getenv(EnvKillAt): syscall.SIGKILL, os.Getenv(EnvStopAt): syscall.SIGSTOP}
 	delete(signals, "")
-	lines, _ := strconv.Atoi(os.Getenv(DrillLines)) // 0: the usual number
-	if len(signals) == 0 && os.Getenv(DrillHost) == "" && lines == 0 {
+	lines, _ := strconv.Atoi(os.Getenv(EnvQueuedLines)) // 0: the usual number
+	if len(signals) == 0 && os.Getenv(EnvHost) == "" && lines == 0 {
 		return nil
 	}
 	var once sync.Once
-	return &wire.TestHooks{Host: os.Getenv(DrillHost), QueuedLines: lines, AtPoint: func(point string) {
+	return &wire.TestHooks{Host: os.Getenv(EnvHost), QueuedLines: lines, AtPoint: func(point string) {
 		with, ok := signals[point]
 		if !ok {
 			return
 		}
 		once.Do(func() {
-			mark := os.Getenv(DrillMark)
+			mark := os.Getenv(EnvMarkFile)
 			if mark != "" {
 				_ = os.WriteFile(mark, nil, 0o600) // who waits for it notices
 			}

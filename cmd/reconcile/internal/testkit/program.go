@@ -65,7 +65,7 @@ func Main(m *testing.M, others map[string]func()) {
 		"reconcile": func() {
 			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM) // as main does
 			defer stop()
-			os.Exit(cli.Main(ctx, os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, TestHooks: drillOf()}))
+			os.Exit(cli.Main(ctx, os.Args[1:], cli.Stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, TestHooks: hooksFromEnvironment()}))
 		},
 		"sshsign":         func() { ended(sshsign(os.Args[1:])) },
 		"promote-by-hand": func() { ended(PromoteByHand(os.Args[1], os.Args[2])) },

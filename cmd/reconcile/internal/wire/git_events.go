@@ -10,19 +10,19 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
-// GitStory returns what Git tells of a topology, or of all, and the ledger does not: what
+// GitEvents returns what Git tells of a topology, or of all, and the ledger does not: what
 // was proposed, approved, withdrawn and taken back. records are all that the ledger holds.
-func (e *Environment) GitStory(ctx context.Context, records []ledger.Record, topology string) ([]ledger.Told, error) {
+func (e *Environment) GitEvents(ctx context.Context, records []ledger.Record, topology string) ([]ledger.Event, error) {
 	rev, err := e.Revision(ctx, "", "", nil)
 	if err != nil {
 		return nil, err
 	}
-	return e.storyOf(rev, records, topology)
+	return e.gitEventsAt(rev, records, topology)
 }
 
-// storyOf returns what Git tells at a revision. Nothing is told from before the ledger was
+// gitEventsAt returns what Git tells at a revision. Nothing is told from before the ledger was
 // made.
-func (e *Environment) storyOf(rev desired.Revision, records []ledger.Record, topology string) ([]ledger.Told, error) {
+func (e *Environment) gitEventsAt(rev desired.Revision, records []ledger.Record, topology string) ([]ledger.Event, error) {
 	born, begun := time.Time{}, map[string]bool{}
 	for _, r := range records {
 		switch r.Kind {
@@ -33,16 +33,16 @@ func (e *Environment) storyOf(rev desired.Revision, records []ledger.Record, top
 		default:
 		}
 	}
-	events, err := e.options.Loader.Story(e.Repo, rev, desired.StoryQuery{
+	events, err := e.options.Loader.Events(e.Repo, rev, desired.EventQuery{
 		Topology: topology, Since: born.Truncate(time.Second), Unsigned: e.Policy.SignatureOptional,
 		Begun: func(topology string, generation int64) bool { return begun[changeKey(topology, generation)] },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read what Git tells: %w", err)
 	}
-	out := make([]ledger.Told, len(events))
+	out := make([]ledger.Event, len(events))
 	for i, x := range events {
-		out[i] = ledger.Told{At: x.At, Topology: x.Topology, Lines: e.eventLines(x)}
+		out[i] = ledger.Event{At: x.At, Topology: x.Topology, Lines: e.eventLines(x)}
 	}
 	return out, nil
 }

@@ -88,11 +88,11 @@ func (e *Environment) MemoryOf(ctx context.Context, s ledger.Snapshot) plan.Memo
 	return m
 }
 
-// Keep keeps in the ledger what was proven of standbys, and when a primary was first seen down.
+// RecordLossBounds keeps in the ledger what was proven of standbys, and when a primary was first seen down.
 // Without a ledger it keeps nothing.
-func (e *Environment) Keep(ctx context.Context, p plan.Plan, m plan.Memory) {
+func (e *Environment) RecordLossBounds(ctx context.Context, p plan.Plan, m plan.Memory) {
 	if e.opened != nil {
-		reconcile.Keep(ctx, e.opened, p, m)
+		reconcile.RecordLossBounds(ctx, e.opened, p, m)
 	}
 }
 
@@ -111,7 +111,7 @@ func (l *lastRead) decode(s ledger.Snapshot) (reconcile.Remembered, error) {
 	return out, err
 }
 
-func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (l ledgerRecord) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.HeldLock, error) {
 	lock, err := l.ledger.Lock(ctx, topology, wait)
 	var held *ledger.HeldError
 	if errors.As(err, &held) {

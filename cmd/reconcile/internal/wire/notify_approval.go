@@ -49,7 +49,7 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 		Kind: notify.KindWanted, Topology: s.Name, Cluster: t.Primary, Code: plan.Code(s.Decision.Code), Severity: severity,
 		Transition: t.Transition, Commit: s.Commit, Command: approval.Command(approval.Target{Topology: s.Name, Cluster: t.Primary}, e.Policy.Repository),
 	}
-	lines := append(stakes(t), whoApproves(e, t.Transition))
+	lines := append(consequences(t), whoApproves(e, t.Transition))
 	if s.Decision.Code != approval.CodeMissing {
 		lines = append(lines, s.Decision.Code+": "+strings.Join(strings.Fields(s.Decision.Detail), " "))
 	}
@@ -66,8 +66,8 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 	return out
 }
 
-// stakes say what a failover does that cannot be taken back, and what comes before it.
-func stakes(t plan.TopologyPlan) []string {
+// consequences say what a failover does that cannot be taken back, and what comes before it.
+func consequences(t plan.TopologyPlan) []string {
 	if t.Transition != plan.TransitionFailover {
 		return nil
 	}

@@ -122,14 +122,14 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	if err != nil {
 		return nil
 	}
-	var git []ledger.Told
+	var git []ledger.Event
 	if f := d.newest.Load(); f != nil {
 		// Without Git the ledger tells its part; the page says elsewhere that Git fails.
-		git, _ = f.storyOf(f.revision, history, topology)
+		git, _ = f.gitEventsAt(f.revision, history, topology)
 	}
 	own := slices.DeleteFunc(slices.Clone(history), func(r ledger.Record) bool { return r.Topology != topology })
 	var out []serve.Record
-	for _, t := range ledger.Tell(own, nil, git) {
+	for _, t := range ledger.Timeline(own, nil, git) {
 		out = append(out, serve.Record{At: t.At, Text: strings.Join(t.Lines, "\n")})
 	}
 	return out

@@ -49,43 +49,43 @@ type hookedLedger struct {
 	hooks *TestHooks
 }
 
-func (l hookedLedger) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.Right, error) {
+func (l hookedLedger) Lock(ctx context.Context, topology string, wait time.Duration) (reconcile.HeldLock, error) {
 	l.hooks.AtPoint("before lock")
-	right, err := l.Ledger.Lock(ctx, topology, wait)
+	lock, err := l.Ledger.Lock(ctx, topology, wait)
 	if err != nil {
 		return nil, err
 	}
 	l.hooks.AtPoint("after lock")
-	return hookedRight{right, l.hooks}, nil
+	return hookedRight{lock, l.hooks}, nil
 }
 
 type hookedRight struct {
-	reconcile.Right
+	reconcile.HeldLock
 	hooks *TestHooks
 }
 
 func (r hookedRight) Begin(ctx context.Context, b reconcile.Beginning) error {
-	return r.hooks.wrap("begin", func() error { return r.Right.Begin(ctx, b) })
+	return r.hooks.wrap("begin", func() error { return r.HeldLock.Begin(ctx, b) })
 }
 
 func (r hookedRight) Sent(ctx context.Context) error {
-	return r.hooks.wrap("sent", func() error { return r.Right.Sent(ctx) })
+	return r.hooks.wrap("sent", func() error { return r.HeldLock.Sent(ctx) })
 }
 
 func (r hookedRight) Effected(ctx context.Context) error {
-	return r.hooks.wrap("effected", func() error { return r.Right.Effected(ctx) })
+	return r.hooks.wrap("effected", func() error { return r.HeldLock.Effected(ctx) })
 }
 
 func (r hookedRight) Reverse(ctx context.Context, reason string) error {
-	return r.hooks.wrap("reverse", func() error { return r.Right.Reverse(ctx, reason) })
+	return r.hooks.wrap("reverse", func() error { return r.HeldLock.Reverse(ctx, reason) })
 }
 
 func (r hookedRight) Finish(ctx context.Context, result, detail string) error {
-	return r.hooks.wrap("finish", func() error { return r.Right.Finish(ctx, result, detail) })
+	return r.hooks.wrap("finish", func() error { return r.HeldLock.Finish(ctx, result, detail) })
 }
 
 func (r hookedRight) Release() error {
-	return r.hooks.wrap("release", r.Right.Release)
+	return r.hooks.wrap("release", r.HeldLock.Release)
 }
 
 type hookedActor struct {
