@@ -72,7 +72,7 @@ type row struct {
 	Name, State, Symbol, Tone, What, Primary, Lag string
 	More                                          int // findings that What does not name
 	state                                         daemon.State
-	standing                                      render.Standing
+	condition                                     render.TopologyCondition
 	text                                          string // what a search looks through
 }
 
@@ -85,7 +85,7 @@ func overviewOf(s daemon.Snapshot, f filter) overview {
 		rows = append(rows, rowOf(d, t))
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { // by name otherwise
-		return cmp.Or(a.urgency()-b.urgency(), a.standing.Rank-b.standing.Rank, urgency(a.Tone)-urgency(b.Tone), stateOrder(a.state)-stateOrder(b.state))
+		return cmp.Or(a.urgency()-b.urgency(), a.condition.Rank-b.condition.Rank, urgency(a.Tone)-urgency(b.Tone), stateOrder(a.state)-stateOrder(b.state))
 	})
 	v.Counts = countsOf(rows, f)
 	v.Summary, v.alarm = summary(rows)
@@ -102,7 +102,7 @@ func overviewOf(s daemon.Snapshot, f filter) overview {
 
 // urgency puts what is bad first, even while a change that ends it is under way.
 func (r row) urgency() int {
-	if r.standing.Bad {
+	if r.condition.Bad {
 		return urgency(toneBad)
 	}
 	return urgency(r.Tone)
@@ -215,12 +215,12 @@ func summary(rows []row) (text string, alarm bool) {
 		return "No topology is known yet.", false
 	}
 	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b row) int { return cmp.Compare(a.standing.Rank, b.standing.Rank) })
+	slices.SortStableFunc(sorted, func(a, b row) int { return cmp.Compare(a.condition.Rank, b.condition.Rank) })
 	count := map[string]int{}
 	var labels, parts []string
 	for _, r := range sorted {
-		if count[r.standing.Label]++; count[r.standing.Label] == 1 {
-			labels = append(labels, r.standing.Label)
+		if count[r.condition.Label]++; count[r.condition.Label] == 1 {
+			labels = append(labels, r.condition.Label)
 		}
 		alarm = alarm || r.Tone == toneBad
 	}
@@ -244,15 +244,15 @@ func number(n int) string {
 }
 
 func rowOf(d render.Document, t daemon.TopologyStatus) row {
-	r := row{Name: t.Name, Primary: "not known", Lag: worstLag(t.Plan), state: t.State, standing: standingOf(d, t)}
-	r.Symbol, r.Tone = toneOf(t, r.standing)
+	r := row{Name: t.Name, Primary: "not known", Lag: worstLag(t.Plan), state: t.State, condition: conditionOf(d, t)}
+	r.Symbol, r.Tone = toneOf(t, r.condition)
 	if w := writers(t.Plan); len(w) > 0 {
 		r.Primary = safe(strings.Join(w, ", "))
-	} else if r.standing.NoWriter {
+	} else if r.condition.NoWriter {
 		r.Primary = "none"
 	}
-	r.State = stateWords(t, r.standing)
-	r.What, r.More = safe(r.standing.Words), r.standing.More
+	r.State = stateWords(t, r.condition)
+	r.What, r.More = safe(r.condition.Words), r.condition.More
 	r.text = strings.ToLower(r.searchText(t))
 	return r
 }
@@ -268,8 +268,8 @@ func (r row) searchText(t daemon.TopologyStatus) string {
 	return strings.Join(parts, "\n")
 }
 
-// standingOf says how a topology stands, with what only the daemon knows.
-func standingOf(d render.Document, t daemon.TopologyStatus) render.Standing {
+// conditionOf says how a topology stands, with what only the daemon knows.
+func conditionOf(d render.Document, t daemon.TopologyStatus) render.TopologyCondition {
 	if t.Plan.Name == "" {
 		s := render.Unjudged("not observed yet", "Not observed yet.")
 		if t.Error != "" {
@@ -277,7 +277,7 @@ func standingOf(d render.Document, t daemon.TopologyStatus) render.Standing {
 		}
 		return s
 	}
-	s := d.Standing(t.Plan)
+	s := d.ConditionOf(t.Plan)
 	switch {
 	case t.State == daemon.StateApplying && t.Plan.UnderWay == nil && t.Plan.Transition != plan.TransitionNone:
 		s.Words, s.More = "UNDER WAY: "+render.Transition(t.Plan), 0
@@ -295,7 +295,7 @@ func standingOf(d render.Document, t daemon.TopologyStatus) render.Standing {
 
 // toneOf returns the symbol of a topology, which is that of its page and its row on a
 // terminal, and its colour class. It is well only if its state says so too.
-func toneOf(t daemon.TopologyStatus, s render.Standing) (symbol, class string) {
+func toneOf(t daemon.TopologyStatus, s render.TopologyCondition) (symbol, class string) {
 	switch {
 	case s.Bad:
 		return s.Symbol, toneBad
@@ -308,7 +308,7 @@ func toneOf(t daemon.TopologyStatus, s render.Standing) (symbol, class string) {
 
 // stateWords is the state of a topology. That it is as Git says is not said of one that
 // something is wrong with.
-func stateWords(t daemon.TopologyStatus, s render.Standing) string {
+func stateWords(t daemon.TopologyStatus, s render.TopologyCondition) string {
 	if t.State == daemon.StateInSync && !s.Good {
 		return s.Label
 	}

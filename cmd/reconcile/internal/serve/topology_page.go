@@ -97,15 +97,15 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 		Name: t.Name, Error: safe(t.Error), Commit: safe(t.Commit), Generation: p.Generation,
 		ObservedAt: cmp.Or(clock(t.LastSuccess), "never"), Diagram: diagram(p), Caption: safe(caption(p)), Split: len(writers(p)) > 1,
 	}
-	standing := standingOf(d, t)
-	v.Symbol, v.Tone = toneOf(t, standing)
-	v.State = stateWords(t, standing)
+	condition := conditionOf(d, t)
+	v.Symbol, v.Tone = toneOf(t, condition)
+	v.State = stateWords(t, condition)
 	if t.HeldBy != "" {
 		v.State += "; " + safe(t.HeldBy) + " still acts on it"
 	}
 	brief := briefOf(d, t)
 	v.Brief, v.Actions = grouped(brief.Rows), brief.Actions
-	v.Headline = headline(t, standing, v.Tone, brief.Headline)
+	v.Headline = headline(t, condition, v.Tone, brief.Headline)
 	for _, c := range p.Clusters {
 		v.Clusters = append(v.Clusters, clusterViewOf(p, c))
 	}
@@ -144,7 +144,7 @@ func briefOf(d render.Document, t daemon.TopologyStatus) render.Brief {
 
 // headline is the sentence that says how a topology stands. "Everything is as Git says"
 // stands alone: nothing contradicts it.
-func headline(t daemon.TopologyStatus, s render.Standing, tone, change string) string {
+func headline(t daemon.TopologyStatus, s render.TopologyCondition, tone, change string) string {
 	switch {
 	case t.Plan.Name == "" || t.State == daemon.StateApplying:
 		return safe(s.Words)

@@ -6,8 +6,8 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Standing is how one topology of many stands, in the words of the table of several.
-type Standing struct {
+// TopologyCondition is what is the matter with one topology of many, in the words of the table of several.
+type TopologyCondition struct {
 	Rank     int    // the lower, the worse
 	Label    string // of a count, such as WITHOUT A PRIMARY
 	Words    string // what is the matter
@@ -18,8 +18,8 @@ type Standing struct {
 	NoWriter bool   // no cluster takes writes
 }
 
-// Standing says how a topology stands.
-func (d Document) Standing(t plan.TopologyPlan) Standing {
+// ConditionOf says what is the matter with a topology.
+func (d Document) ConditionOf(t plan.TopologyPlan) TopologyCondition {
 	r := d.fleetRow(t)
 	if r.condition == standsInRoles {
 		r.condition = standsInSync // columns say what is known of the lag
@@ -27,15 +27,15 @@ func (d Document) Standing(t plan.TopologyPlan) Standing {
 	if r.condition == standsInSync { // the label says that it is in sync, and columns say the lag
 		r.words = strings.TrimPrefix(strings.TrimPrefix(d.inSyncWords(t), "in sync by role: "), "in sync: ")
 	}
-	return Standing{
+	return TopologyCondition{
 		Rank: int(r.condition), Label: conditionWords[r.condition].words, Words: r.words, More: r.more,
 		Symbol: r.style.mark(), Bad: r.style == bad, Good: r.style == good && r.condition.style() == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
 	}
 }
 
-// Unjudged is the standing of a topology about which a document does not say enough.
-func Unjudged(label, words string) Standing {
-	return Standing{Rank: int(standsUnjudged), Label: label, Words: words, Symbol: attention.mark()}
+// Unjudged is the condition of a topology about which a document does not say enough.
+func Unjudged(label, words string) TopologyCondition {
+	return TopologyCondition{Rank: int(standsUnjudged), Label: label, Words: words, Symbol: attention.mark()}
 }
 
 // Brief is what the page of one topology says, for pages of another form. Its findings are
