@@ -21,7 +21,7 @@
 //	ports            the interfaces that package wire implements
 //	memory           what the ledger holds at one moment
 //	report           what a pass and an apply found and did
-//	keep_proven      keeps in the ledger what bounds a later loss
+//	record_loss_bounds      keeps in the ledger what bounds a later loss
 //	replay_approval  decides whether a replay of lost rows is approved
 //
 // Package plan decides which plan a state gets, and package approval whether it is approved.
