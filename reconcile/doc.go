@@ -18,11 +18,11 @@
 //
 // Other files are:
 //
-//	ports            the interfaces that package wire implements
-//	memory           what the ledger holds at one moment
-//	report           what a pass and an apply found and did
-//	record_loss_bounds      keeps in the ledger what bounds a later loss
-//	replay_approval  decides whether a replay of lost rows is approved
+//	ports               the interfaces that package wire implements
+//	memory              what the ledger holds at one moment
+//	report              what a pass and an apply found and did
+//	record_loss_bounds  keeps in the ledger what bounds a later loss
+//	replay_approval     decides whether a replay of lost rows is approved
 //
 // Package plan decides which plan a state gets, and package approval whether it is approved.
 // Package reconcile/daemon repeats such passes; it imports this package, never the reverse.
