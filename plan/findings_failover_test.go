@@ -94,6 +94,28 @@ func TestStaleLogIsTold(t *testing.T) {
 	}
 }
 
+// TestAnOpenReplayIsTold: it stands with the stale primary that it reads, and nobody is told
+// to wipe that before it has ended.
+func TestAnOpenReplayIsTold(t *testing.T) {
+	m := hadFailedOver("a", "b")
+	of := func(stale string) Finding {
+		m.Replays = []OpenReplay{{Topology: "orders", Stale: stale, Promoted: "b", By: []string{"alice <alice@example.com>"}, Since: now.Add(-time.Minute)}}
+		for _, f := range Compute(world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), primaryOf("b")}, memory: m}.inputs()).Topologies[0].Findings {
+			if f.Code == CodeStalePrimary {
+				return f
+			}
+		}
+		return Finding{}
+	}
+	const words = "has been written into b since 2026-11-22T11:59:00Z, approved by alice <alice@example.com>, and that has not ended"
+	if f := of("a"); !strings.Contains(f.Message, words) || !strings.Contains(f.Remedy, "'reconcile salvage orders --from a --replay'") || strings.Contains(f.Remedy, "then wipe") {
+		t.Errorf("%q %q", f.Message, f.Remedy)
+	}
+	if f := of("c"); strings.Contains(f.Message, "has not ended") {
+		t.Error(f.Message)
+	}
+}
+
 // TestCountedLossIsTold: what a failover lost stands with its stale primary once it was
 // counted, as one number, whether that cluster answers or not.
 func TestCountedLossIsTold(t *testing.T) {

@@ -151,6 +151,7 @@ type Memory struct {
 	Freed       []FreedMark
 	Outages     []Outage
 	Losses      []CountedLoss
+	Replays     []OpenReplay
 	Audits      []AuditMark // the newest of each standby
 	// Holders are who holds the lock of a topology with an open intent, other than this
 	// process.
@@ -266,6 +267,24 @@ func (m Memory) provisionUsed(cluster string, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// OpenReplay is a replay of lost rows that has begun and not ended, whether a process
+// carries it out now or not.
+type OpenReplay struct {
+	Topology        string
+	Stale, Promoted string
+	By              []string // who approved it
+	Since           time.Time
+}
+
+// openReplay returns the open replay of what a stale cluster holds.
+func (m Memory) openReplay(topology, stale string) (OpenReplay, bool) {
+	i := slices.IndexFunc(m.Replays, func(r OpenReplay) bool { return r.Topology == topology && r.Stale == stale })
+	if i < 0 {
+		return OpenReplay{}, false
+	}
+	return m.Replays[i], true
 }
 
 // StaleSince is when a cluster became stale that is stale now; false: it is not.

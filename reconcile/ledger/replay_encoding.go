@@ -36,11 +36,12 @@ func (k *Lock) BeginReplay(ctx context.Context, r Replay) error {
 	return k.write(ctx, replayRule(r))
 }
 
-// FinishReplay closes the open replay of the topology. Without one it does nothing.
-func (k *Lock) FinishReplay(ctx context.Context, detail string) error {
+// FinishReplay closes the open replay of what a stale cluster holds. Without one it does
+// nothing.
+func (k *Lock) FinishReplay(ctx context.Context, stale, detail string) error {
 	return k.write(ctx, func(s *state) (*entry, error) {
 		r, open := s.replays[k.topology]
-		if !open {
+		if !open || r.Stale != stale {
 			return nil, nil
 		}
 		return &entry{Kind: KindReplayed, Topology: r.Topology, Generation: r.Generation, Commit: r.Commit, Cluster: r.Stale, Result: "applied", Detail: detail}, nil

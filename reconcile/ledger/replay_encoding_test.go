@@ -33,6 +33,9 @@ func TestAReplayIsRecorded(t *testing.T) {
 	if got, open := s.OpenReplay("orders"); !open || got.Digest != r.Digest || !slices.Equal(got.Payloads, r.Payloads) {
 		t.Errorf("%+v", got)
 	}
+	if m := s.Memory().Replays; len(m) != 1 || m[0].Stale != "a" || m[0].Promoted != "b" || m[0].Since.IsZero() || !slices.Equal(m[0].By, r.By) {
+		t.Errorf("%+v", m)
+	}
 	spent := s.Spent("orders")
 	if last := spent[len(spent)-1]; last.PayloadHash != "p1" || last.Generation != 0 {
 		t.Errorf("%+v", spent)
@@ -42,8 +45,14 @@ func TestAReplayIsRecorded(t *testing.T) {
 	if err := k.BeginReplay(t.Context(), again); !errors.Is(err, ErrTransition) {
 		t.Errorf("an approval counts twice: %v", err)
 	}
-	must(t, k.FinishReplay(t.Context(), "12 lost rows are there"))
-	must(t, k.FinishReplay(t.Context(), "nothing is open"))
+	must(t, k.FinishReplay(t.Context(), "c", "of another stale cluster"))
+	s, err = l.Read(t.Context())
+	must(t, err)
+	if _, open := s.OpenReplay("orders"); !open {
+		t.Error("the end of another replay closes it")
+	}
+	must(t, k.FinishReplay(t.Context(), "a", "12 lost rows are there"))
+	must(t, k.FinishReplay(t.Context(), "a", "nothing is open"))
 	s, err = l.Read(t.Context())
 	must(t, err)
 	if _, open := s.OpenReplay("orders"); open {

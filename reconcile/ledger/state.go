@@ -262,6 +262,10 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 	for _, seq := range slices.Sorted(maps.Keys(s.losses)) {
 		m.Losses = append(m.Losses, s.losses[seq])
 	}
+	for _, name := range sortedKeys(s.replays) {
+		r := s.replays[name]
+		m.Replays = append(m.Replays, plan.OpenReplay{Topology: name, Stale: r.Stale, Promoted: r.Promoted, By: r.By, Since: r.At})
+	}
 	slices.SortStableFunc(m.Stale, func(a, b plan.StaleMark) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.Since.Compare(b.Since))
 	})

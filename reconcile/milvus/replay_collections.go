@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+
+	"milvus-reconcile/plan"
 )
 
 // ReplayCollection is a collection of the promoted cluster, for a replay.
@@ -21,6 +26,8 @@ type ReplayCollection struct {
 	Why string
 	// AutoID: the server gives the keys, so only deletes can be written again.
 	AutoID bool
+	// Shape stands for the names and types of its fields, in their order.
+	Shape Mark
 
 	key            string
 	keyType        schemapb.DataType
@@ -28,6 +35,15 @@ type ReplayCollection struct {
 	manyPartitions bool
 	fields         []replayField
 	partitions     map[string]int64
+	live           time.Duration // of a row; 0: for ever
+	changed        uint64        // tick of the newest change of its schema; 0: not told
+}
+
+// Expired says whether the time to live of rows is over, at a time of the promoted cluster:
+// written again they would live once more. A delete has none.
+func (r *LoggedRows) Expired(now time.Time) bool {
+	live := r.Collection.live
+	return !r.Delete && live > 0 && plan.TickTime(r.Tick).Add(live).Before(now)
 }
 
 // Partition says whether the cluster still has the partition that a row was in.
@@ -172,7 +188,7 @@ func newReplayCollection(d *described) *ReplayCollection {
 	s := d.GetSchema()
 	c := &ReplayCollection{
 		ID: d.GetCollectionID(), Database: d.GetDbName(), Name: d.GetCollectionName(), Loaded: d.loaded,
-		partitions: d.partitions, manyPartitions: len(d.partitions) > 1,
+		partitions: d.partitions, manyPartitions: len(d.partitions) > 1, live: timeToLive(d.GetProperties()), changed: d.GetUpdateTimestamp(),
 	}
 	computed := c.functions(s)
 	for _, f := range s.GetFields() {
@@ -192,7 +208,25 @@ func newReplayCollection(d *described) *ReplayCollection {
 	if c.keyType != schemapb.DataType_Int64 && c.keyType != schemapb.DataType_VarChar {
 		c.Why = whyNoKey
 	}
+	c.Shape = c.shape()
 	return c
+}
+
+func (c *ReplayCollection) shape() Mark {
+	var all []string
+	for _, f := range c.fields {
+		all = append(all, fmt.Sprintf("%q %s %q", f.name, f.kind, f.parts))
+	}
+	return markOf([]byte(strings.Join(all, "\n")))
+}
+
+func timeToLive(properties []*commonpb.KeyValuePair) time.Duration {
+	for _, p := range properties {
+		if seconds, err := strconv.Atoi(p.GetValue()); p.GetKey() == ttlProperty && err == nil {
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return 0
 }
 
 // dynamicField holds the values of fields that a schema does not have, and namespaceField
@@ -214,7 +248,7 @@ func (c *ReplayCollection) add(f *schemapb.FieldSchema) {
 	}
 	c.scattered = c.scattered || f.GetIsPartitionKey()
 	c.fields = append(c.fields, replayField{
-		name: f.GetName(), key: f.GetIsPrimaryKey(), dynamic: f.GetIsDynamic(),
+		name: f.GetName(), kind: f.GetDataType().String(), key: f.GetIsPrimaryKey(), dynamic: f.GetIsDynamic(),
 		nullable: f.GetNullable() || f.GetDefaultValue() != nil,
 	})
 }

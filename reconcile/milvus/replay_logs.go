@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -29,6 +30,7 @@ type Replay struct {
 	Refused         string    // why the promoted cluster cannot take a replay; empty: it can
 	Channels        []ReplayChannel
 	Collections     map[int64]*ReplayCollection
+	Now             time.Time // of the promoted cluster, when the reading began
 
 	fleet    *Fleet
 	stale    *salvaging
@@ -75,6 +77,7 @@ func (r *Reader) OpenReplay(ctx context.Context, t plan.Topology, promoted, stal
 		x.stale, err = f.salvagingOf(ctx, bound[stale], promoted, stale, marks)
 	}
 	if err == nil {
+		x.Now = plan.TickTime(x.promoted.until)
 		x.Until, x.Fenced = plan.TickTime(x.stale.until), v.Belief.Kind == plan.BeliefStandby
 		err = x.open(ctx, bound, marks, since)
 	}
@@ -133,7 +136,14 @@ func (x *Replay) open(ctx context.Context, bound map[string]access, marks []salv
 		return err
 	}
 	x.Channels = make([]ReplayChannel, len(marks))
-	inParallel(len(marks), x.fleet.concurrency, func(i int) { x.Channels[i] = x.channel(ctx, marks[i], since) })
+	ours := bound[x.Stale].cluster.PChannels
+	inParallel(len(marks), x.fleet.concurrency, func(i int) {
+		c := x.channel(ctx, marks[i], since)
+		if c.Why == "" && slices.Index(ours, c.Channel) != i {
+			c.Why = otherPlace
+		}
+		x.Channels[i] = c
+	})
 	return context.Cause(ctx)
 }
 
@@ -152,6 +162,9 @@ func (x *Replay) channel(ctx context.Context, m salvageMark, since time.Time) Re
 	return c
 }
 
+// otherPlace: keys would be compared with those of another channel.
+const otherPlace = "the file lists the channels of the two clusters in another order than that in which they replicated"
+
 // clockSlack is by how much the clocks of two clusters and ours may differ. It only bounds
 // how much of a log is read to find a promotion.
 const clockSlack = time.Hour
@@ -162,7 +175,8 @@ const tickLogicalBits = 18
 var errNoPromotion = errors.New("its log does not hold its promotion any more: retention removed it")
 
 // sincePromotion returns the part of a channel of the promoted cluster that follows its
-// newest promotion.
+// promotion: the first by force there is, from about when the failover was. After a later
+// one, a cluster may have been a standby and the primary again: all that it took counts.
 func (x *Replay) sincePromotion(ctx context.Context, channel string, since time.Time) (stretch, error) {
 	out := stretch{channel: channel, after: true, until: x.promoted.until}
 	if !since.IsZero() {
@@ -174,11 +188,10 @@ func (x *Replay) sincePromotion(ctx context.Context, channel string, since time.
 		out.start = beginning(wal)
 		next := out
 		err = x.promoted.read(ctx, out, func(m *commonpb.ImmutableMessage) bool {
-			if messageType(m) == typeAlterReplicateConfig && forcesPromotion(m) {
+			if found = messageType(m) == typeAlterReplicateConfig && forcesPromotion(m); found {
 				next.behind(m)
-				found = true
 			}
-			return true
+			return !found
 		})
 		if err == nil && found {
 			return next, nil
@@ -273,7 +286,7 @@ func (x *Replay) read(ctx context.Context, s *salvaging, part stretch, visit fun
 	var visiting error
 	err := s.read(ctx, part, func(raw *commonpb.ImmutableMessage) bool {
 		next.behind(raw)
-		if !losable(raw) {
+		if skip := local(raw) || housekeeping(raw); skip && (s != x.promoted || !mayChangeRows(raw)) {
 			return true
 		}
 		if of := raw.GetProperties()[propertyTxn]; of == "" || of != transaction {
@@ -284,6 +297,13 @@ func (x *Replay) read(ctx context.Context, s *salvaging, part stretch, visit fun
 		return visiting == nil
 	})
 	return next, errors.Join(visiting, err)
+}
+
+// mayChangeRows says of a message that is never replicated, whether rows of the cluster that
+// wrote it may come from it all the same, or lie in another log behind it.
+func mayChangeRows(m *commonpb.ImmutableMessage) bool {
+	number := messageType(m)
+	return number == typeAlterWAL || messageKinds[number] != "" && bringsHiddenRows(number)
 }
 
 // The types of messages after which the rows of a collection are not what its inserts and
@@ -321,6 +341,9 @@ func (x *Replay) message(channel string, raw *commonpb.ImmutableMessage, group u
 		m.Why = "it is a change of the schema, the topology or the rights, not of rows"
 		if m.RowsHidden {
 			m.Taints, m.Why = true, "the log holds rows that cannot be compared: "+m.Kind
+		}
+		if number == typeAlterWAL {
+			m.Taints, m.Why = true, "its log moved to another message queue"
 		}
 		if number == typeTxn {
 			m.Why = closedTransactions

@@ -227,6 +227,7 @@ func (r *LoggedRows) pick(rows []int) []*schemapb.FieldData {
 // replayField is a field of a collection that a request brings.
 type replayField struct {
 	name     string
+	kind     string   // its type; of a struct nothing
 	parts    []string // of a struct: the names of its fields
 	key      bool
 	nullable bool // or has a default value

@@ -20,6 +20,7 @@ type ReplayBatch struct {
 	Rows int
 
 	weight int         // of its rows when they are decoded
+	held   int         // of the whole messages that they are in
 	of     *LoggedRows // the first of its messages, which decides what fits
 	parts  []replayPart
 }
@@ -44,8 +45,11 @@ func (b *ReplayBatch) Fits(r *LoggedRows) bool {
 // maxBatchWeight keeps what a batch becomes in the log small enough to be read back.
 const maxBatchWeight = maxBody / 4
 
+// maxBatchHeld bounds the memory of a batch that has few rows of each message.
+const maxBatchHeld = 2 * maxBatchWeight
+
 // Heavy says whether a batch is as large as one may be.
-func (b *ReplayBatch) Heavy() bool { return b.weight >= maxBatchWeight }
+func (b *ReplayBatch) Heavy() bool { return b.weight >= maxBatchWeight || b.held >= maxBatchHeld }
 
 // AtOnce is how many of the rows one request may bring.
 func (r *LoggedRows) AtOnce(most int) int {
@@ -59,6 +63,9 @@ func (r *LoggedRows) AtOnce(most int) int {
 func (b *ReplayBatch) Add(r *LoggedRows, rows []int) {
 	if b.of == nil {
 		b.of = r
+	}
+	if n := len(b.parts); n == 0 || b.parts[n-1].from != r {
+		b.held += r.weight
 	}
 	b.parts = append(b.parts, replayPart{r, rows})
 	b.Rows += len(rows)
@@ -144,31 +151,31 @@ func (w *ReplayWriter) Writable(ctx context.Context) error {
 	return err
 }
 
-// replayTries is how often a batch is sent until it is given up.
-const replayTries = 6
+// replayTries is how often a batch is sent until it is given up, with half a minute between
+// the first and the last: a cluster that slows writers down may take that long.
+const replayTries = 9
 
-// Send writes a batch. What a lost answer leaves in doubt is sent again: that has no other
-// effect.
+// Retry waits until a batch may be sent again, longer each time. It returns the error of
+// that try if another cannot help.
+func (w *ReplayWriter) Retry(ctx context.Context, try int, err error) error {
+	if try >= replayTries || hopeless(err) || ctx.Err() != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return errors.Join(context.Cause(ctx), err)
+	case <-w.fleet.clock.After(100 * time.Millisecond << (try - 1)):
+		return nil
+	}
+}
+
+// Send writes a batch. After an error all of it, a part or nothing may be there. An upsert
+// names the schema that it is for, so that a collection that was dropped, made again or
+// changed meanwhile refuses it (task_upsert.go, schemaTimestamp).
 func (w *ReplayWriter) Send(ctx context.Context, b *ReplayBatch) error {
 	if b.Rows == 0 {
 		return nil
 	}
-	pause := 100 * time.Millisecond
-	for try := 1; ; try++ {
-		err := w.send(ctx, b)
-		if err == nil || try == replayTries || hopeless(err) || ctx.Err() != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return errors.Join(context.Cause(ctx), err)
-		case <-w.fleet.clock.After(pause):
-			pause *= 2
-		}
-	}
-}
-
-func (w *ReplayWriter) send(ctx context.Context, b *ReplayBatch) error {
 	ctx, cancel := context.WithTimeout(ctx, w.fleet.updateTimeout)
 	defer cancel()
 	c := b.of.Collection
@@ -180,7 +187,7 @@ func (w *ReplayWriter) send(ctx context.Context, b *ReplayBatch) error {
 		return w.refusal(result.GetStatus(), err)
 	}
 	result, err := w.api.Upsert(ctx, &milvuspb.UpsertRequest{
-		DbName: c.Database, CollectionName: c.Name, PartitionName: b.of.Partition,
+		DbName: c.Database, CollectionName: c.Name, PartitionName: b.of.Partition, SchemaTimestamp: c.changed,
 		FieldsData: b.columns(), NumRows: uint32(b.Rows), //nolint:gosec // a batch is small
 	})
 	return w.refusal(result.GetStatus(), err)

@@ -256,18 +256,26 @@ func (s *salvaging) keepsCheckpoint(ctx context.Context, cp *commonpb.ReplicateC
 
 // read streams a stretch for as long as messages come. Its error holds no secret.
 func (s *salvaging) read(ctx context.Context, part stretch, take func(*commonpb.ImmutableMessage) bool) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", plan.DurationText(salvageIdle))) })
-	defer idle.Stop()
-	err := s.dump(ctx, part, func(m *commonpb.ImmutableMessage) bool {
-		idle.Reset(salvageIdle)
-		return take(m)
-	})
+	ctx, take, stop := whileMessagesCome(ctx, take)
+	defer stop()
+	err := s.dump(ctx, part, take)
 	if err != nil && context.Cause(ctx) != nil {
 		return context.Cause(ctx)
 	}
 	return s.deniedOr(err)
+}
+
+// whileMessagesCome returns a context that ends when no message comes for salvageIdle. The
+// time that take needs does not count: a replay writes batches in it.
+func whileMessagesCome(ctx context.Context, take func(*commonpb.ImmutableMessage) bool) (context.Context, func(*commonpb.ImmutableMessage) bool, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	idle := time.AfterFunc(salvageIdle, func() { cancel(fmt.Errorf("nothing came for %s", plan.DurationText(salvageIdle))) })
+	watched := func(m *commonpb.ImmutableMessage) bool {
+		idle.Stop()
+		defer idle.Reset(salvageIdle)
+		return take(m)
+	}
+	return ctx, watched, func() { idle.Stop(); cancel(nil) }
 }
 
 // deniedOr names the grant that a dump lacked, or gives the error as it came.

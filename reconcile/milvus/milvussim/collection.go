@@ -38,6 +38,7 @@ type collection struct {
 	name        string
 	id          int64
 	tick        uint64
+	changed     uint64 // by what its schema or its properties changed last
 	schema      *schemapb.CollectionSchema
 	consistency commonpb.ConsistencyLevel
 	properties  []*commonpb.KeyValuePair
@@ -84,7 +85,7 @@ func (d *createCollection) apply(c *cluster, b *broadcast) {
 		return
 	}
 	db.collections[d.name] = &collection{
-		database: d.database, name: d.name, id: d.id, tick: b.msg.id, schema: d.schema, consistency: d.consistency,
+		database: d.database, name: d.name, id: d.id, tick: b.msg.id, changed: b.msg.id, schema: d.schema, consistency: d.consistency,
 		properties: d.properties, shards: d.shards,
 		partitions: []partition{{id: d.partitionID, name: defaultPartition}},
 	}

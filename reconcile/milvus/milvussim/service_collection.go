@@ -102,7 +102,7 @@ func (service) DescribeCollection(ctx context.Context, req *milvuspb.DescribeCol
 		Status: st, Schema: coll.schema, CollectionID: coll.id, CollectionName: coll.name, DbName: coll.database,
 		VirtualChannelNames: virtual, PhysicalChannelNames: physical, ShardsNum: int32(len(coll.shards)),
 		CreatedTimestamp: coll.tick, CreatedUtcTimestamp: uint64(TickTime(coll.tick).UnixMilli()),
-		UpdateTimestamp: coll.tick, ConsistencyLevel: coll.consistency, Properties: coll.properties,
+		UpdateTimestamp: coll.changed, ConsistencyLevel: coll.consistency, Properties: coll.properties,
 		NumPartitions: int64(len(coll.partitions)), Aliases: c.databases[coll.database].aliasesOf(coll),
 	}, nil
 }

@@ -17,9 +17,12 @@ type onCollection struct {
 
 func (d *onCollection) kind() kind { return d.what }
 
-func (d *onCollection) apply(c *cluster, _ *broadcast) {
+func (d *onCollection) apply(c *cluster, b *broadcast) {
 	if coll := c.withID(d.collection); coll != nil {
 		d.change(coll)
+		if d.what == kindAlterCollection {
+			coll.changed = b.msg.id
+		}
 	}
 }
 

@@ -19,6 +19,9 @@ func (service) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milvus
 	c, coll, err := beginCollection(ctx, req)
 	resp := &milvuspb.MutationResult{}
 	if err == nil {
+		err = coll.fits(req.GetSchemaTimestamp())
+	}
+	if err == nil {
 		resp.IDs, resp.Timestamp, err = c.write(coll, req.GetPartitionName(), req.GetFieldsData(), int(req.GetNumRows()), false)
 	}
 	if err == nil {
@@ -32,6 +35,9 @@ func (service) Insert(ctx context.Context, req *milvuspb.InsertRequest) (*milvus
 func (service) Upsert(ctx context.Context, req *milvuspb.UpsertRequest) (*milvuspb.MutationResult, error) {
 	c, coll, err := beginCollection(ctx, req)
 	resp := &milvuspb.MutationResult{}
+	if err == nil {
+		err = coll.fits(req.GetSchemaTimestamp())
+	}
 	if err == nil {
 		resp.IDs, resp.Timestamp, err = c.write(coll, req.GetPartitionName(), req.GetFieldsData(), int(req.GetNumRows()), true)
 	}
@@ -51,6 +57,15 @@ func (service) Delete(ctx context.Context, req *milvuspb.DeleteRequest) (*milvus
 	}
 	resp.Status, err = split(err)
 	return resp, err
+}
+
+// fits says whether rows for the schema of that tick can be written; 0: whatever it is
+// (task_insert.go, task_upsert.go, schemaTimestamp).
+func (coll *collection) fits(schema uint64) error {
+	if schema == 0 || schema == coll.changed {
+		return nil
+	}
+	return failf(codeSchemaMismatch, "collection schema mismatch[collection=%s]", coll.name)
 }
 
 func upTo(n uint32) []uint32 {

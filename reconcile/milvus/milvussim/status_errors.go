@@ -16,6 +16,7 @@ const (
 	codeNotReady            = 1
 	codeCollectionNotFound  = 100
 	codeNotLoaded           = 101
+	codeSchemaMismatch      = 109
 	codePartitionNotFound   = 200
 	codeChannelNotAvailable = 503
 	codeIndexNotFound       = 700

@@ -63,8 +63,12 @@ func (c replayCommand) dryRun(ctx context.Context) (render.ReplayReport, error) 
 		return report, err
 	}
 	a, err := c.env.ReplayApproval(ctx, c.revision, c.topology, report.Digest)
-	report.Approval = render.ReplayApproval(a)
+	report.Approval = approvalOf(a)
 	return report, err
+}
+
+func approvalOf(d wire.ReplayDecision) render.ReplayApproval {
+	return render.ReplayApproval{Verdict: d.Verdict, Code: d.Code, Detail: d.Detail, By: d.By}
 }
 
 // refusedReplay is why a replay does not begin, with the exit code that says so.
@@ -106,11 +110,11 @@ func (c replayCommand) carryOut(ctx context.Context) (render.ReplayReport, error
 		return report, nil
 	case err != nil:
 		return report, err
-	case report.Done.Problem != "", report.Done.Missing+report.Done.Doubled+report.Done.Remaining > 0:
+	case !report.Done.Whole():
 		c.exit = ExitUnverified
 		return report, nil
 	}
-	return report, held.Finish(ctx, fmt.Sprintf("%d rows written by the last run; %d lost rows are there; %d are held back by newer writes",
+	return report, held.Finish(ctx, c.of.Stale, fmt.Sprintf("%d rows written by the last run; %d lost rows are there; %d are held back by newer writes",
 		report.Done.Written, report.There(), report.HeldBack()))
 }
 
@@ -126,12 +130,12 @@ func (c replayCommand) begin(ctx context.Context, held *wire.ReplayLock, r rende
 		return render.ReplayApproval{}, refusedReplay{ExitBlocked, fmt.Sprintf("%s still takes writes, so what is lost is not final (hint: 'reconcile fence %s/%s')", c.of.Stale, c.topology.Name, c.of.Stale)}
 	}
 	d, err := held.Begin(ctx, c.revision, c.topology, c.of.Stale, r.Digest)
-	a := render.ReplayApproval(d)
+	a := approvalOf(d)
 	switch {
 	case err != nil:
 		return a, err
-	case a.Code == "SUPERSEDED":
-		return a, refusedReplay{ExitBlocked, a.Detail}
+	case d.Blocked:
+		return a, refusedReplay{ExitBlocked, a.Code + ": " + a.Detail}
 	case a.Verdict == "denied":
 		return a, refusedReplay{ExitNotApproved, a.Code + ": " + a.Detail}
 	}

@@ -80,6 +80,11 @@ type ReplayDone struct {
 	Problem                            string   // why it ended before all was written; empty: it did not
 }
 
+// Whole says whether a replay ended as it should. One that did nothing is not.
+func (d *ReplayDone) Whole() bool {
+	return d != nil && d.Problem == "" && d.Missing+d.Doubled+d.Remaining == 0
+}
+
 // Replayable is how many rows the replay may write or has written.
 func (r ReplayReport) Replayable() (n int64) {
 	for _, c := range r.Counts {

@@ -108,11 +108,19 @@ func (x *export) writeRest(m milvus.LoggedMessage, verdicts []verdict) error {
 		}
 		return x.line(line)
 	})
-	if (m.RowCount == 0 || err != nil && row == 0) && len(verdicts) > 0 && why(0) != "" {
-		line.Row, line.Payload, line.NotReplayed = nil, m.Payload, why(0)
-		return x.line(line)
+	if m.RowCount > 0 && (err == nil || row > 0) {
+		return err
 	}
-	return err
+	line.Row, line.Payload = nil, m.Payload
+	if err != nil { // the form of its rows is not known
+		line.Problem = err.Error()
+	}
+	for i := range verdicts {
+		if line.NotReplayed = why(i); line.NotReplayed != "" {
+			return x.line(line)
+		}
+	}
+	return nil
 }
 
 func (x *export) line(l exportLine) error {

@@ -75,10 +75,12 @@ func (r *replay) close(whole bool) error {
 
 // The reasons for which a row that could be written is not.
 const (
-	whyAutoID    = "the server gives the keys of the collection, so the row would come back under another key"
-	whyPartition = "the promoted cluster does not have its partition"
-	whyDivided   = "its key lies in several partitions, or was deleted from all of them before"
-	whyNewer     = "the promoted cluster has a newer write of the same key"
+	whyAutoID       = "the server gives the keys of the collection, so the row would come back under another key"
+	whyAutoIDUpsert = "it may be of an upsert whose row would come back under another key, as the server gives the keys of the collection"
+	whyExpired      = "its time to live is over"
+	whyPartition    = "the promoted cluster does not have its partition"
+	whyDivided      = "its key lies in several partitions, or was deleted from all of them before"
+	whyNewer        = "the promoted cluster has a newer write of the same key"
 )
 
 // found is what the logs say at one moment.
@@ -89,11 +91,12 @@ type found struct {
 
 // foundChannel is one channel after its writes were judged.
 type foundChannel struct {
-	number int
-	spill  *spill
-	place  *milvus.ReplayPlace // up to where the log of the promoted cluster was read
-	why    string              // why nothing of the channel is written; empty: rows are
-	taints map[int64]string    // why nothing of a collection is written on this channel
+	number  int
+	spill   *spill
+	place   *milvus.ReplayPlace // up to where the log of the promoted cluster was read
+	why     string              // why nothing of the channel is written; empty: rows are
+	touched map[int64]bool      // the collections of the lost rows
+	taints  map[int64]string    // why nothing of a collection is written on this channel
 }
 
 // channelsAtOnce is how many channels are read at the same time: a reading waits for the
@@ -136,7 +139,7 @@ func (r *replay) findAnd(ctx context.Context, t plan.Topology, to *export, visit
 		return out, err
 	}
 	sum := sha256.New()
-	fmt.Fprintf(sum, "reconcile-replay/1\n%s\n%s\n%s\n", t.Name, l.Stale, l.Promoted)
+	fmt.Fprintf(sum, "reconcile-replay/2\n%s\n%s\n%s\n", t.Name, l.Stale, l.Promoted)
 	for i, ch := range out.channels {
 		fmt.Fprintf(sum, "%s %s\n", l.Channels[i].Channel, sums[i])
 		if ch.why != "" {
@@ -188,16 +191,16 @@ func (r *replay) eachChannel(ctx context.Context, do func(ctx context.Context, c
 	return context.Cause(ctx)
 }
 
-// addToDigest adds the writes that a replay may make, whether they are there already, and
-// whether a newer one holds them back: both can change while the lost rows stay the same,
-// and only take writes away.
+// addToDigest adds the writes that a replay may make, and those that are there already, that
+// a newer one holds back, or whose time to live is over: all of that can change while the
+// lost rows stay the same, and only takes writes away.
 func addToDigest(to hash.Hash, m milvus.LoggedMessage, verdicts []verdict) {
 	for row, v := range verdicts {
 		if m.Rows == nil || !v.replayable() {
 			continue
 		}
 		w := m.Rows.Write(row)
-		fmt.Fprintf(to, "%x %x %t %d\n", w.Key, w.Content, w.Delete, w.Partition)
+		fmt.Fprintf(to, "%x %x %t %d %x\n", w.Key, w.Content, w.Delete, w.Partition, m.Rows.Collection.Shape)
 	}
 }
 
@@ -208,31 +211,27 @@ type verdict struct {
 }
 
 func (v verdict) replayable() bool {
-	return v.why == "" && (v.decision == write || v.decision == there || v.decision == newer)
+	return v.decision == expired || v.why == "" && (v.decision == write || v.decision == there || v.decision == newer)
 }
 
 // judge reads a channel of both logs and decides about each lost write.
 func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
-	ch := foundChannel{number: number, why: r.logs.Channels[number].Why, taints: map[int64]string{}}
-	var err error
-	if ch.spill, err = newSpill(r.dir, number); err != nil {
-		return ch, err
-	}
-	touched := map[int64]bool{}
-	err = r.logs.Lost(ctx, number, func(m milvus.LoggedMessage) error {
+	ch := foundChannel{number: number, why: r.logs.Channels[number].Why, touched: map[int64]bool{}, taints: map[int64]string{}}
+	ch.spill = newSpill(r.dir, number)
+	err := r.logs.Lost(ctx, number, func(m milvus.LoggedMessage) error {
 		ch.taint(m, "the log of the stale cluster")
 		if m.Rows != nil {
-			touched[m.Rows.Collection.ID] = true
+			ch.touched[m.Rows.Collection.ID] = true
 		}
 		return ch.spill.addRows(m, false)
 	})
 	if err != nil {
 		return ch, errors.Join(err, ch.spill.close())
 	}
-	if ch.why == "" && len(touched) > 0 {
+	if ch.why == "" && len(ch.touched) > 0 {
 		ch.place, err = r.logs.Newer(ctx, number, nil, func(m milvus.LoggedMessage) error {
 			ch.taint(m, "the log of the promoted cluster")
-			if m.Rows == nil || !touched[m.Rows.Collection.ID] {
+			if m.Rows == nil || !ch.touched[m.Rows.Collection.ID] {
 				return nil
 			}
 			return ch.spill.addRows(m, true)
@@ -276,10 +275,7 @@ func (s *spill) addRows(m milvus.LoggedMessage, promoted bool) error {
 // each reads the lost messages of a channel again, with what becomes of each row. A message
 // without rows has one verdict.
 func (r *replay) each(ctx context.Context, ch foundChannel, visit func(milvus.LoggedMessage, []verdict) error) (err error) {
-	d, err := ch.spill.decisions()
-	if err != nil {
-		return err
-	}
+	d := ch.spill.decisions()
 	defer func() { err = errors.Join(err, d.close()) }()
 	return r.logs.Lost(ctx, ch.number, func(m milvus.LoggedMessage) error {
 		if m.Rows == nil {
@@ -287,18 +283,28 @@ func (r *replay) each(ctx context.Context, ch foundChannel, visit func(milvus.Lo
 		}
 		verdicts := make([]verdict, m.Rows.Count)
 		for row := range verdicts {
-			decided, err := d.next(m.Rows.Write(row).Key)
+			decided, err := d.next(m.Rows.Write(row))
 			if err != nil {
 				return err
 			}
-			verdicts[row] = verdict{decided, ch.reason(m.Rows, decided)}
+			verdicts[row] = ch.verdict(m, decided, r.logs.Now)
 		}
 		return visit(m, verdicts)
 	})
 }
 
+// verdict says what becomes of a row at a time of the promoted cluster.
+func (ch foundChannel) verdict(m milvus.LoggedMessage, d decision, now time.Time) verdict {
+	v := verdict{d, ch.reason(m, d)}
+	if v.why == "" && d == write && m.Rows.Expired(now) {
+		return verdict{expired, whyExpired}
+	}
+	return v
+}
+
 // reason says why a row is never written; empty: it may be.
-func (ch foundChannel) reason(r *milvus.LoggedRows, d decision) string {
+func (ch foundChannel) reason(m milvus.LoggedMessage, d decision) string {
+	r := m.Rows
 	switch {
 	case ch.why != "":
 		return ch.why
@@ -306,6 +312,8 @@ func (ch foundChannel) reason(r *milvus.LoggedRows, d decision) string {
 		return ch.taints[r.Collection.ID]
 	case r.Collection.AutoID && !r.Delete:
 		return whyAutoID
+	case r.Collection.AutoID && m.Transaction != "":
+		return whyAutoIDUpsert
 	case !r.Collection.Partition(r):
 		return whyPartition
 	case d == divided:

@@ -126,8 +126,13 @@ func (x *lab) fence() {
 	x.took(x.a.UpdateReplicateConfiguration(x.ctx, &milvuspb.UpdateReplicateConfigurationRequest{ReplicateConfiguration: x.configuration("b", "a", "b")}))
 }
 
-// table is a collection with a field of every type.
+// table is a collection with a field of every type, which the primary a makes.
 func (x *lab) table(name string, autoID bool) {
+	x.t.Helper()
+	x.tableIn(x.a, name, autoID)
+}
+
+func (x *lab) tableIn(in milvuspb.MilvusServiceClient, name string, autoID bool) {
 	x.t.Helper()
 	schema := &schemapb.CollectionSchema{Name: name, EnableDynamicField: true}
 	add := func(field string, kind schemapb.DataType, dim string) *schemapb.FieldSchema {
@@ -157,8 +162,8 @@ func (x *lab) table(name string, autoID bool) {
 	}
 	raw, err := proto.Marshal(schema)
 	x.must(err)
-	x.took(x.a.CreateCollection(x.ctx, &milvuspb.CreateCollectionRequest{CollectionName: name, Schema: raw, ShardsNum: 4}))
-	x.took(x.a.LoadCollection(x.ctx, &milvuspb.LoadCollectionRequest{CollectionName: name}))
+	x.took(in.CreateCollection(x.ctx, &milvuspb.CreateCollectionRequest{CollectionName: name, Schema: raw, ShardsNum: 4}))
+	x.took(in.LoadCollection(x.ctx, &milvuspb.LoadCollectionRequest{CollectionName: name}))
 }
 
 func (x *lab) insert(to milvuspb.MilvusServiceClient, name string, fields []*schemapb.FieldData, n int) {

@@ -2,12 +2,14 @@ package salvage
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"milvus-reconcile/reconcile/milvus"
 )
@@ -22,6 +24,7 @@ const (
 	replaced                   // a later lost write of the same key counts
 	divided                    // its key lies in several partitions
 	upsertsOwn                 // the delete of an upsert, which belongs to its insert
+	expired                    // its time to live is over, so it is not written
 )
 
 // spillParts is into how many files the writes of a channel are divided by their keys. One
@@ -37,16 +40,16 @@ type spill struct {
 	out     [spillParts]*bufio.Writer
 }
 
-func newSpill(dir string, channel int) (*spill, error) {
-	s := &spill{dir: dir, channel: channel}
-	for i := range s.files {
-		f, err := os.OpenFile(s.path("writes", i), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("keep what was read: %w", err), s.close())
-		}
-		s.files[i], s.out[i] = f, bufio.NewWriter(f)
+func newSpill(dir string, channel int) *spill { return &spill{dir: dir, channel: channel} }
+
+// open makes the file of a part that holds something.
+func (s *spill) open(part int) error {
+	f, err := os.OpenFile(s.path("writes", part), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep what was read: %w", err)
 	}
-	return s, nil
+	s.files[part], s.out[part] = f, bufio.NewWriter(f)
+	return nil
 }
 
 func (s *spill) path(what string, part int) string {
@@ -91,7 +94,13 @@ func (s *spill) add(w logged) error {
 	if w.promoted {
 		raw[48] |= flagPromoted
 	}
-	if _, err := s.out[partOf(w.Key)].Write(raw[:]); err != nil {
+	part := partOf(w.Key)
+	if s.files[part] == nil {
+		if err := s.open(part); err != nil {
+			return err
+		}
+	}
+	if _, err := s.out[part].Write(raw[:]); err != nil {
 		return fmt.Errorf("keep what was read: %w", err)
 	}
 	return nil
@@ -138,7 +147,10 @@ type keyHistory struct {
 
 // judge writes one decision for each lost write of each part, in their order.
 func (s *spill) judge() error {
-	for part := range s.files {
+	for part, f := range s.files {
+		if f == nil {
+			continue
+		}
 		if err := s.judgePart(part); err != nil {
 			return err
 		}
@@ -183,7 +195,8 @@ func (s *spill) judgePart(part int) (err error) {
 			d = upsertsOwn
 		}
 		at++
-		return out.WriteByte(byte(d))
+		_, err := out.Write(append(proofOf(w.LoggedWrite), byte(d)))
+		return err
 	})
 	return errors.Join(err, out.Flush())
 }
@@ -226,37 +239,67 @@ func (h *keyHistory) decide(at int) decision {
 		return replaced
 	case !h.hasThere:
 		return write
-	case h.there.Delete == h.lost.Delete && h.there.Content == h.lost.Content:
+	case h.there.same(h.lost):
 		return there
 	default:
 		return newer
 	}
 }
 
+// same says whether a write of the promoted cluster has the effect of a lost one. The
+// content of a row names its partition.
+func (w logged) same(lost logged) bool {
+	return w.Delete == lost.Delete && w.Content == lost.Content &&
+		(!w.Delete || w.Partition == lost.Partition || w.Partition == milvus.EveryPartition)
+}
+
 // decisions are read back in the order in which the lost writes come again.
 type decisions struct {
+	of    *spill
 	files [spillParts]*os.File
 	in    [spillParts]*bufio.Reader
 }
 
-func (s *spill) decisions() (*decisions, error) {
-	d := &decisions{}
-	for i := range d.files {
-		f, err := os.Open(s.path("decisions", i))
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("read the decisions: %w", err), d.close())
-		}
-		d.files[i], d.in[i] = f, bufio.NewReaderSize(f, 1<<10)
+func (s *spill) decisions() *decisions { return &decisions{of: s} }
+
+func (d *decisions) open(part int) error {
+	f, err := os.Open(d.of.path("decisions", part))
+	if errors.Is(err, os.ErrNotExist) {
+		return errOtherLog // no write was decided about there
 	}
-	return d, nil
+	if err != nil {
+		return fmt.Errorf("read the decisions: %w", err)
+	}
+	d.files[part], d.in[part] = f, bufio.NewReaderSize(f, 1<<10)
+	return nil
 }
 
-func (d *decisions) next(key milvus.Mark) (decision, error) {
-	b, err := d.in[partOf(key)].ReadByte()
-	if err != nil {
-		return 0, fmt.Errorf("the log of the stale cluster holds more than when it was read first: %w", err)
+// proofSize is how much of key and content is kept with a decision.
+const proofSize = 8
+
+// proofOf tells a write from the others, so that no decision is taken for another row.
+func proofOf(w milvus.LoggedWrite) []byte {
+	return append(slices.Clone(w.Key[8:8+proofSize/2]), w.Content[:proofSize/2]...)
+}
+
+var errOtherLog = errors.New("the log of the stale cluster is not what it was when it was read first: retention may have removed its beginning (hint: a dry run says what is left)")
+
+// next returns the decision about the next lost write.
+func (d *decisions) next(w milvus.LoggedWrite) (decision, error) {
+	part := partOf(w.Key)
+	if d.files[part] == nil {
+		if err := d.open(part); err != nil {
+			return 0, err
+		}
 	}
-	return decision(b), nil
+	var raw [proofSize + 1]byte
+	if _, err := io.ReadFull(d.in[part], raw[:]); err != nil {
+		return 0, fmt.Errorf("%w: %w", errOtherLog, err)
+	}
+	if !bytes.Equal(raw[:proofSize], proofOf(w)) {
+		return 0, errOtherLog
+	}
+	return decision(raw[proofSize]), nil
 }
 
 func (d *decisions) close() error {

@@ -55,7 +55,7 @@ func (s *replayTally) add(m milvus.LoggedMessage, verdicts []verdict) {
 			}
 		case replaced, divided:
 			c.Replaced++
-		case upsertsOwn:
+		case upsertsOwn, expired:
 			continue
 		}
 		if c.First.IsZero() || at.Before(c.First) {

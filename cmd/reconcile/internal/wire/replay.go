@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/plan"
@@ -50,9 +51,9 @@ func (k *ReplayLock) While(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() { cancel(nil) }
 }
 
-// Finish records that the replay is done.
-func (k *ReplayLock) Finish(ctx context.Context, detail string) error {
-	if err := k.lock.FinishReplay(ctx, detail); err != nil {
+// Finish records that the replay of what a stale cluster holds is done.
+func (k *ReplayLock) Finish(ctx context.Context, stale, detail string) error {
+	if err := k.lock.FinishReplay(ctx, stale, detail); err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
 	return nil
@@ -64,6 +65,7 @@ type ReplayDecision struct {
 	Code    string
 	Detail  string
 	By      []string
+	Blocked bool // no approval would help
 }
 
 // ReplayApproval says whether the replay with that digest is approved at a revision, or was
@@ -103,7 +105,7 @@ func (e *Environment) openReplay(ctx context.Context, topology string) (ledger.R
 
 // Begin reads Git once more, decides, and records the replay and its approval. One that an
 // earlier run began goes on without another approval, as long as Git wants its target as
-// the primary.
+// the primary. What the operator suspended, or whose history was rewritten, has none.
 func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Topology, stale, digest string) (ReplayDecision, error) {
 	wanted, err := k.env.RereadGit(rev, "")(ctx)
 	if err != nil {
@@ -111,6 +113,13 @@ func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Top
 	}
 	if by := wanted.Superseded[t.Name]; by != "" {
 		return supersededReplay(t.Name, by), nil
+	}
+	if at := wanted.Rewritten[t.Name]; at != "" {
+		f := plan.HistoryRewritten(at)
+		return blockedReplay(f.Code, f.Message+": check who moved it and why, then accept it: 'reconcile apply "+t.Name+"'"), nil
+	}
+	if slices.Contains(k.env.Config.Suspend, t.Name) {
+		return blockedReplay("SUSPENDED", t.Name+" is suspended by the operator's configuration: take it out of 'suspend' when the work on it is done"), nil
 	}
 	rev.Changes = wanted.Changes
 	out, d, err := k.env.decideReplay(ctx, rev, t, digest)
@@ -128,7 +137,11 @@ func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Top
 }
 
 func supersededReplay(topology, by string) ReplayDecision {
-	return ReplayDecision{Verdict: approval.VerdictDenied.String(), Code: string(plan.CodeSuperseded), Detail: fmt.Sprintf("commit %.12s governs %s now: run the command again", by, topology)}
+	return blockedReplay(plan.CodeSuperseded, fmt.Sprintf("commit %.12s governs %s now: run the command again", by, topology))
+}
+
+func blockedReplay(code plan.Code, why string) ReplayDecision {
+	return ReplayDecision{Verdict: approval.VerdictDenied.String(), Code: string(code), Detail: why, Blocked: true}
 }
 
 // StillGoverns reads Git again. Its error says why what a revision wants of a topology holds

@@ -1,0 +1,245 @@
+package salvage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"milvus-reconcile/reconcile/milvus"
+)
+
+// replayWriter writes into the promoted cluster; *milvus.ReplayWriter is one.
+type replayWriter interface {
+	Writable(ctx context.Context) error
+	Send(ctx context.Context, b *milvus.ReplayBatch) error
+	Retry(ctx context.Context, try int, err error) error
+}
+
+// batchRows is the size of a batch: a request that a server takes well, and that is short to
+// repeat. Each waits for a time tick, so a small one would make a replay slow.
+const batchRows = 10_000
+
+// chunks divides rows of a message into what one request may bring.
+func chunks(m milvus.LoggedMessage, rows []int, most int) iter.Seq[[]int] {
+	if m.Rows == nil {
+		return slices.Values[[][]int](nil)
+	}
+	return slices.Chunk(rows, m.Rows.AtOnce(most))
+}
+
+// openBatches is how many batches of a channel are filled at the same time.
+const openBatches = 16
+
+// maxMoved bounds how many keys that others wrote meanwhile are remembered of a channel. If
+// there are more, what is left is judged again.
+const maxMoved = 1 << 18
+
+var errJudgeAgain = errors.New("too much was written meanwhile")
+
+// replaying writes the rows of all channels.
+type replaying struct {
+	*replay
+	ReplayRun
+	writer            replayWriter
+	pace              *pace
+	written, heldBack atomic.Int64
+
+	mu      sync.Mutex
+	checked time.Time // when the cluster was last seen to take writes, and the replay to be wanted
+}
+
+// mayWrite checks before a batch that the cluster takes writes and that the replay is still
+// wanted. An answer counts for a second.
+func (r *replaying) mayWrite(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.checked.IsZero() && time.Since(r.checked) < time.Second {
+		return nil
+	}
+	at := time.Now()
+	if err := r.writer.Writable(ctx); err != nil {
+		return err
+	}
+	if err := r.Wanted(ctx); err != nil {
+		return err
+	}
+	r.checked = at
+	return nil
+}
+
+// channelRun writes the rows of one channel.
+type channelRun struct {
+	*replaying
+	number  int
+	place   *milvus.ReplayPlace
+	touched map[int64]bool                     // the collections that have lost rows there
+	moved   map[milvus.Mark]struct{}           // keys that others wrote since the logs were compared
+	sent    map[milvus.Mark]milvus.LoggedWrite // the batch that was sent last, by its keys
+	landed  map[milvus.Mark]struct{}           // those of it that the log shows
+	open    []*milvus.ReplayBatch
+}
+
+func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
+	if ch.why != "" || ch.place == nil {
+		return nil
+	}
+	c := &channelRun{replaying: r, number: ch.number, place: ch.place, touched: ch.touched, moved: map[milvus.Mark]struct{}{}}
+	err := r.each(ctx, ch, func(m milvus.LoggedMessage, verdicts []verdict) error {
+		var rows []int
+		for i, v := range verdicts {
+			if v.why == "" && v.decision == write {
+				rows = append(rows, i)
+			}
+		}
+		for part := range chunks(m, rows, c.batch) {
+			if err := c.add(ctx, m, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, b := range c.open {
+		if err == nil {
+			err = c.flush(ctx, b)
+		}
+	}
+	return err
+}
+
+// add puts rows into a batch that they fit, and sends a batch that is full.
+func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int) error {
+	i := slices.IndexFunc(c.open, func(b *milvus.ReplayBatch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= c.batch })
+	if i < 0 {
+		c.open = append(c.open, &milvus.ReplayBatch{})
+		i = len(c.open) - 1
+	}
+	b := c.open[i]
+	b.Add(m.Rows, rows)
+	full := b.Rows >= c.batch || b.Heavy()
+	switch {
+	case !full && len(c.open) <= openBatches:
+		return nil
+	case !full:
+		i, b = 0, c.open[0]
+	}
+	c.open = slices.Delete(c.open, i, i+1)
+	return c.flush(ctx, b)
+}
+
+// flush sends a batch until it is taken. Before each try it reads what the promoted cluster
+// took up to then: a try without an answer may have been taken, and others may have written
+// the same keys since.
+func (c *channelRun) flush(ctx context.Context, b *milvus.ReplayBatch) error {
+	if err := c.pace.wait(ctx, b.Rows); err != nil {
+		return err
+	}
+	for try := 1; ; try++ {
+		if err := c.mayWrite(ctx); err != nil {
+			return err
+		}
+		if err := c.follow(ctx); err != nil {
+			return err
+		}
+		c.prepare(b)
+		err := c.writer.Send(ctx, b)
+		if err == nil {
+			c.written.Add(int64(b.Rows))
+			return nil
+		}
+		if err := c.writer.Retry(ctx, try, err); err != nil {
+			return fmt.Errorf("write %d rows: %w", b.Rows, err)
+		}
+	}
+}
+
+// prepare takes out of a batch the rows whose keys others wrote meanwhile, and those that an
+// earlier try brought there.
+func (c *channelRun) prepare(b *milvus.ReplayBatch) {
+	in := func(keys map[milvus.Mark]struct{}) func(milvus.LoggedWrite) bool {
+		return func(w milvus.LoggedWrite) bool { _, is := keys[w.Key]; return is }
+	}
+	c.heldBack.Add(int64(b.Without(in(c.moved))))
+	c.written.Add(int64(b.Without(in(c.landed))))
+	c.sent, c.landed = make(map[milvus.Mark]milvus.LoggedWrite, b.Rows), map[milvus.Mark]struct{}{}
+	b.Each(func(w milvus.LoggedWrite) { c.sent[w.Key] = w })
+}
+
+// follow reads what the promoted cluster took on the channel since it was last read.
+func (c *channelRun) follow(ctx context.Context) error {
+	newest := map[milvus.Mark]milvus.LoggedWrite{} // of the keys of the batch
+	next, err := c.logs.Newer(ctx, c.number, c.place, func(m milvus.LoggedMessage) error {
+		switch {
+		case m.CollectionID != 0 && !c.touched[m.CollectionID]:
+			return nil
+		case m.Taints, m.Kind == "alter_collection":
+			return fmt.Errorf("a %s came to the promoted cluster meanwhile (hint: the same command judges what is left)", m.Kind)
+		case m.Rows == nil:
+			return nil
+		}
+		for row := range m.Rows.Count {
+			c.note(m.Rows.Write(row), newest)
+		}
+		if len(c.moved) > maxMoved {
+			return errJudgeAgain
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	c.place = next
+	for key, w := range newest {
+		if w.Delete == c.sent[key].Delete && w.Content == c.sent[key].Content {
+			c.landed[key] = struct{}{}
+		} else {
+			c.moved[key] = struct{}{}
+		}
+	}
+	return nil
+}
+
+// note notes a write of the promoted cluster. Only the newest of a key counts, and of an
+// upsert the insert.
+func (c *channelRun) note(w milvus.LoggedWrite, newest map[milvus.Mark]milvus.LoggedWrite) {
+	if _, ours := c.sent[w.Key]; !ours {
+		c.moved[w.Key] = struct{}{}
+		return
+	}
+	if was, seen := newest[w.Key]; !seen || was.Group != w.Group || !w.Delete {
+		newest[w.Key] = w
+	}
+}
+
+// pace spreads rows over time.
+type pace struct {
+	mu   sync.Mutex
+	rate int
+	next time.Time
+}
+
+func newPace(rate int) *pace { return &pace{rate: rate} }
+
+func (p *pace) wait(ctx context.Context, rows int) error {
+	if p.rate <= 0 {
+		return nil
+	}
+	p.mu.Lock()
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	at := p.next
+	p.next = p.next.Add(time.Duration(rows) * time.Second / time.Duration(p.rate))
+	p.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(time.Until(at)):
+		return nil
+	}
+}
