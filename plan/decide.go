@@ -23,6 +23,7 @@ type decision struct {
 	transition Transition
 	findings   []Finding
 	source     string // the cluster that the desired primary replicates from, if any
+	inForce    string // the cluster that an earlier failover promoted in the place of source
 	lost       string // the cluster that a failover replaces
 }
 
@@ -49,6 +50,9 @@ func (s situation) decide() decision {
 		d.pairs = append(d.pairs, pair{member: c, primary: p, other: o, cell: v})
 	}
 	d.transition = d.leadingTransition()
+	if d.transition == TransitionFailover && d.source != "" {
+		d.inForce = s.inForceInsteadOf(d.source, primary.ID)
+	}
 	s.refineCells(&d)
 	d.transition = d.leadingTransition()
 	if s.growsChannels(d) {
@@ -110,21 +114,6 @@ func (d decision) leadingTransition() Transition {
 		}
 	}
 	return TransitionNone
-}
-
-// replacedCluster is the cluster whose place the desired primary takes: the source that
-// it replicates from or, in a failover of a cluster without a source, the one that was
-// promoted instead of it. Empty: none.
-func (d decision) replacedCluster() string {
-	if d.transition != TransitionFailover || d.source != "" {
-		return d.source
-	}
-	for _, p := range d.pairs {
-		if p.cell.probe {
-			return p.member.ID
-		}
-	}
-	return ""
 }
 
 // mixedFindings refuse a change that asks for more than one transition. Each transition
@@ -217,6 +206,7 @@ func (s situation) mixedGrowth(d decision) []Finding {
 // refineCells replaces cells that a pair alone cannot give: the other members, the
 // evidence or the ledger know more of its two clusters.
 //
+//	the primary in force, promoted instead  must be judged lost: the source no longer matters
 //	the source of the desired primary       its answer needs proof
 //	any other member of that source         joins the failover or switchover, or blocks it
 //	a rebuilt cluster with an old edge      may join under the join rules
@@ -224,6 +214,10 @@ func (s situation) mixedGrowth(d decision) []Finding {
 func (s situation) refineCells(d *decision) {
 	for i, p := range d.pairs {
 		switch {
+		case d.inForce != "" && p.member.ID == d.inForce:
+			d.pairs[i].cell = s.inForceCell(p)
+		case d.inForce != "" && p.member.ID == d.source:
+			d.pairs[i].cell = s.replacedSourceCell(p)
 		case p.member.ID == d.source:
 			d.pairs[i].cell = s.sourceCell(p)
 		case p.primary == stateSibling:

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -163,6 +164,36 @@ func compareProgress(a, b []ChannelProgress) (ahead, behind int, known bool) {
 	return ahead, behind, true
 }
 
+// lastCopy names the stale cluster that is to be promoted if there is no standby: one that
+// answers, and of these one that took writes itself, else the one that replicated most.
+// Empty: no cluster is stale.
+func (s situation) lastCopy() string {
+	copies := s.topology.withRole(RoleStale)
+	if len(copies) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(copies, func(a, b Cluster) int {
+		va, vb := s.view(a.ID), s.view(b.ID)
+		return cmp.Or(
+			trueLast(va.Reach == ReachUp, vb.Reach == ReachUp),
+			trueLast(canWrite(va), canWrite(vb)),
+			newestTick(s.candidateProgress(a.ID)).Compare(newestTick(s.candidateProgress(b.ID))),
+		)
+	}).ID
+}
+
+// trueLast orders false before true.
+func trueLast(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	default:
+		return 1
+	}
+}
+
 // ProposeBestFailover chooses the standby that a failover loses the least with, and
 // gives the roles that the document has after it, as [ProposeFailover] does. why says
 // how the choice was made. It goes by what the clusters were observed to be, so that a
@@ -176,7 +207,7 @@ func ProposeBestFailover(t Topology, o Observed, m Memory) (to, why string, role
 	able, passed := s.promotableStandbys(old.ID)
 	switch {
 	case len(able) == 0 && len(t.withRole(RoleStandby)) == 0 && len(t.withRole(RoleStale)) > 0:
-		return "", "", nil, fmt.Errorf("%s has no standby (hint: if %s is lost for good, name the last copy: reconcile propose %s/%s --failover)", t.Name, old.ID, t.Name, t.withRole(RoleStale)[0].ID)
+		return "", "", nil, fmt.Errorf("%s has no standby (hint: if %s is lost for good, name the last copy: reconcile propose %s/%s --failover)", t.Name, old.ID, t.Name, s.lastCopy())
 	case len(able) == 0:
 		return "", "", nil, fmt.Errorf("no standby of %s can be promoted%s (hint: 'reconcile doctor %s' says what stands in the way)", t.Name, becauseOf(passed), t.Name)
 	case canWrite(s.view(old.ID)):

@@ -43,8 +43,8 @@ func (s situation) writerFindings(d decision) []Finding {
 // switchover that is stuck.
 func (s situation) noPrimaryRemedy(primary string) string {
 	failover := "'reconcile propose " + s.topology.Name + " --failover'"
-	if copies := s.topology.withRole(RoleStale); len(copies) > 0 && len(s.topology.withRole(RoleStandby)) == 0 && s.view(primary).Reach != ReachUp {
-		return "bring " + primary + " back; watch it: 'reconcile status " + s.topology.Name + " --watch'; else, if it is lost for good, ask for " + copies[0].ID + ", the last copy, in a clone: 'reconcile propose " + s.topology.Name + "/" + copies[0].ID + " --failover'"
+	if last := s.lastCopy(); last != "" && len(s.topology.withRole(RoleStandby)) == 0 && s.view(primary).Reach != ReachUp {
+		return "bring " + primary + " back; watch it: 'reconcile status " + s.topology.Name + " --watch'; else, if it is lost for good, ask for " + last + ", the last copy, in a clone: 'reconcile propose " + s.topology.Name + "/" + last + " --failover'"
 	}
 	switch s.view(primary).Reach {
 	case ReachUp:

@@ -161,6 +161,32 @@ func withoutLoss(p Plan) Plan {
 	return p
 }
 
+// TestTheLastCopyIsTheOneThatAnswers: of several stale clusters the one is named that can be
+// promoted, not the first in the file.
+func TestTheLastCopyIsTheOneThatAnswers(t *testing.T) {
+	doc := failingOver("c", "a", "b")
+	for _, c := range []struct {
+		name string
+		a, b View
+		want string
+	}{
+		{"a is down", down("a"), standbyOf("a", "b", "c"), "b"},
+		{"b is down", standbyOf("c", "a"), down("b"), "a"},
+		{"a takes writes, so it has what b has", primaryOf("a", "b", "c"), moving(standbyOf("a", "b", "c")), "a"},
+		{"b replicated more", idle(standbyOf("c", "a")), moving(standbyOf("a", "b", "c")), "b"},
+		{"nobody answers", down("a"), down("b"), "a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := world{t: doc, views: []View{c.a, c.b, down("c")}, memory: hadFailedOver("a", "c")}
+			d, o, m := w.inputs()
+			_, _, _, err := ProposeBestFailover(d.Topologies[0], o, m)
+			if want := "reconcile propose orders/" + c.want + " --failover"; err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want %s, got %v", want, err)
+			}
+		})
+	}
+}
+
 // TestAPrimaryLostAfterItsFailover: the cluster that a failover promoted is gone. There is no
 // primary, and the failover that was done is not planned again. What leads on is the command
 // for the standby, or for the last copy.
