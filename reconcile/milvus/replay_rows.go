@@ -64,7 +64,7 @@ func (c loggedColumn) place(row int) int {
 
 // Write returns the row of that number.
 func (r *LoggedRows) Write(row int) LoggedWrite {
-	w := LoggedWrite{Key: keyMark(r.Collection.ID, r.keys[row]), Delete: r.Delete, Group: r.Group, Partition: r.partitionID}
+	w := LoggedWrite{Key: r.KeyMark(row), Delete: r.Delete, Group: r.Group, Partition: r.partitionID}
 	if r.Delete {
 		return w
 	}
@@ -78,6 +78,9 @@ func (r *LoggedRows) Write(row int) LoggedWrite {
 	w.Content = markOf(buf)
 	return w
 }
+
+// KeyMark returns the mark of the key of a row.
+func (r *LoggedRows) KeyMark(row int) Mark { return keyMark(r.Collection.ID, r.keys[row]) }
 
 // Key returns the primary key of a row, for people.
 func (r *LoggedRows) Key(row int) string { return keyText(r.keys[row]) }

@@ -83,11 +83,11 @@ func (b *ReplayBatch) Without(taken func(LoggedWrite) bool) (gone int) {
 	return gone
 }
 
-// Each calls visit with every row.
-func (b *ReplayBatch) Each(visit func(LoggedWrite)) {
+// KeyMarks calls visit with the key of every row.
+func (b *ReplayBatch) KeyMarks(visit func(Mark)) {
 	for _, p := range b.parts {
 		for _, row := range p.rows {
-			visit(p.from.Write(row))
+			visit(p.from.KeyMark(row))
 		}
 	}
 }

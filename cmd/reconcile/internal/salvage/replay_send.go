@@ -77,10 +77,9 @@ type channelRun struct {
 	*replaying
 	number  int
 	place   *milvus.ReplayPlace
-	touched map[int64]bool                     // the collections that have lost rows there
-	moved   map[milvus.Mark]struct{}           // keys that others wrote since the logs were compared
-	sent    map[milvus.Mark]milvus.LoggedWrite // the batch that was sent last, by its keys
-	landed  map[milvus.Mark]struct{}           // those of it that the log shows
+	touched map[int64]bool           // the collections that have lost rows there
+	moved   map[milvus.Mark]struct{} // keys that others wrote since the logs were compared
+	sent    map[milvus.Mark]struct{} // of the batch that was sent last
 	open    []*milvus.ReplayBatch
 }
 
@@ -138,14 +137,19 @@ func (c *channelRun) flush(ctx context.Context, b *milvus.ReplayBatch) error {
 	if err := c.pace.wait(ctx, b.Rows); err != nil {
 		return err
 	}
+	var tried *milvus.ReplayBatch // nil: nothing of it can be there
 	for try := 1; ; try++ {
 		if err := c.mayWrite(ctx); err != nil {
 			return err
 		}
-		if err := c.follow(ctx); err != nil {
+		if err := c.follow(ctx, tried); err != nil {
 			return err
 		}
-		c.prepare(b)
+		if len(c.moved) > 0 {
+			c.heldBack.Add(int64(b.Without(func(w milvus.LoggedWrite) bool { _, moved := c.moved[w.Key]; return moved })))
+		}
+		c.sent = make(map[milvus.Mark]struct{}, b.Rows)
+		b.KeyMarks(func(key milvus.Mark) { c.sent[key] = struct{}{} })
 		err := c.writer.Send(ctx, b)
 		if err == nil {
 			c.written.Add(int64(b.Rows))
@@ -154,24 +158,25 @@ func (c *channelRun) flush(ctx context.Context, b *milvus.ReplayBatch) error {
 		if err := c.writer.Retry(ctx, try, err); err != nil {
 			return fmt.Errorf("write %d rows: %w", b.Rows, err)
 		}
+		tried = b
 	}
 }
 
-// prepare takes out of a batch the rows whose keys others wrote meanwhile, and those that an
-// earlier try brought there.
-func (c *channelRun) prepare(b *milvus.ReplayBatch) {
-	in := func(keys map[milvus.Mark]struct{}) func(milvus.LoggedWrite) bool {
-		return func(w milvus.LoggedWrite) bool { _, is := keys[w.Key]; return is }
+// newestWrites are the newest writes of the promoted cluster to the keys of a batch.
+type newestWrites map[milvus.Mark]milvus.LoggedWrite
+
+// note takes the next write. Of an upsert the insert counts, and not its delete.
+func (n newestWrites) note(w milvus.LoggedWrite) {
+	if was, seen := n[w.Key]; !seen || was.Group != w.Group || !w.Delete {
+		n[w.Key] = w
 	}
-	c.heldBack.Add(int64(b.Without(in(c.moved))))
-	c.written.Add(int64(b.Without(in(c.landed))))
-	c.sent, c.landed = make(map[milvus.Mark]milvus.LoggedWrite, b.Rows), map[milvus.Mark]struct{}{}
-	b.Each(func(w milvus.LoggedWrite) { c.sent[w.Key] = w })
 }
 
-// follow reads what the promoted cluster took on the channel since it was last read.
-func (c *channelRun) follow(ctx context.Context) error {
-	newest := map[milvus.Mark]milvus.LoggedWrite{} // of the keys of the batch
+// follow reads what the promoted cluster took on the channel since it was last read. Each
+// key is written once by a replay, so what was not sent just before is of others. Of a batch
+// whose try had no answer it takes out what is there, and learns what is of others.
+func (c *channelRun) follow(ctx context.Context, tried *milvus.ReplayBatch) error {
+	newest := newestWrites{}
 	next, err := c.logs.Newer(ctx, c.number, c.place, func(m milvus.LoggedMessage) error {
 		switch {
 		case m.CollectionID != 0 && !c.touched[m.CollectionID]:
@@ -182,7 +187,12 @@ func (c *channelRun) follow(ctx context.Context) error {
 			return nil
 		}
 		for row := range m.Rows.Count {
-			c.note(m.Rows.Write(row), newest)
+			key := m.Rows.KeyMark(row)
+			if _, ours := c.sent[key]; !ours {
+				c.moved[key] = struct{}{}
+			} else if tried != nil {
+				newest.note(m.Rows.Write(row))
+			}
 		}
 		if len(c.moved) > maxMoved {
 			return errJudgeAgain
@@ -193,26 +203,17 @@ func (c *channelRun) follow(ctx context.Context) error {
 		return err
 	}
 	c.place = next
-	for key, w := range newest {
-		if w.Delete == c.sent[key].Delete && w.Content == c.sent[key].Content {
-			c.landed[key] = struct{}{}
-		} else {
-			c.moved[key] = struct{}{}
-		}
+	if tried != nil {
+		c.written.Add(int64(tried.Without(func(w milvus.LoggedWrite) bool {
+			is, seen := newest[w.Key]
+			same := is.Delete == w.Delete && is.Content == w.Content
+			if seen && !same {
+				c.moved[w.Key] = struct{}{}
+			}
+			return seen && same
+		})))
 	}
 	return nil
-}
-
-// note notes a write of the promoted cluster. Only the newest of a key counts, and of an
-// upsert the insert.
-func (c *channelRun) note(w milvus.LoggedWrite, newest map[milvus.Mark]milvus.LoggedWrite) {
-	if _, ours := c.sent[w.Key]; !ours {
-		c.moved[w.Key] = struct{}{}
-		return
-	}
-	if was, seen := newest[w.Key]; !seen || was.Group != w.Group || !w.Delete {
-		newest[w.Key] = w
-	}
 }
 
 // pace spreads rows over time.
