@@ -13,14 +13,14 @@ import (
 // channel by channel. One that is ahead on any channel, or that cannot be compared,
 // blocks until an approver accepts. The finding names the best of all.
 func (s situation) betterStandby(d decision) []Finding {
-	mine := standbyProgress{d.primary, s.candidateProgress(d.primary.ID)}
+	mine := standbyProgress{d.primary, s.withRecordedProof(d.primary.ID, s.candidateProgress(d.primary.ID))}
 	comparable, incomparable := []standbyProgress{mine}, []string(nil)
 	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if c.ID == mine.ID || v.Reach != ReachUp || v.Belief.Kind != BeliefStandby || v.Belief.Source != d.source {
 			continue
 		}
-		other := standbyProgress{c, v.Progress}
+		other := standbyProgress{c, s.withRecordedProof(c.ID, v.Progress)}
 		if _, _, known := compareProgress(mine.progress, other.progress); known {
 			comparable = append(comparable, other)
 		} else {
@@ -98,9 +98,7 @@ func mostCaughtUp(all []standbyProgress) standbyProgress {
 func timeAhead(a, b []ChannelProgress) time.Duration {
 	var lead time.Duration
 	for i := range min(len(a), len(b)) {
-		if a[i].TimeTick > b[i].TimeTick {
-			lead = max(lead, TickTime(a[i].TimeTick).Sub(TickTime(b[i].TimeTick)))
-		}
+		lead = max(lead, a[i].leadOver(b[i]))
 	}
 	return lead
 }
@@ -109,7 +107,7 @@ func timeAhead(a, b []ChannelProgress) time.Duration {
 // no length of time.
 func leadText(a, b []ChannelProgress) string {
 	for i := range min(len(a), len(b)) {
-		if a[i].TimeTick > 0 && b[i].TimeTick == 0 {
+		if a[i].leadOver(b[i]) > 0 && b[i].TimeTick == 0 {
 			return ""
 		}
 	}
@@ -155,9 +153,9 @@ func compareProgress(a, b []ChannelProgress) (ahead, behind int, known bool) {
 			return 0, 0, false
 		}
 		switch {
-		case a[i].TimeTick > b[i].TimeTick:
+		case a[i].leadOver(b[i]) > 0:
 			ahead++
-		case a[i].TimeTick < b[i].TimeTick:
+		case b[i].leadOver(a[i]) > 0:
 			behind++
 		}
 	}
@@ -248,7 +246,7 @@ func (s situation) promotableStandbys(source string) (able []standbyProgress, pa
 		case !c.Promotable:
 			passed = append(passed, fmt.Errorf("%s is marked 'promotable: false'", c.ID))
 		default:
-			able = append(able, standbyProgress{c, v.Progress})
+			able = append(able, standbyProgress{c, s.withRecordedProof(c.ID, v.Progress)})
 		}
 	}
 	return able, passed

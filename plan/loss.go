@@ -77,14 +77,15 @@ func (w *Window) unbound() {
 // on the channels on which it got anything.
 func (s situation) greatestLead(candidate string, mine []ChannelProgress) time.Duration {
 	var lead time.Duration
+	mine = s.withRecordedProof(candidate, mine)
 	for _, c := range s.topology.Clusters {
 		v := s.view(c.ID)
 		if c.ID == candidate || len(v.Progress) != len(mine) || !s.follows(c.ID, s.view(candidate).Belief.Source) {
 			continue
 		}
 		for i, m := range mine {
-			if p := v.Progress[i]; m.Known && p.Known && m.TimeTick > 0 && p.TimeTick > m.TimeTick {
-				lead = max(lead, TickTime(p.TimeTick).Sub(TickTime(m.TimeTick)))
+			if p := v.Progress[i]; m.Known && p.Known && m.TimeTick > 0 {
+				lead = max(lead, p.leadOver(m))
 			}
 		}
 	}
