@@ -64,9 +64,7 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	a.inParallel(len(order), func(i int) {
 		ctx, end := StartSpan(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
 		reports[i], results[i] = a.planAndApply(ctx, s, order[i])
-		if d := results[i].decided; d != nil {
-			reports[i].Decisions[order[i].Name] = *d
-		}
+		reports[i].decideAgain(order[i].Name, results[i].decided)
 		end(results[i].Outcome.String())
 	})
 	report := s.combine(reports)
@@ -163,6 +161,20 @@ func withoutProbes(findings []plan.Finding) []plan.Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f plan.Finding) bool { return f.Code == plan.CodePrimaryNotProbed })
 }
 
+// decideAgain puts a later decision in a report, and marks as accepted what that one
+// accepts; nil: there is none.
+func (r Report) decideAgain(topology string, d *approval.Decision) {
+	if d == nil {
+		return
+	}
+	r.Decisions[topology] = *d
+	for i, t := range r.Plan.Topologies {
+		if t.Name == topology {
+			r.Plan.Topologies[i] = t.Accept(d.Accepted)
+		}
+	}
+}
+
 // planned returns the plan of one topology in a report.
 func (a Apply) planned(report Report, name string) plan.TopologyPlan {
 	t, _ := report.Plan.Topology(name)
@@ -211,7 +223,7 @@ func (a Apply) applyHeld(ctx context.Context, lock HeldLock, name string, report
 			a = newer
 		}
 	}
-	return run{apply: a, name: name, right: lock, first: a.planned(report, name), evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
+	return run{apply: a, name: name, right: lock, first: a.planned(report, name), decided: report.Decisions[name], evidence: report.Evidence, traffic: report.traffic}.execute(ctx)
 }
 
 // stopped is why a topology is left as it is: the outcome, and the reason in words.
@@ -306,6 +318,7 @@ type run struct {
 	name     string
 	right    HeldLock
 	first    plan.TopologyPlan // the plan that was made without the lock
+	decided  approval.Decision // of that plan
 	evidence []plan.Evidence   // the rounds that plan rests on
 	traffic  []plan.TrafficState
 }

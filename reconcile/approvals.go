@@ -89,8 +89,13 @@ func BlockedBy(findings []plan.Finding) string {
 }
 
 // unauthorized says why t may not be carried out under the lock; nil: it may. Beyond
-// [refused], a grant must cover every plan that changes something.
-func unauthorized(t plan.TopologyPlan, report Report) *stopped {
+// [refused], a grant must cover every plan that changes something. before is what was
+// decided earlier: where that approval ended, what it had accepted does not hide its end.
+func unauthorized(t plan.TopologyPlan, report Report, before approval.Decision) *stopped {
+	d := report.Decisions[t.Name]
+	if before.Approved() && !d.Approved() && len(t.Blocking(before.Accepted)) == 0 {
+		return &stopped{OutcomeNotApproved, d.Code + ": " + d.Detail}
+	}
 	if stop := refused(t, report); stop != nil {
 		return stop
 	}

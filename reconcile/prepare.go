@@ -55,7 +55,7 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	case t.Transition == plan.TransitionNone:
 		return prep, r.apply.spendIfLive(ctx, t, remembered)
 	}
-	if stop := unauthorized(t, report); stop != nil {
+	if stop := unauthorized(t, report, r.decided); stop != nil {
 		return prep, stop
 	}
 	if stop := r.proveBeforehand(ctx, prep); stop != nil {
@@ -165,8 +165,9 @@ func (r run) rereadGit(ctx context.Context, prep prepared) (prepared, *stopped) 
 	if t.Digest != prep.plan.Digest {
 		return prep, &stopped{OutcomeBlocked, staleDetail(prep.plan, t)}
 	}
+	before := prep.decision
 	prep.plan, prep.decision, prep.authors = t, report.Decisions[r.name], p.Changes[r.name].Authors
-	return prep, unauthorized(t, report)
+	return prep, unauthorized(t, report, before)
 }
 
 // readGitBesideRounds reads Git. While that lasts it goes on with the rounds of evidence,
