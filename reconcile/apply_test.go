@@ -70,6 +70,15 @@ func readAgain(changes map[string]approval.Change, superseded map[string]string,
 	}
 }
 
+// recentFailover lets a failover have been made a minute before, which the approval accepts.
+func recentFailover(then func(*reconciletest.Story)) func(*reconciletest.Story) {
+	return func(s *reconciletest.Story) {
+		s.Ledger.Memory.Failovers = append(s.Ledger.Memory.Failovers, plan.LastFailover{Topology: "orders", Promoted: "cluster-a", At: reconciletest.Start.Add(-time.Minute)})
+		s.Approve("orders", "Failover-Accept: RECOVERY_BLOCK")
+		then(s)
+	}
+}
+
 // TestFailover holds one run of an approved failover to what may go wrong
 // before, at and after the request.
 func TestFailover(t *testing.T) {
@@ -123,6 +132,14 @@ func TestFailover(t *testing.T) {
 		},
 		{
 			"an approval that was withdrawn before the intent is missing", readAgain(map[string]approval.Change{}, nil, nil),
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
+		},
+		{
+			"an approval that accepted a block and was withdrawn is missing", recentFailover(readAgain(map[string]approval.Change{}, nil, nil)),
+			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
+		},
+		{
+			"so it is after a wait for the lock", recentFailover(waited(map[string]approval.Change{}, nil, nil)),
 			outcome{outcome: reconcile.OutcomeNotApproved, detail: "APPROVAL_MISSING"},
 		},
 		{

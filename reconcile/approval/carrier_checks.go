@@ -242,7 +242,7 @@ func (e *evaluation) checkUnused(v *vote) (string, string) {
 	case e.LedgerKnows != nil && v.carrier.Date.Before(*e.LedgerKnows):
 		return CodeAlreadyUsed, fmt.Sprintf("it is dated before what this ledger knows of (%s), and what was recorded before is lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.approveAgain())
 	case e.LedgerBorn != nil && v.carrier.Date.Before(*e.LedgerBorn):
-		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was born (%s), so it may have been used under an earlier one. %s, or let a person run `reconcile apply %s`", stamp(*e.LedgerBorn), e.approveAgain(), e.Plan.Name)
+		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was made (%s), so it may have been used under an earlier one. %s, or let a person run `reconcile apply %s`", stamp(*e.LedgerBorn), e.approveAgain(), e.Plan.Name)
 	}
 	return "", ""
 }

@@ -102,7 +102,7 @@ func TestDenied(t *testing.T) {
 		{"the same payload used before", CodeAlreadyUsed, "very statement", change(request(good), func(r *Request) {
 			r.Spent = []SpentMark{{Topology: "orders", Generation: 7, PayloadHash: good.PayloadHash}}
 		})},
-		{"older than the ledger", CodeAlreadyUsed, "ledger was born", change(request(good), func(r *Request) { born := noon.Add(time.Second); r.LedgerBorn = &born })},
+		{"older than the ledger", CodeAlreadyUsed, "ledger was made", change(request(good), func(r *Request) { born := noon.Add(time.Second); r.LedgerBorn = &born })},
 		{"older than what the ledger knows", CodeAlreadyUsed, "reconcile approve", change(request(good), func(r *Request) { knows := noon.Add(time.Second); r.LedgerKnows = &knows })},
 		{"another plan", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestB))},
 		{"two plans, one of them another", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestA, KeyPlan+": "+digestB))},

@@ -74,6 +74,27 @@ var recordCases = map[string]func(*testing.T, *fixture){
 			t.Fatalf("%+v", own)
 		}
 	},
+	"what another stale cluster holds is no loss of the failover": func(t *testing.T, f *fixture) {
+		k, begun := f.lock("orders"), failover("orders", 8, "d1")
+		other := begun.Stale[0]
+		other.Cluster, other.Checkpoints = "0", nil // a standby before, and the first by name
+		begun.Stale = append([]plan.StaleMark{other}, begun.Stale...)
+		begun.Intent.FailedAt, begun.Intent.Steps = start.Add(-time.Second), begun.Intent.Steps[:1]
+		must(t, k.Begin(t.Context(), begun))
+		must(t, k.Effected(t.Context()))
+		must(t, k.Finish(t.Context(), "applied", "b works"))
+		c := counted(3, 50)
+		c.Cluster = "0"
+		must(t, f.RecordLoss(t.Context(), c))
+		own := f.read().History("orders")
+		if own[0].Primary != "b" || own[0].Lost != "a" || own[2].Loss != nil {
+			t.Errorf("primary %q, lost %q, loss %+v", own[0].Primary, own[0].Lost, own[2].Loss)
+		}
+		must(t, f.RecordLoss(t.Context(), counted(1, 2)))
+		if own = f.read().History("orders"); own[2].Loss == nil || own[2].Loss.Cluster != "a" {
+			t.Errorf("loss %+v", own[2].Loss)
+		}
+	},
 	"a count of a loss is bound to its failover": func(t *testing.T, f *fixture) {
 		c := counted(3, 37)
 		refused := func(why string, c plan.CountedLoss) {

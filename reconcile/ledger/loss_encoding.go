@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -45,7 +46,7 @@ func lossRule(c plan.CountedLoss) rule {
 		if err := checkCounts(c); err != nil {
 			return nil, err
 		}
-		if known, ok := s.losses[mark.seq]; ok {
+		if known, ok := s.losses[lossOf{mark.seq, c.Cluster}]; ok {
 			before, now := allCounted(known), allCounted(c)
 			switch {
 			case now.Messages < before.Messages || now.Rows < before.Rows:
@@ -107,7 +108,7 @@ func (s *state) count(e entry) error {
 	if i < 0 {
 		return fmt.Errorf("a count of a failover that is not recorded")
 	}
-	s.losses[e.Loss.Intent] = e.loss(s.stale[i].value.Since)
+	s.losses[lossOf{e.Loss.Intent, e.Cluster}] = e.loss(s.stale[i].value.Since)
 	return nil
 }
 
@@ -144,13 +145,24 @@ func (e entry) loss(since time.Time) plan.CountedLoss {
 	}
 }
 
-// countsOf returns the newest count of each failover, by the number of its record.
-func countsOf(entries []entry) map[uint64]*plan.CountedLoss {
-	out := map[uint64]*plan.CountedLoss{}
+// lossOf says what a count is of: a failover makes several clusters stale, and what one of
+// them holds says nothing about another.
+type lossOf struct {
+	intent  uint64
+	cluster string
+}
+
+func (a lossOf) compare(b lossOf) int {
+	return cmp.Or(cmp.Compare(a.intent, b.intent), strings.Compare(a.cluster, b.cluster))
+}
+
+// countsOf returns the newest count of each stale cluster of each failover.
+func countsOf(entries []entry) map[lossOf]*plan.CountedLoss {
+	out := map[lossOf]*plan.CountedLoss{}
 	for _, e := range entries {
 		if e.Loss != nil {
 			loss := e.loss(time.Time{})
-			out[e.Loss.Intent] = &loss
+			out[lossOf{e.Loss.Intent, e.Cluster}] = &loss
 		}
 	}
 	return out

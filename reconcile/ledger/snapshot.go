@@ -141,10 +141,10 @@ func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
 // failover whose loss was counted later has that count.
 func (s Snapshot) History(topology string) []Record {
 	var out []Record
-	counted, open := countsOf(s.entries), map[string]uint64{}
+	counted, open := countsOf(s.entries), map[string]lossOf{}
 	for i, e := range s.entries {
 		if e.Kind == KindIntent {
-			open[e.Topology] = e.Seq
+			open[e.Topology] = lossOf{e.Seq, e.Begin.oldPrimary()}
 		}
 		if topology != "" && e.Topology != topology {
 			continue

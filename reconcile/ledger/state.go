@@ -44,9 +44,9 @@ type state struct {
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]string              // cluster to topology
 	lapses      []Lapse
-	served      map[string]Served           // by topology
-	losses      map[uint64]plan.CountedLoss // by the number of the failover's record
-	replays     map[string]Replay           // that are open, by topology
+	served      map[string]Served // by topology
+	losses      map[lossOf]plan.CountedLoss
+	replays     map[string]Replay // that are open, by topology
 }
 
 type openIntent struct {
@@ -76,7 +76,7 @@ func newState() *state {
 	return &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
 		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
-		losses: map[uint64]plan.CountedLoss{}, replays: map[string]Replay{},
+		losses: map[lossOf]plan.CountedLoss{}, replays: map[string]Replay{},
 	}
 }
 
@@ -259,8 +259,8 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 	for _, cluster := range sortedKeys(s.homes) {
 		m.Homes = append(m.Homes, plan.Home{Cluster: cluster, Topology: s.homes[cluster]})
 	}
-	for _, seq := range slices.Sorted(maps.Keys(s.losses)) {
-		m.Losses = append(m.Losses, s.losses[seq])
+	for _, of := range slices.SortedFunc(maps.Keys(s.losses), lossOf.compare) {
+		m.Losses = append(m.Losses, s.losses[of])
 	}
 	for _, name := range sortedKeys(s.replays) {
 		r := s.replays[name]

@@ -78,7 +78,9 @@ func (r Record) beginning() []string {
 	first := r.change()
 	switch {
 	case r.Transition == plan.TransitionFailover || r.Transition == plan.TransitionSwitchover:
-		first += " to " + cmp.Or(r.Primary, "an unknown cluster")
+		if r.Primary != "" {
+			first += " to " + r.Primary
+		}
 	case len(r.Subjects) > 0:
 		first += " of " + strings.Join(r.Subjects, ", ")
 	}
@@ -218,9 +220,20 @@ func (r *Record) addIntent(b *beginWire) {
 	r.ProposedBy, r.Reasons = slices.Clone(b.ProposedBy), slices.Clone(b.Reasons)
 	steps := stepsFromWire(b.Steps)
 	r.Primary, r.Subjects = primaryOf(steps), subjectsOf(r.Transition, steps)
-	for _, s := range b.Stale {
-		if b.FailedAt != nil && s.Promoted == r.Primary && r.Lost == "" {
-			r.Lost, r.FailedAt = s.Cluster, *b.FailedAt
-		}
+	if len(b.Stale) > 0 {
+		r.Primary = cmp.Or(r.Primary, b.Stale[0].Promoted)
 	}
+	if b.FailedAt != nil && len(b.Stale) > 0 {
+		r.Lost, r.FailedAt = b.oldPrimary(), *b.FailedAt
+	}
+}
+
+// oldPrimary is the cluster whose place a failover gave to another one. Of those that it
+// made stale, it is the one that the promoted cluster had replicated from.
+func (b *beginWire) oldPrimary() string {
+	if b == nil || len(b.Stale) == 0 {
+		return ""
+	}
+	i := slices.IndexFunc(b.Stale, func(s staleWire) bool { return len(s.Checkpoints) > 0 })
+	return b.Stale[max(i, 0)].Cluster
 }

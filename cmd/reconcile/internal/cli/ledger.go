@@ -77,7 +77,7 @@ func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string
 	}
 	lines := [][2]string{{"ledger", where}}
 	if born, exists := s.Born(); exists {
-		lines = append(lines, [2]string{"born", formatTime(born)},
+		lines = append(lines, [2]string{"made", formatTime(born)},
 			[2]string{"records", fmt.Sprintf("%d, the newest of %s", len(s.History("")), formatTime(s.Newest()))})
 	} else {
 		lines = append(lines, [2]string{"records", "none: the first apply or run creates it"})

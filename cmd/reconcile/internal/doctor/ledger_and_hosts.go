@@ -18,7 +18,7 @@ import (
 func (x *examination) ledgerCheck(s ledger.Snapshot) render.Check {
 	c := render.Check{Area: "ledger", Verdict: render.CheckOK}
 	if _, exists := s.Born(); !exists {
-		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run grants nothing that is dated before its birth"
+		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run grants nothing that is dated before it is made"
 		c.Remedy = "make it before it is needed: 'reconcile apply'"
 		return c
 	}
