@@ -71,8 +71,8 @@ func readAgain(changes map[string]approval.Change, superseded map[string]string,
 }
 
 // recentFailover lets a failover have been made a minute before, which the approval accepts.
-func recentFailover(then func(*reconciletest.Story)) func(*reconciletest.Story) {
-	return func(s *reconciletest.Story) {
+func recentFailover(then func(*reconciletest.Fixture)) func(*reconciletest.Fixture) {
+	return func(s *reconciletest.Fixture) {
 		s.Ledger.Memory.Failovers = append(s.Ledger.Memory.Failovers, plan.LastFailover{Topology: "orders", Promoted: "cluster-a", At: reconciletest.Start.Add(-time.Minute)})
 		s.Approve("orders", "Failover-Accept: RECOVERY_BLOCK")
 		then(s)
