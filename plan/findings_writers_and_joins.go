@@ -188,7 +188,7 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)
 }
 
-// staleSince says, to continue "… is stale", since when that is recorded and by whom.
+// staleSince continues the words "… is stale": when that was recorded, and who did it.
 func (s situation) staleSince(cluster string) string {
 	mark, ok := s.memory.staleMark(cluster)
 	if !ok {

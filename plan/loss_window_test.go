@@ -218,7 +218,7 @@ func TestBeyondRetention(t *testing.T) {
 		{"away for four days", down("b"), recorded("a", 4*day, 4*day), CodeClusterUnreachable, true},
 		{"away for four days, behind another source before", down("b"), recorded("c", 4*day, 2*day), CodeClusterUnreachable, true},
 		{"idle, and away for an hour", down("b"), recorded("a", 4*day, time.Hour), CodeClusterUnreachable, false},
-		{"away, and nobody knows since when", down("b"), Memory{}, CodeClusterUnreachable, false},
+		{"away, and nobody saw when that began", down("b"), Memory{}, CodeClusterUnreachable, false},
 		{"stalled since an hour", stalled(time.Hour, time.Hour), Memory{}, CodeReplicationStalled, false},
 		{"stalled since four days", stalled(4*day, 71*time.Hour), recorded("a", 4*day, 4*day), CodeReplicationStalled, true},
 	} {

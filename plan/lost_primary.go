@@ -51,10 +51,9 @@ func (m Memory) outage(cluster string) (Outage, bool) {
 	return m.Outages[i], true
 }
 
-// outageOf is since when the old primary of a failover to candidate is down, as far as
-// was seen: by this process, by what earlier ones recorded, or by the intent that is
-// resumed. Where its failure was not seen, Cluster is empty, and Since is the time of
-// its view.
+// outageOf says when the old primary of a failover to candidate was first seen down: by
+// this process, by an earlier one that recorded it, or by the intent that is resumed. If
+// its failure was not seen, Cluster is empty, and Since is the time of its view.
 func (s situation) outageOf(old, candidate string) Outage {
 	o := s.ownOutage(old, s.evidence(old, candidate))
 	o.LivedAt = latest(o.LivedAt, newestTick(s.candidateProgress(candidate)))

@@ -37,8 +37,8 @@ func (k *keeper) RecordProven(ctx context.Context, proven []plan.ProgressRecord)
 	return k.wait(ctx)
 }
 
-// TestKeepWhatWasProven: what a command observes is kept: until when a standby has
-// everything while its source lives, and since when the source is down. A ledger that
+// TestKeepWhatWasProven: what a command observes is kept: up to which time a standby has
+// every write while its source lives, and when the source was first seen down. A ledger that
 // refuses, or does not answer, fails nothing.
 func TestKeepWhatWasProven(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)

@@ -70,7 +70,7 @@ func TestRefusedAtOnce(t *testing.T) {
 				t.Errorf("the report holds %v, sent %q, the lock is held: %t", planned.Findings, s.Actor.Sent, s.Ledger.Held)
 			}
 			if o := s.Ledger.Memory.Outages; !test.probes && (len(o) != 1 || o[0].Cluster != "cluster-a") {
-				t.Errorf("since when cluster-a is down is not kept: %+v", o)
+				t.Errorf("it is not kept when cluster-a was first seen down: %+v", o)
 			}
 		})
 	}

@@ -13,14 +13,14 @@ import (
 // driftMemory raises a drift once two passes in a row saw it. It resolves a drift once a
 // pass that could judge its cluster does not see it.
 type driftMemory struct {
-	seen      map[driftKey]time.Time // by the last pass, and since when
+	seen      map[driftKey]time.Time // what the last pass saw, and when it was first seen
 	confirmed map[driftKey]drift.Drift
 	// owed are outages that no pass finds any more, since a failover is asked for, and that
 	// last until a cluster takes writes.
 	owed map[driftKey]resolvedDrift
 }
 
-// resolvedDrift is a drift that is no more, and since when it was seen.
+// resolvedDrift is a drift that is over, and when it was first seen.
 type resolvedDrift struct {
 	drift.Drift
 	since time.Time

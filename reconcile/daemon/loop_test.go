@@ -192,8 +192,8 @@ func TestLoopUnknown(t *testing.T) {
 	}
 }
 
-// TestLoopRecordsProgress: the black box is written while the source answers. Once
-// it is lost, since when is added and nothing else is changed, until it is back.
+// TestLoopRecordsProgress: progress is recorded while the source answers. Once the source is
+// lost, the time of that is added, and nothing else changes until it is back.
 func TestLoopRecordsProgress(t *testing.T) {
 	d := newTestLoop(t, reconciletest.NewFixture(t, plan.RolePrimary, plan.RoleStandby))
 	d.start(t, d.settings())

@@ -9,7 +9,7 @@ import (
 )
 
 var lockCases = map[string]func(*testing.T, *fixture){
-	"the second is told who holds it since when": func(t *testing.T, f *fixture) {
+	"the second is told who holds it, and from which time on": func(t *testing.T, f *fixture) {
 		f.lock("orders")
 		_, err := f.reopen().Lock(t.Context(), "orders", 0)
 		var held *HeldError

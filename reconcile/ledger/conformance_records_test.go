@@ -110,13 +110,13 @@ var recordCases = map[string]func(*testing.T, *fixture){
 		must(t, k.Effected(t.Context()))
 		must(t, k.Finish(t.Context(), "applied", "b works; lost: up to 3 s of the writes to a: …"))
 		for why, edit := range map[string]func(*plan.CountedLoss){
-			"another cluster was promoted":     func(c *plan.CountedLoss) { c.Promoted = "z" },
-			"another cluster became stale":     func(c *plan.CountedLoss) { c.Cluster = "b" },
-			"it is of another failover":        func(c *plan.CountedLoss) { c.Since = c.Since.Add(time.Second) },
-			"it is of another topology":        func(c *plan.CountedLoss) { c.Topology = "users" },
-			"a kind without a name":            func(c *plan.CountedLoss) { c.Lost = []plan.LossCount{{Messages: 1}} },
-			"messages without a time":          func(c *plan.CountedLoss) { c.First = time.Time{} },
-			"it does not say until when it is": func(c *plan.CountedLoss) { c.Until = time.Time{} },
+			"another cluster was promoted":               func(c *plan.CountedLoss) { c.Promoted = "z" },
+			"another cluster became stale":               func(c *plan.CountedLoss) { c.Cluster = "b" },
+			"it is of another failover":                  func(c *plan.CountedLoss) { c.Since = c.Since.Add(time.Second) },
+			"it is of another topology":                  func(c *plan.CountedLoss) { c.Topology = "users" },
+			"a kind without a name":                      func(c *plan.CountedLoss) { c.Lost = []plan.LossCount{{Messages: 1}} },
+			"messages without a time":                    func(c *plan.CountedLoss) { c.First = time.Time{} },
+			"it does not say up to which time it counts": func(c *plan.CountedLoss) { c.Until = time.Time{} },
 		} {
 			odd := c
 			edit(&odd)

@@ -101,7 +101,7 @@ type HeldError struct {
 	Holder   Holder // zero when the holder has not yet said who it is
 }
 
-// Error says who holds the lock since when.
+// Error says who holds the lock, and from which time on.
 func (e *HeldError) Error() string {
 	what := "topology " + e.Topology + " is locked"
 	if e.Topology == "" {

@@ -73,8 +73,7 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// TestIntentIsTold: what an intent holds of who, why and since when comes back as it was
-// given.
+// TestIntentIsTold: what an intent holds of who, why and when comes back as it was given.
 func TestIntentIsTold(t *testing.T) {
 	failed := time.Date(2026, 11, 22, 17, 1, 45, 0, time.UTC)
 	b := Beginning{

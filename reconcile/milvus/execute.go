@@ -64,7 +64,7 @@ type execution struct {
 	doubted   bool      // a request may still take effect, whatever the answers to later ones say
 	lastErr   error     // its words
 	forbidden error     // why the caller forbade a request
-	halfSince time.Time // since when reads show the promotion half done; zero: they do not
+	halfSince time.Time // when a read first showed the promotion half done; zero: none did
 }
 
 // prepare does all that needs no call.
@@ -158,7 +158,7 @@ func (x *execution) readStep(ctx context.Context, what probeOptions) (plan.View,
 	return v, judgeStep(x.step, x.source, v)
 }
 
-// noteHalf notes since when reads show the promotion half done, and says whether this one
+// noteHalf notes when a read first showed the promotion half done, and says whether this one
 // does. A read that decided nothing changes nothing: the cluster may be restarting.
 func (x *execution) noteHalf(said stepState) bool {
 	switch {

@@ -34,7 +34,7 @@ var throwawayForm = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^` + throwawayPrefix + `([0-9a-f]{8,16})_[0-9a-f]{16}$`)
 })
 
-// throwawayName returns a new name, which tells until when the collection may be in use.
+// throwawayName returns a new name, which tells how long the collection may be in use.
 func throwawayName(now time.Time) string {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails

@@ -110,7 +110,7 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 }
 
 // keptInLedger records the exact count of a loss; it returns why it could not, "" if it
-// did. unknown is why the ledger does not tell since when the cluster is stale.
+// did. unknown is why the ledger does not tell when the cluster became stale.
 func keptInLedger(ctx context.Context, e *wire.Environment, loss plan.CountedLoss, unknown error) string {
 	err := unknown
 	if err == nil {

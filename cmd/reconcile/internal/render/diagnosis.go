@@ -27,7 +27,7 @@ type DiagnosedTopology struct {
 	// UnderWay is the change that another process carries out now; nil: none. Then nothing
 	// else is diagnosed.
 	UnderWay *plan.UnderWay
-	// Outage is since when the primary is down; nil: it was not seen down.
+	// Outage says when the primary was first seen down; nil: it was not seen down.
 	Outage *plan.PrimaryOutage
 	// TwoWriters says that more than one cluster takes writes now; nil: no.
 	TwoWriters *Obstacle
@@ -55,7 +55,7 @@ func (t DiagnosedTopology) wellReady() bool {
 	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyReady && !s.losesTooMuch() })
 }
 
-// downWords say that the primary does not serve, and since when that was seen.
+// downWords say that the primary does not serve, and when that was first seen.
 func (t DiagnosedTopology) downWords() string {
 	words := t.Primary + ", its primary, does not serve now"
 	if t.Outage != nil {

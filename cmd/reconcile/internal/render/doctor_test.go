@@ -76,7 +76,7 @@ func TestGoldenDoctor(t *testing.T) {
 }
 
 // TestDoctorLeavesAChangeUnderWayAlone: doctor says which change another process carries
-// out, since when and at which step, is not ready, and advises nothing but to wait.
+// out, when it began and at which step it is, is not ready, and advises nothing but to wait.
 func TestDoctorLeavesAChangeUnderWayAlone(t *testing.T) {
 	d := diagnosed()
 	d.Topologies = append(d.Topologies[2:], DiagnosedTopology{

@@ -81,7 +81,7 @@ func (d Document) outageWords(t plan.TopologyPlan, label string) string {
 	}
 }
 
-// sinceWords say since when the primary was seen down, with the day if that is long ago.
+// sinceWords say when the primary was first seen down, with the day if that is long ago.
 func (d Document) sinceWords(t plan.TopologyPlan) string {
 	const today = 12 * time.Hour
 	switch {

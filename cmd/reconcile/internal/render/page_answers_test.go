@@ -251,8 +251,8 @@ func TestThePageOfATransitionSaysWhatItDoesAndLoses(t *testing.T) {
 	}
 }
 
-// TestUnderWayIsLeftAlone: while a change is under way the page says which, since when and
-// by whom, and gives nothing to do but to wait.
+// TestUnderWayIsLeftAlone: while a change is under way the page says which, when it began and
+// who does it, and gives nothing to do but to wait.
 func TestUnderWayIsLeftAlone(t *testing.T) {
 	pages := 0
 	for name, page := range pagesOfOne(t) {

@@ -80,7 +80,7 @@ func hasTrouble(t plan.TopologyPlan) bool {
 	return slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return f.Severity != plan.SeverityInfo })
 }
 
-// underWayWords says which change another process carries out, since when, and what it
+// underWayWords says which change another process carries out, when it began, and what it
 // does.
 func underWayWords(u plan.UnderWay) string {
 	s := fmt.Sprintf("the %s, by %s since %s: %s", u.Transition, u.By, clockTime(u.Since), u.Step)

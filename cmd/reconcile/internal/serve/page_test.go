@@ -229,8 +229,8 @@ func TestPageOfATopologySaysItAll(t *testing.T) {
 	}
 }
 
-// TestPageOfAChangeUnderWay holds that the pages say who does what since when, and nothing
-// to type but how to watch it.
+// TestPageOfAChangeUnderWay holds that the pages say who does what, when it began, and
+// nothing to type but how to watch it.
 func TestPageOfAChangeUnderWay(t *testing.T) {
 	s := boardOf(applying("orders"))
 	_, all := get(t, pages(s), "/")

@@ -95,7 +95,7 @@ func deniedWords(d approval.Decision) string {
 	}
 }
 
-// silence tells since when a primary does not answer, and how often it was asked.
+// silence tells when a primary fell silent, and how often it was asked.
 func silence(t daemon.TopologyStatus) []Record {
 	since, silent := t.Plan.FailedAt, t.Plan.OldPrimary
 	text := ""
