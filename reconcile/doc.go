@@ -23,6 +23,9 @@
 //	report              what a pass and an apply found and did
 //	record_loss_bounds  keeps in the ledger what bounds a later loss
 //	replay_approval     decides whether a replay of lost rows is approved
+//	verify              repeats the checks of a promotion (status --verify)
+//	waiting_messages    tells what a pass waits for
+//	spans               makes the spans of passes, applies and steps
 //
 // Package plan decides which plan a state gets, and package approval whether it is approved.
 // Package reconcile/daemon repeats such passes; it imports this package, never the reverse.

@@ -88,6 +88,28 @@ type Report struct {
 // Remembered returns what the ledger held when the plan was made.
 func (r Report) Remembered() Remembered { return r.remembered }
 
+// SentTo returns the clusters that may have got a request, by the apply that ended with x or
+// by an earlier one that it was to carry on.
+func (r Report) SentTo(x Result) []string {
+	var out []string
+	for _, s := range x.Steps {
+		if s.Step.Action.Sends() && (s.Sent || s.Status == plan.StepDone || s.Status == plan.StepInDoubt) {
+			out = append(out, s.Step.Cluster)
+		}
+	}
+	for _, i := range r.remembered.Memory.Intents {
+		if i.Topology != x.Topology || !i.MayHaveSent {
+			continue
+		}
+		for _, s := range i.Steps {
+			if s.Action.Sends() {
+				out = append(out, s.Cluster)
+			}
+		}
+	}
+	return out
+}
+
 // Blocked says whether a finding that its approvers did not accept blocks a topology.
 func (r Report) Blocked(t plan.TopologyPlan) bool {
 	return t.Blocked(r.Decisions[t.Name].Accepted)

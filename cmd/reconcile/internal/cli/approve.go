@@ -49,6 +49,11 @@ reconcile.repository.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runApprove(cmd.Context(), g, r, args[0]) },
 	}
+	addApproveFlags(cmd, &r)
+	return cmd
+}
+
+func addApproveFlags(cmd *cobra.Command, r *approve.Request) {
 	f := cmd.Flags()
 	f.StringVar(&r.Commit, "commit", "HEAD", "the commit that is approved")
 	f.StringVar(&r.Reason, "reason", "", "why, with the incident's number")
@@ -67,7 +72,6 @@ reconcile.repository.`,
 	for _, other := range []string{"accept", "max-data-loss", "plan"} {
 		cmd.MarkFlagsMutuallyExclusive("replay", other)
 	}
-	return cmd
 }
 
 func runApprove(ctx context.Context, g *globals, r approve.Request, target string) error {

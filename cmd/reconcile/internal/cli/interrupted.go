@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 )
 
@@ -35,7 +34,7 @@ func interruption(report reconcile.Report, command string) string {
 			continue
 		}
 		unfinished = true
-		for _, cluster := range sentTo(r, report) {
+		for _, cluster := range report.SentTo(r) {
 			if !slices.Contains(doubtful, cluster) {
 				doubtful = append(doubtful, cluster)
 			}
@@ -49,26 +48,4 @@ func interruption(report reconcile.Report, command string) string {
 	default:
 		return ""
 	}
-}
-
-// sentTo returns the clusters that may have got a request, by this apply or by an earlier
-// one that it was to carry on.
-func sentTo(r reconcile.Result, report reconcile.Report) []string {
-	var out []string
-	for _, x := range r.Steps {
-		if x.Step.Action.Sends() && (x.Sent || x.Status == plan.StepDone || x.Status == plan.StepInDoubt) {
-			out = append(out, x.Step.Cluster)
-		}
-	}
-	for _, i := range report.Remembered().Memory.Intents {
-		if i.Topology != r.Topology || !i.MayHaveSent {
-			continue
-		}
-		for _, s := range i.Steps {
-			if s.Action.Sends() {
-				out = append(out, s.Cluster)
-			}
-		}
-	}
-	return out
 }

@@ -13,7 +13,6 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
-	"milvus-reconcile/reconcile/gitsource"
 )
 
 type planOptions struct {
@@ -120,26 +119,6 @@ func blocksRequest(t plan.TopologyPlan, report reconcile.Report) bool {
 	return false
 }
 
-// writeDocument renders a plan, drift or status in one form.
-func (r *resultWriter) writeDocument(w io.Writer, kind string, d render.Document) error {
-	switch kind {
-	case "table":
-		return render.Table(w, d, r.tableOptions())
-	case "json":
-		return render.JSON(w, d)
-	case "yaml":
-		return render.YAML(w, d)
-	case "markdown":
-		return render.Markdown(w, d)
-	case "junit":
-		return render.JUnit(w, d)
-	case "sarif":
-		return render.SARIF(w, d)
-	default:
-		return fmt.Errorf("there is no form %q (hint: table, json, yaml, markdown, junit or sarif)", kind)
-	}
-}
-
 // runOfflinePlan plans from the documents alone. It reads no configuration and calls no
 // cluster, so it is safe for a pull request from a fork.
 func runOfflinePlan(ctx context.Context, g *globals, o planOptions, names []string) error {
@@ -190,31 +169,10 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o p
 	return g.emit(func(w io.Writer, kind string) error { return g.writeDocument(w, kind, d) })
 }
 
-// cloneRevision reads the topologies of a clone without a configuration. With --base, the
-// change starts from the documents at that commit.
+// cloneRevision reads the topologies of a clone without a configuration.
 func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (desired.Revision, error) {
 	defer g.Doing("reading the topology files and their history")()
-	repo, err := gitsource.Open(ctx, gitsource.Config{URL: cmp.Or(g.repo, "."), Ref: g.ref, Path: cmp.Or(g.path, "topologies")})
-	if err != nil {
-		return desired.Revision{}, err
-	}
-	rev, err := g.loader.Load(ctx, repo, o.commit)
-	if err != nil {
-		return desired.Revision{}, err
-	}
-	if err := rev.Choose(names); err != nil {
-		return desired.Revision{}, err
-	}
-	if o.base == "" {
-		rev.MarkUnproven(rev.Desired.Topologies)
-		return rev, nil
-	}
-	base, err := g.loader.Load(ctx, repo, o.base)
-	if err != nil {
-		return desired.Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
-	}
-	rev.KeepChanged(base)
-	rev.UseAsPrevious(base)
-	base.MarkUnproven(rev.Desired.Topologies)
-	return rev, nil
+	return g.loader.LoadClone(ctx, desired.CloneQuery{
+		URL: cmp.Or(g.repo, "."), Ref: g.ref, Path: cmp.Or(g.path, "topologies"), Commit: o.commit, Base: o.base, Names: names,
+	})
 }

@@ -246,3 +246,23 @@ func (r *resultWriter) writeApply(w io.Writer, form string, d render.Document, r
 	}
 	return render.Apply(w, form, d, results, r.tableOptions())
 }
+
+// writeDocument renders a plan, drift or status in one form.
+func (r *resultWriter) writeDocument(w io.Writer, kind string, d render.Document) error {
+	switch kind {
+	case "table":
+		return render.Table(w, d, r.tableOptions())
+	case "json":
+		return render.JSON(w, d)
+	case "yaml":
+		return render.YAML(w, d)
+	case "markdown":
+		return render.Markdown(w, d)
+	case "junit":
+		return render.JUnit(w, d)
+	case "sarif":
+		return render.SARIF(w, d)
+	default:
+		return fmt.Errorf("there is no form %q (hint: table, json, yaml, markdown, junit or sarif)", kind)
+	}
+}

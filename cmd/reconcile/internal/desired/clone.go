@@ -1,0 +1,43 @@
+package desired
+
+import (
+	"context"
+	"fmt"
+
+	"milvus-reconcile/reconcile/gitsource"
+)
+
+// CloneQuery says what is asked of a clone, without a configuration.
+type CloneQuery struct {
+	URL, Ref, Path string
+	Commit         string
+	Base           string   // the change starts from the documents at this commit; empty: from those before the governing one
+	Names          []string // of topologies, or patterns; empty: all
+}
+
+// LoadClone reads the topologies of a clone.
+func (l *Loader) LoadClone(ctx context.Context, q CloneQuery) (Revision, error) {
+	repo, err := gitsource.Open(ctx, gitsource.Config{URL: q.URL, Ref: q.Ref, Path: q.Path})
+	if err != nil {
+		return Revision{}, err
+	}
+	rev, err := l.Load(ctx, repo, q.Commit)
+	if err != nil {
+		return Revision{}, err
+	}
+	if err := rev.Choose(q.Names); err != nil {
+		return Revision{}, err
+	}
+	if q.Base == "" {
+		rev.MarkUnproven(rev.Desired.Topologies)
+		return rev, nil
+	}
+	base, err := l.Load(ctx, repo, q.Base)
+	if err != nil {
+		return Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
+	}
+	rev.KeepChanged(base)
+	rev.UseAsPrevious(base)
+	base.MarkUnproven(rev.Desired.Topologies)
+	return rev, nil
+}
