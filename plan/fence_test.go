@@ -77,8 +77,8 @@ func TestFenceListsEveryCluster(t *testing.T) {
 	}
 }
 
-// TestFenceIsResumedOnlyBesideAWriter is R04 in the middle of a fence.
-func TestFenceIsResumedOnlyBesideAWriter(t *testing.T) {
+// TestFenceIsResumedOnlyWithAWriter is R04 in the middle of a fence.
+func TestFenceIsResumedOnlyWithAWriter(t *testing.T) {
 	w := world{t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), primaryOf("b")}, memory: hadFailedOver("a", "b")}
 	d, o, m := w.inputs()
 	d.Fence = []FenceRequest{{Topology: "orders", Cluster: "a"}}

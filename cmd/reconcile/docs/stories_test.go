@@ -13,7 +13,7 @@ var stories = map[string][]string{
 	"R01": {"plan/scenarios_test.go: R01: promoted by hand, the old provisioned is still in the file", "plan/scenarios_test.go: R01: with salvage readable", "testdata/script/out-of-band-failover.txtar"},
 	"R02": {"plan/resume_test.go: R02: an attach that reached only the primary"},
 	"R03": {"plan/fence_test.go TestFence", "testdata/script/r03-fence-lists-every-cluster.txtar", "plan/fence_test.go TestFenceListsEveryCluster"},
-	"R04": {"testdata/script/r04-no-fence-without-a-writer.txtar", "plan/fence_test.go TestFenceIsResumedOnlyBesideAWriter", "reconcile/fence_test.go TestFence"},
+	"R04": {"testdata/script/r04-no-fence-without-a-writer.txtar", "plan/fence_test.go TestFenceIsResumedOnlyWithAWriter", "reconcile/fence_test.go TestFence"},
 	"R05": {"plan/scenarios_test.go: R05: a healthy pair, the primary is called stale", "testdata/script/r05-no-fence-of-a-healthy-pair.txtar", "plan/fence_test.go TestStandingFence"},
 	"R06": {"reconcile/resume_test.go: verification failed, and the old primary is back", "reconcile/resume_test.go: redirect failed", "testdata/script/r06-verification-fails-for-minutes.txtar", "testdata/script/redirect-webhook-down.txtar"},
 	"R07": {"plan/resume_test.go: R07: in doubt, and the old primary answers again", "reconcile/resume_test.go: in doubt stays in doubt", "testdata/script/r07-in-doubt-then-reverted.txtar"},

@@ -91,7 +91,7 @@ func (c *cluster) prepareUpdate(incoming *commonpb.ReplicateConfiguration) (cfg 
 	return cfg, false, nil
 }
 
-// meant is the configuration that an incoming one stands for: blank tokens may
+// fillTokens returns the configuration that an incoming one stands for: blank tokens may
 // mean those that are stored, and an empty configuration none at all (#48994).
 func (c *cluster) fillTokens(incoming *commonpb.ReplicateConfiguration) *commonpb.ReplicateConfiguration {
 	switch {

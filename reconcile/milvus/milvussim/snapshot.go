@@ -206,7 +206,7 @@ func (w *World) linkStates() []LinkState {
 	return out
 }
 
-// part remembers, at a promotion by force, with whom the cluster no longer shares
+// recordDivergence remembers, at a promotion by force, with whom the cluster no longer shares
 // a history: its source and the other standbys, whose checkpoints differ (milvus.md §4.3).
 func (c *cluster) recordDivergence() {
 	if c.parted == nil {

@@ -22,7 +22,6 @@ const (
 	codeIndexNotFound       = 700
 	codeDatabaseNotFound    = 800
 	codeInvalidParameter    = 1100
-	codeMissingParameter    = 1101
 	codeNotAuthenticated    = 1400
 	codeAliasNotFound       = 1600
 	codeAliasConflict       = 1601

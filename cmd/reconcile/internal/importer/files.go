@@ -178,7 +178,7 @@ var (
 	yamlKeywords = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 )
 
-// word returns s without quotes if every YAML reader takes it for a string, else with.
+// plainOrQuoted returns s without quotes if every YAML reader takes it for a string, else with.
 func plainOrQuoted(s string) string {
 	if plainWord().MatchString(s) && !slices.Contains(yamlKeywords, s) {
 		return s

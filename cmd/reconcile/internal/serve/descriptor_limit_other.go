@@ -3,4 +3,4 @@
 package serve
 
 // descriptorLimit returns how many files this process may open. This system sets no limit.
-func descriptors() int { return mostConnections * descriptorsShare }
+func descriptorLimit() int { return mostConnections * descriptorsShare }

@@ -133,7 +133,7 @@ func (e *env) has(c *Cluster, name string) bool {
 	return false
 }
 
-// checkpoint is the live and the salvage checkpoint of a channel of c.
+// info returns the live and the salvage checkpoint of a channel of c.
 func (e *env) info(c *Cluster, source, pchannel string) *milvuspb.GetReplicateInfoResponse {
 	e.t.Helper()
 	resp, err := c.rpc.GetReplicateInfo(e.long(c), &milvuspb.GetReplicateInfoRequest{SourceClusterId: source, TargetPchannel: pchannel})
