@@ -120,19 +120,7 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 	}
 	l.revision = &rev
 	first := len(l.unswept) == 0 && before.Commit == ""
-	var wake []*worker
-	had, has := before.documents(), rev.documents()
-	for _, name := range parts.ours {
-		w, known := l.workers[name]
-		switch {
-		case !known:
-			l.startWorker(ctx, name)
-			continue
-		case !sameDocument(had[name], has[name]) || !sameApproval(before.Changes[name], rev.Changes[name]):
-			wake = append(wake, w)
-		}
-		w.leaving = false
-	}
+	wake := l.startWorkers(ctx, parts.ours, before)
 	leaving, gone := l.leaveWorkers(parts), l.stopWorkers(parts) //nolint:contextcheck // a claim belongs to the leadership
 	l.mu.Unlock()
 	now := l.clock.Now()
@@ -158,6 +146,24 @@ func (l *Loop) adopt(ctx context.Context, rev Revision) {
 		w.changed.Store(true)
 		w.wake()
 	}
+}
+
+// startWorkers starts a worker for each of ours that has none, and returns the others whose
+// document or approval changed since before. The caller holds the lock.
+func (l *Loop) startWorkers(ctx context.Context, ours []string, before *Revision) (changed []*worker) {
+	had, has := before.documents(), l.revision.documents()
+	for _, name := range ours {
+		w, known := l.workers[name]
+		switch {
+		case !known:
+			l.startWorker(ctx, name)
+			continue
+		case !sameDocument(had[name], has[name]) || !sameApproval(before.Changes[name], l.revision.Changes[name]):
+			changed = append(changed, w)
+		}
+		w.leaving = false
+	}
+	return changed
 }
 
 // division is what a revision means for this process.

@@ -324,6 +324,13 @@ func (w *World) handleInside(mux *http.ServeMux) {
 		}
 		return nil, w.Grow(id, in.PChannels...)
 	})
+	w.handlePromotionAndContent(mux)
+	w.handleChannels(mux)
+}
+
+// handlePromotionAndContent serves the calls that leave a promotion half done and that damage
+// what a cluster holds.
+func (w *World) handlePromotionAndContent(mux *http.ServeMux) {
 	handle(mux, "POST /clusters/{id}/half-promotion", func(id string, in struct {
 		Now   bool   `json:"now"`
 		After string `json:"after"`
@@ -346,6 +353,10 @@ func (w *World) handleInside(mux *http.ServeMux) {
 	) (any, error) {
 		return nil, w.DamageContent(id, Damage{Kind: DamageKind(in.Kind), Collection: in.Collection, Rows: in.Rows})
 	})
+}
+
+// handleChannels serves the call that detaches or holds one channel.
+func (w *World) handleChannels(mux *http.ServeMux) {
 	mux.HandleFunc("POST /clusters/{id}/channels/{pchannel}", func(rw http.ResponseWriter, r *http.Request) {
 		var in struct {
 			held

@@ -287,56 +287,70 @@ func arrays(field *schemapb.FieldSchema, rows []row) *schemapb.ScalarField {
 // of equally long parts.
 func vectors(field *schemapb.FieldSchema, rows []row) *schemapb.FieldData_Vectors {
 	dim := dimension(field)
-	out := &schemapb.VectorField{Dim: int64(dim)}
-	var floats []float32
-	var raw []byte
-	var sparse [][]byte
-	lists := &schemapb.VectorArray{Dim: int64(dim), ElementType: field.GetElementType()}
+	c := vectorColumn{dim: int64(dim), lists: &schemapb.VectorArray{Dim: int64(dim), ElementType: field.GetElementType()}}
 	for _, r := range rows {
 		f := r.batch.field(field.GetName())
 		v := f.GetVectors()
-		at, ok := place(f, r.at, storedVectors(v, dim))
-		if !ok {
-			continue
-		}
-		switch field.GetDataType() {
-		case schemapb.DataType_FloatVector:
-			floats = append(floats, part(v.GetFloatVector().GetData(), at, dim)...)
-		case schemapb.DataType_SparseFloatVector:
-			sparse = append(sparse, part(v.GetSparseFloatVector().GetContents(), at, 1)...)
-			out.Dim = max(out.Dim, v.GetSparseFloatVector().GetDim())
-		case schemapb.DataType_BinaryVector:
-			raw = append(raw, part(v.GetBinaryVector(), at, dim/8)...)
-		case schemapb.DataType_Float16Vector:
-			raw = append(raw, part(v.GetFloat16Vector(), at, dim*2)...)
-		case schemapb.DataType_BFloat16Vector:
-			raw = append(raw, part(v.GetBfloat16Vector(), at, dim*2)...)
-		case schemapb.DataType_Int8Vector:
-			raw = append(raw, part(v.GetInt8Vector(), at, dim)...)
-		case schemapb.DataType_ArrayOfVector:
-			lists.Data = append(lists.Data, part(v.GetVectorArray().GetData(), at, 1)...)
-			lists.ElementType = v.GetVectorArray().GetElementType()
-		default: // no vector
+		if at, ok := place(f, r.at, storedVectors(v, dim)); ok {
+			c.add(field.GetDataType(), v, at, dim)
 		}
 	}
-	switch field.GetDataType() {
+	return &schemapb.FieldData_Vectors{Vectors: c.field(field.GetDataType())}
+}
+
+// vectorColumn collects the vectors of one field; its data type says in which part.
+type vectorColumn struct {
+	dim    int64
+	floats []float32
+	raw    []byte
+	sparse [][]byte
+	lists  *schemapb.VectorArray
+}
+
+// add adds the vector at a place of v.
+func (c *vectorColumn) add(kind schemapb.DataType, v *schemapb.VectorField, at, dim int) {
+	switch kind {
 	case schemapb.DataType_FloatVector:
-		out.Data = &schemapb.VectorField_FloatVector{FloatVector: &schemapb.FloatArray{Data: floats}}
+		c.floats = append(c.floats, part(v.GetFloatVector().GetData(), at, dim)...)
 	case schemapb.DataType_SparseFloatVector:
-		out.Data = &schemapb.VectorField_SparseFloatVector{SparseFloatVector: &schemapb.SparseFloatArray{Contents: sparse, Dim: out.Dim}}
+		c.sparse = append(c.sparse, part(v.GetSparseFloatVector().GetContents(), at, 1)...)
+		c.dim = max(c.dim, v.GetSparseFloatVector().GetDim())
 	case schemapb.DataType_BinaryVector:
-		out.Data = &schemapb.VectorField_BinaryVector{BinaryVector: raw}
+		c.raw = append(c.raw, part(v.GetBinaryVector(), at, dim/8)...)
 	case schemapb.DataType_Float16Vector:
-		out.Data = &schemapb.VectorField_Float16Vector{Float16Vector: raw}
+		c.raw = append(c.raw, part(v.GetFloat16Vector(), at, dim*2)...)
 	case schemapb.DataType_BFloat16Vector:
-		out.Data = &schemapb.VectorField_Bfloat16Vector{Bfloat16Vector: raw}
+		c.raw = append(c.raw, part(v.GetBfloat16Vector(), at, dim*2)...)
 	case schemapb.DataType_Int8Vector:
-		out.Data = &schemapb.VectorField_Int8Vector{Int8Vector: raw}
+		c.raw = append(c.raw, part(v.GetInt8Vector(), at, dim)...)
 	case schemapb.DataType_ArrayOfVector:
-		out.Data = &schemapb.VectorField_VectorArray{VectorArray: lists}
+		c.lists.Data = append(c.lists.Data, part(v.GetVectorArray().GetData(), at, 1)...)
+		c.lists.ElementType = v.GetVectorArray().GetElementType()
 	default: // no vector
 	}
-	return &schemapb.FieldData_Vectors{Vectors: out}
+}
+
+// field returns what was collected.
+func (c *vectorColumn) field(kind schemapb.DataType) *schemapb.VectorField {
+	out := &schemapb.VectorField{Dim: c.dim}
+	switch kind {
+	case schemapb.DataType_FloatVector:
+		out.Data = &schemapb.VectorField_FloatVector{FloatVector: &schemapb.FloatArray{Data: c.floats}}
+	case schemapb.DataType_SparseFloatVector:
+		out.Data = &schemapb.VectorField_SparseFloatVector{SparseFloatVector: &schemapb.SparseFloatArray{Contents: c.sparse, Dim: c.dim}}
+	case schemapb.DataType_BinaryVector:
+		out.Data = &schemapb.VectorField_BinaryVector{BinaryVector: c.raw}
+	case schemapb.DataType_Float16Vector:
+		out.Data = &schemapb.VectorField_Float16Vector{Float16Vector: c.raw}
+	case schemapb.DataType_BFloat16Vector:
+		out.Data = &schemapb.VectorField_Bfloat16Vector{Bfloat16Vector: c.raw}
+	case schemapb.DataType_Int8Vector:
+		out.Data = &schemapb.VectorField_Int8Vector{Int8Vector: c.raw}
+	case schemapb.DataType_ArrayOfVector:
+		out.Data = &schemapb.VectorField_VectorArray{VectorArray: c.lists}
+	default: // no vector
+	}
+	return out
 }
 
 // part is the i-th run of n values, nil where the data ends earlier.

@@ -97,18 +97,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 	}
 	x.clusters(topologies, views, rights)
 	x.contents(topologies, memory.Audits)
-	if err := x.approvers(memory.Now, topologies); err != nil {
-		return render.Diagnosis{}, err
-	}
-	x.gitClock(ctx, rev)
-	x.checkFiles(ctx, memory.Now)
-	traffic, err := x.redirects(ctx, topologies)
-	if err != nil {
-		return render.Diagnosis{}, err
-	}
-	x.checkNotify()
-	x.checkLocations(ctx, topologies)
-	rewritten, err := x.rewritten(ctx, rev)
+	traffic, rewritten, err := x.surroundings(ctx, rev, memory.Now)
 	if err != nil {
 		return render.Diagnosis{}, err
 	}
@@ -124,6 +113,25 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 		d.Upgrades = x.upgrades(ctx, topologies, views, to)
 	}
 	return d, nil
+}
+
+// surroundings checks what a failover needs apart from the clusters. It returns what redirect
+// targets would do, by topology/standby, and which topologies the commit governs only because
+// the history was rewritten.
+func (x *examination) surroundings(ctx context.Context, rev desired.Revision, now time.Time) (traffic map[string][]render.Obstacle, rewritten map[string]string, err error) {
+	topologies := rev.Desired.Topologies
+	if err := x.approvers(now, topologies); err != nil {
+		return nil, nil, err
+	}
+	x.gitClock(ctx, rev)
+	x.checkFiles(ctx, now)
+	if traffic, err = x.redirects(ctx, topologies); err != nil {
+		return nil, nil, err
+	}
+	x.checkNotify()
+	x.checkLocations(ctx, topologies)
+	rewritten, err = x.rewritten(ctx, rev)
+	return traffic, rewritten, err
 }
 
 // withSeen returns the memory with the outages that this observation shows, so that a

@@ -37,43 +37,21 @@ func (p *page) listCauses(rows []fleetRow) {
 
 // fleetHeadline counts the topologies by what a failover of them would come to.
 func (d Diagnosis) fleetHeadline() (string, style) {
-	var split, lost, down, never, accepted, badly, ready, running, changing int
-	for _, t := range d.Topologies {
-		switch {
-		case t.TwoWriters != nil:
-			split++
-		case t.UnderWay != nil && t.Outage != nil:
-			changing++
-		case t.UnderWay != nil:
-			running++
-		case t.PrimaryDown && t.Ready() && !d.Stopped():
-			down++
-		case t.PrimaryDown:
-			lost++
-		case t.Ready() && !d.Stopped():
-			ready++
-		case t.Acceptable() && !d.Stopped():
-			accepted++
-		case t.Promotes() && !d.Stopped():
-			badly++
-		default:
-			never++
-		}
-	}
+	n := d.count()
 	var parts []string
 	for _, count := range []struct {
 		n     int
 		words string
 	}{
-		{split, conditionWords[standsSplit].words},
-		{changing, conditionWords[standsChangesPrimary].words},
-		{lost, "WHOSE PRIMARY DOES NOT SERVE NOW AND THAT COULD NOT FAIL OVER"},
-		{down, "WHOSE PRIMARY DOES NOT SERVE NOW"},
-		{never, "could NOT fail over"},
-		{running, conditionWords[standsUnderWay].words},
-		{badly, "would END BADLY"},
-		{accepted, "could fail over only if an approver accepts what stands against it"},
-		{ready, "could fail over"},
+		{n.split, conditionWords[standsSplit].words},
+		{n.changing, conditionWords[standsChangesPrimary].words},
+		{n.lost, "WHOSE PRIMARY DOES NOT SERVE NOW AND THAT COULD NOT FAIL OVER"},
+		{n.down, "WHOSE PRIMARY DOES NOT SERVE NOW"},
+		{n.never, "could NOT fail over"},
+		{n.running, conditionWords[standsUnderWay].words},
+		{n.badly, "would END BADLY"},
+		{n.accepted, "could fail over only if an approver accepts what stands against it"},
+		{n.ready, "could fail over"},
 	} {
 		if count.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count.n, count.words))
@@ -81,12 +59,41 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 	}
 	s := good
 	switch {
-	case d.Stopped(), len(d.Topologies) == 0, split+lost+never+accepted+badly > 0:
+	case d.Stopped(), len(d.Topologies) == 0, n.split+n.lost+n.never+n.accepted+n.badly > 0:
 		s = bad
-	case running+changing+down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
+	case n.running+n.changing+n.down > 0 || slices.ContainsFunc(d.Topologies, func(t DiagnosedTopology) bool { return !t.wellReady() }):
 		s = attention
 	}
 	return plural(len(d.Topologies), "topology", "topologies") + ": " + strings.Join(parts, " · "), s
+}
+
+// diagnosedCounts says how many topologies are in each state. Each is counted once.
+type diagnosedCounts struct{ split, lost, down, never, accepted, badly, ready, running, changing int }
+
+func (d Diagnosis) count() (n diagnosedCounts) {
+	for _, t := range d.Topologies {
+		switch {
+		case t.TwoWriters != nil:
+			n.split++
+		case t.UnderWay != nil && t.Outage != nil:
+			n.changing++
+		case t.UnderWay != nil:
+			n.running++
+		case t.PrimaryDown && t.Ready() && !d.Stopped():
+			n.down++
+		case t.PrimaryDown:
+			n.lost++
+		case t.Ready() && !d.Stopped():
+			n.ready++
+		case t.Acceptable() && !d.Stopped():
+			n.accepted++
+		case t.Promotes() && !d.Stopped():
+			n.badly++
+		default:
+			n.never++
+		}
+	}
+	return n
 }
 
 // causes returns a row for each thing that is wrong, the most urgent first. What is wrong

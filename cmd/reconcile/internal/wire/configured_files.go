@@ -23,54 +23,60 @@ type NamedFile struct {
 // NamedFiles returns the configuration and every file that it names, each once.
 func (e *Environment) NamedFiles() []NamedFile {
 	c := e.Config
-	var out []NamedFile
-	plain := func(paths ...string) {
-		for _, p := range paths {
-			out = append(out, NamedFile{Path: p})
-		}
-	}
-	secret := func(paths ...string) {
-		for _, p := range paths {
-			out = append(out, NamedFile{Path: p, Secret: true})
-		}
-	}
-	connection := func(t *schema.TLS) {
-		if t != nil {
-			plain(t.CAFile, t.CertFile)
-			secret(t.KeyFile)
-		}
-	}
-	plain(e.options.ConfigPath(), c.Approval.AllowedSigners, c.Approval.Keyring, c.Ledger.Path, c.Git.CacheDir, c.Git.Auth.CAFile, c.Git.Auth.KnownHostsFile)
-	plain(gitsource.KnownHosts(e.Git.URL, c.Git.Auth.KnownHostsFile)...)
-	secret(c.Git.Auth.SSHKeyFile, c.Git.Auth.SSHKeyPassphrase.File, c.Git.Auth.Username.File, c.Git.Auth.Password.File, c.Serve.WebhookSecret.File)
-	connection(c.Serve.TLS)
+	var out namedFiles
+	out.plain(e.options.ConfigPath(), c.Approval.AllowedSigners, c.Approval.Keyring, c.Ledger.Path, c.Git.CacheDir, c.Git.Auth.CAFile, c.Git.Auth.KnownHostsFile)
+	out.plain(gitsource.KnownHosts(e.Git.URL, c.Git.Auth.KnownHostsFile)...)
+	out.secret(c.Git.Auth.SSHKeyFile, c.Git.Auth.SSHKeyPassphrase.File, c.Git.Auth.Username.File, c.Git.Auth.Password.File, c.Serve.WebhookSecret.File)
+	out.connection(c.Serve.TLS)
 	if etcd := c.Ledger.Etcd; etcd != nil {
-		secret(etcd.Username.File, etcd.Password.File)
-		connection(etcd.TLS)
+		out.secret(etcd.Username.File, etcd.Password.File)
+		out.connection(etcd.TLS)
 	}
 	for _, credential := range c.Credentials {
-		secret(credential.Token.File, credential.ReplicationToken.File)
-		connection(credential.TLS)
+		out.secret(credential.Token.File, credential.ReplicationToken.File)
+		out.connection(credential.TLS)
 	}
 	for _, n := range c.Notify {
-		secret(n.Secret.File)
+		out.secret(n.Secret.File)
 		if m := n.Email; m != nil {
-			secret(m.Username.File)
-			connection(m.TLS)
+			out.secret(m.Username.File)
+			out.connection(m.TLS)
 		}
 	}
 	for _, c := range c.Clusters {
 		if c.Restart != nil {
-			plain(programFiles(c.Restart.Command)...)
+			out.plain(programFiles(c.Restart.Command)...)
 		}
 	}
 	for _, r := range c.Redirect {
 		if r.Webhook != nil {
-			secret(r.Webhook.Secret.File)
+			out.secret(r.Webhook.Secret.File)
 		}
-		plain(redirectFiles(r)...)
+		out.plain(redirectFiles(r)...)
 	}
 	return withoutDuplicates(out)
+}
+
+// namedFiles collects files.
+type namedFiles []NamedFile
+
+func (f *namedFiles) plain(paths ...string) {
+	for _, p := range paths {
+		*f = append(*f, NamedFile{Path: p})
+	}
+}
+
+func (f *namedFiles) secret(paths ...string) {
+	for _, p := range paths {
+		*f = append(*f, NamedFile{Path: p, Secret: true})
+	}
+}
+
+func (f *namedFiles) connection(t *schema.TLS) {
+	if t != nil {
+		f.plain(t.CAFile, t.CertFile)
+		f.secret(t.KeyFile)
+	}
 }
 
 // withoutDuplicates drops duplicates and empty paths. Thousands of credentials may name
