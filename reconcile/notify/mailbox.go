@@ -101,6 +101,7 @@ func (m *mailbox) offer(topology string, events ...Event) []bundle {
 // bundles learns the events that are news and groups them. The caller holds the lock.
 func (m *mailbox) bundles(topology string, events []Event) []bundle {
 	one, before := bundle{topology: topology}, m.alerts(topology)
+	m.leaveEndingAlerts(events)
 	var out []bundle
 	leader := ""
 	for _, e := range events {

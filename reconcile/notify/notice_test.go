@@ -293,8 +293,8 @@ func pages(t *testing.T, got []received) []string {
 	return out
 }
 
-// TestPagesEndByTheKeyThatOpenedThem: one alert for what one pass finds, over when all
-// of it is.
+// TestPagesEndByTheKeyThatOpenedThem: one alert for what one pass finds. It is over with the
+// finding that it is named after, and what still stands then has an alert of its own.
 func TestPagesEndByTheKeyThatOpenedThem(t *testing.T) {
 	lag := finding(plan.CodeLagObjective, "b", plan.SeverityWarning)
 	worse := finding(plan.CodeLagObjective, "b", plan.SeverityCritical)
@@ -312,9 +312,9 @@ func TestPagesEndByTheKeyThatOpenedThem(t *testing.T) {
 		want   []string
 	}{
 		{
-			"one alert for two findings, over with the last",
-			[]notify.Pass{{Findings: []plan.Finding{noPrimary, lag}}, {Findings: []plan.Finding{lag}}, {}},
-			[]string{"trigger " + outage, "resolve " + slow, "resolve " + outage},
+			"one alert for two findings, over with the one that it is named after",
+			[]notify.Pass{{Findings: []plan.Finding{noPrimary, lag}}, {Findings: []plan.Finding{lag}}, {Findings: []plan.Finding{lag}}, {}},
+			[]string{"trigger " + outage, "trigger " + slow, "resolve " + outage, "resolve " + slow},
 		},
 		{
 			"what comes later calls again",

@@ -160,6 +160,26 @@ func (m *mailbox) alerts(topology string) map[string]bool {
 	return out
 }
 
+// leaveEndingAlerts forgets what shares an alert with a finding that the alert is named
+// after and that is over: the alert ends with that finding, and what still stands opens one
+// of its own.
+func (m *mailbox) leaveEndingAlerts(events []Event) {
+	if m.target.Format != FormatPagerDuty {
+		return
+	}
+	ending := map[string]bool{}
+	for _, e := range events {
+		if known, stands := m.raised[e.about()]; stands && e.Kind == KindResolved && known.alert == e.alertKey() {
+			ending[known.alert] = true
+		}
+	}
+	for _, e := range events {
+		if known, stands := m.raised[e.about()]; stands && e.Kind == KindRaised && ending[known.alert] {
+			delete(m.raised, e.about())
+		}
+	}
+}
+
 // ended are the alerts that a bundle ends: those in which nothing stands any more, those
 // whose end did not arrive, and those that were opened for the same before a restart.
 func (m *mailbox) ended(b bundle, before map[string]bool) []string {
