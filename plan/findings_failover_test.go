@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,30 @@ func TestLossTextIsAnEstimate(t *testing.T) {
 	}
 	if text := (CountedLoss{At: now}).Text(); EstimatesLoss(text) || EstimatesLoss("b works as the primary (ddl)") {
 		t.Error(text)
+	}
+}
+
+// TestAnOrphanedStandbyHoldsNothingOfItsOwn: after the failover of a star the other standby
+// is stale too. There is nothing to salvage from it, as there is from a fenced primary.
+func TestAnOrphanedStandbyHoldsNothingOfItsOwn(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		b      View
+		fenced bool
+		remedy string
+	}{
+		{"it still waits for the lost source", standbyOf("a", "b", "c"), false, "'reconcile explain STALE_REJOIN'"},
+		{"it was fenced, so it was a primary", standbyOf("a", "b", "c"), true, "'reconcile salvage orders --from b'"},
+		{"it is fenced below the primary", standbyOf("c", "b"), false, "'reconcile salvage orders --from b'"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := hadFailedOver("a", "c")
+			m.Stale = append(m.Stale, StaleMark{Cluster: "b", Topology: "orders", Since: m.Stale[0].Since, Promoted: "c", Effected: true, Fenced: c.fenced})
+			p := world{t: failingOver("c", "a", "b"), views: []View{down("a"), c.b, primaryOf("c")}, memory: m}.plan(t)
+			i := slices.IndexFunc(p.Findings, func(f Finding) bool { return f.Code == CodeStalePrimary && f.Cluster == "b" })
+			if i < 0 || !strings.Contains(p.Findings[i].Remedy, c.remedy) {
+				t.Errorf("the findings are %v", p.Findings)
+			}
+		})
 	}
 }

@@ -162,6 +162,9 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 		state = "was not observed"
 	case v.Reach != ReachUp:
 		state = "does not answer (" + v.Reach.String() + ")"
+	case s.orphaned(stale.ID):
+		state = "is up and refuses writes: it still waits as a standby of " + v.Belief.Source + ", and holds nothing that only it has"
+		remedy = "wipe it, restore it from " + primary.ID + ", and write that into the file: 'reconcile explain STALE_REJOIN'"
 	case v.Belief.Kind == BeliefStandby:
 		state = "is up and fenced: it refuses writes"
 		remedy = "see what only it holds: '" + salvageCommand(s.topology.Name, stale.ID) + "'; then rebuild it before it may join again"
@@ -186,6 +189,15 @@ func (s situation) staleFinding(primary, stale Cluster) Finding {
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
 		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)
+}
+
+// orphaned says whether a stale cluster is a standby that lost its source in a failover to
+// another one. It was never fenced, so it was no primary, and took no writes of its own.
+func (s situation) orphaned(stale string) bool {
+	b := s.view(stale).Belief
+	mark, marked := s.memory.staleMark(stale)
+	source, listed := s.topology.Cluster(b.Source)
+	return b.Kind == BeliefStandby && !b.Inferred && marked && !mark.Fenced && listed && source.Role == RoleStale
 }
 
 // staleSince continues the words "… is stale": when that was recorded, and who did it.
