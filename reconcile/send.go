@@ -195,7 +195,7 @@ func (h *halfPromotion) seen(ctx context.Context, lasted time.Duration) {
 	known := h.run.apply.Restart != nil && h.run.apply.Restart.Knows(h.step.Cluster)
 	if !h.reported {
 		h.reported = true
-		h.tell(h.finding(known))
+		h.report(h.finding(known))
 	}
 	if !known || lasted < restartHalfPromotedAfter || ctx.Err() != nil {
 		return
@@ -207,15 +207,38 @@ func (h *halfPromotion) seen(ctx context.Context, lasted time.Duration) {
 	switch {
 	case err != nil && err.Error() != h.lastError:
 		h.lastError = err.Error()
-		h.tell(fmt.Sprintf("the restart of the coordinator of %s: %s", h.step.Cluster, err))
+		h.restartFails(err)
 	case err == nil && made:
 		h.lastError = ""
 		h.tell("the coordinator of " + h.step.Cluster + " was restarted; the promotion ends within about a minute")
 	}
 }
 
+// restartFails tells that a person must restart the coordinator.
+func (h *halfPromotion) restartFails(err error) {
+	if h.run.apply.OnHalfDone == nil {
+		h.tell(fmt.Sprintf("the restart of the coordinator of %s: %s", h.step.Cluster, err))
+		return
+	}
+	f := h.finding(false)
+	f.Message += fmt.Sprintf("; the restart of its coordinator failed: %s", err)
+	h.run.apply.OnHalfDone(h.run.name, f)
+}
+
+// report tells a finding.
+func (h *halfPromotion) report(f plan.Finding) {
+	switch {
+	case h.run.apply.OnHalfDone != nil:
+		h.run.apply.OnHalfDone(h.run.name, f)
+	case f.Severity == plan.SeverityWarning:
+		h.tell(fmt.Sprintf("%s: %s", f.Code, f.Message))
+	default:
+		h.tell(fmt.Sprintf("%s: %s (hint: %s)", f.Code, f.Message, f.Remedy))
+	}
+}
+
 // finding says what is wrong and what ends it. known: a restart is configured.
-func (h *halfPromotion) finding(known bool) string {
+func (h *halfPromotion) finding(known bool) plan.Finding {
 	source := "its source"
 	if h.step.Before != nil {
 		if s, ok := h.step.Before.SourceOf(h.step.Cluster); ok {
@@ -223,10 +246,13 @@ func (h *halfPromotion) finding(known bool) string {
 		}
 	}
 	f := plan.HalfPromotion(h.run.name, h.step.Cluster, source)
+	f.Severity = plan.SeverityCritical // it is what this failover asks for
 	if known {
-		return fmt.Sprintf("%s: %s; its coordinator is restarted if that lasts for %s", f.Code, f.Message, plan.DurationText(restartHalfPromotedAfter))
+		f.Severity = plan.SeverityWarning
+		f.Message += "; its coordinator is restarted if that lasts for " + plan.DurationText(restartHalfPromotedAfter)
+		f.Remedy = "wait until the change under way ends: 'reconcile status " + h.run.name + " --watch'"
 	}
-	return fmt.Sprintf("%s: %s (hint: %s)", f.Code, f.Message, f.Remedy)
+	return f
 }
 
 func (h *halfPromotion) tell(text string) { h.run.apply.tell(h.run.name, text) }

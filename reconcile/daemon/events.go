@@ -37,6 +37,7 @@ type Event struct {
 	Commit   string
 	Trace    string // of the pass that found it; empty: no pass did
 	Text     string // one sentence
+	Remedy   string // what a person does now; empty: nothing
 	// Quiet: another event tells of the same cause, and the log holds this one at level
 	// debug.
 	Quiet bool
@@ -54,7 +55,7 @@ func (l *Loop) emit(e Event) {
 	var attrs []any
 	for _, a := range []slog.Attr{
 		slog.String("event", string(e.Kind)), slog.String("topology", e.Topology), slog.String("cluster", e.Cluster),
-		slog.String("code", e.Code), slog.String("commit", e.Commit), slog.String("trace", e.Trace),
+		slog.String("code", e.Code), slog.String("commit", e.Commit), slog.String("trace", e.Trace), slog.String("remedy", e.Remedy),
 	} {
 		if a.Value.String() != "" {
 			attrs = append(attrs, a)

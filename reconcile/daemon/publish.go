@@ -200,6 +200,19 @@ func (w *worker) publishStep(text string) {
 	})
 }
 
+// publishHalfDone publishes that the promotion under way stands half done, and tells it at
+// once: the pass does not end before somebody acts.
+func (w *worker) publishHalfDone(f plan.Finding, commit string) {
+	w.loop.board.topology(w.loop.clock.Now(), w.name, func(t *TopologyStatus) {
+		same := func(g plan.Finding) bool { return g.Code == f.Code && g.Cluster == f.Cluster }
+		t.Plan.Findings = append(slices.DeleteFunc(slices.Clone(t.Plan.Findings), same), f)
+	})
+	w.emit(Event{
+		Kind: EventFault, Severity: f.Severity, Topology: w.name, Cluster: f.Cluster, Code: string(f.Code), Commit: commit,
+		Text: string(f.Code) + ": " + f.Message, Remedy: f.Remedy,
+	})
+}
+
 // emit emits an event that the pass under way found.
 func (w *worker) emit(e Event) {
 	e.Trace = w.trace

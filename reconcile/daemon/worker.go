@@ -133,6 +133,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.AtRest = !changed && w.last.State == StateInSync && w.last.Plan.Transition == plan.TransitionNone
 	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.roundInFlight(s), w.rereadGit(s, rev)
 	commit := rev.Changes[w.name].Commit
+	a.OnHalfDone = func(_ string, f plan.Finding) { w.publishHalfDone(f, commit) }
 	a.Tell, a.OnBegin = w.passLogger(commit), func(t plan.TopologyPlan, d approval.Decision) { w.publishApplying(a.Identity, t, d) }
 	report, acted, err := w.planOrApply(ctx, s, a)
 	if ctx.Err() != nil && err != nil {

@@ -90,6 +90,10 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	case t.Transition == plan.TransitionFailover:
 		b.rows = append(b.rows, d.lossRows(t)...)
 	}
+	if half, stuck := d.halfDone(t); stuck {
+		shown.mark(half)
+		b.rows = append(b.rows, row{label: "Stuck", text: d.pageWords(t, half), style: bad, most: level.lines})
+	}
 	if t.UnderWay == nil {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 		level.waits = true

@@ -3,6 +3,7 @@ package render
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
@@ -19,7 +20,10 @@ const (
 // actions are what to type, in order. A blocked transition gets no command that acts. If
 // no approval helps, there is no command that approves.
 func (d Document) actions(t plan.TopologyPlan) []action {
+	half, stuck := d.halfDone(t)
 	switch {
+	case stuck:
+		return remedyActions(t, half)
 	case t.UnderWay != nil:
 		return []action{{label: labelNow, words: "wait until it ends, and do nothing else meanwhile:", command: watchCommand(t.Name)}}
 	case d.kind() == KindStatus && t.Transition != plan.TransitionNone && !(t.Resumed && !d.blocked(t)):
@@ -46,6 +50,17 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	default:
 		return d.deniedActions(t, found)
 	}
+}
+
+// halfDone returns the finding that the promotion under way stands half done, and does not
+// end by itself. Each promotion is in that state for a moment.
+func (d Document) halfDone(t plan.TopologyPlan) (plan.Finding, bool) {
+	const moment = 3 * time.Second
+	i := slices.IndexFunc(t.Findings, func(f plan.Finding) bool { return f.Code == plan.CodePromotionHalfDone })
+	if t.UnderWay == nil || i < 0 || d.generatedAt().Sub(t.UnderWay.Since) < moment {
+		return plan.Finding{}, false
+	}
+	return t.Findings[i], true
 }
 
 // watchCommand is what somebody types who waits.

@@ -42,6 +42,9 @@ func commandOf(name string, actions []action) string {
 // or of a denial.
 func (d Document) headlineOf(t plan.TopologyPlan) string {
 	words, _ := d.headline(t)
+	if half, stuck := d.halfDone(t); stuck {
+		return words + ": " + string(half.Code)
+	}
 	if stops := d.stops(t); len(stops) > 0 && t.UnderWay == nil {
 		return words + ": " + codeWords(stops)
 	}

@@ -139,7 +139,7 @@ func beforeAcceptance(f plan.Finding) string {
 // remedyOf is the whole remedy of a finding, with the way out that only an approver can
 // take. Once the change is approved it asks no approver, and while one is under way nobody.
 func (d Document) remedyOf(t plan.TopologyPlan, f plan.Finding) string {
-	if t.UnderWay != nil {
+	if _, stuck := d.halfDone(t); t.UnderWay != nil && !(stuck && f.Code == plan.CodePromotionHalfDone) {
 		return "" // wait until it ends
 	}
 	if v := d.approval(t).Verdict; v != approval.VerdictApproved && v != approval.VerdictNotRequired {

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -211,5 +212,32 @@ func TestAFailoverThatIsDoneSaysWhatItLost(t *testing.T) {
 	e, ok := appliedEvent(r, plan.TopologyPlan{Name: "orders", Transition: plan.TransitionFailover, Primary: "b", OldPrimary: "a"}, "3f9c")
 	if want := "b is the primary now; point applications at b yourself; lost: up to 5 s of the writes to a: "; !ok || !strings.HasPrefix(e.Message, want) {
 		t.Errorf("%q, want %q", e.Message, want)
+	}
+}
+
+// TestAHalfDonePromotionIsToldWhileItIsUnderWay: the event of the pass under way is told as a
+// critical finding, and a later pass tells that it is over.
+func TestAHalfDonePromotionIsToldWhileItIsUnderWay(t *testing.T) {
+	l := &listener{}
+	server := httptest.NewServer(l)
+	defer server.Close()
+	c := schema.Config{Notify: []schema.NotifyTarget{{Name: "bus", URL: server.URL, MinSeverity: plan.SeverityWarning}}}
+	h := newPassNotifier()
+	h.use(t.Context(), &Environment{Config: c})
+	h.onEvent(daemon.Event{
+		Kind: daemon.EventFault, Severity: plan.SeverityCritical, Topology: "orders", Cluster: "b", Code: "PROMOTION_HALF_DONE",
+		Text: "PROMOTION_HALF_DONE: it stands half done", Remedy: "restart the coordinator of b",
+	})
+	over := status(plan.TransitionNone, []plan.ClusterPlan{clusterSeen("b", plan.RolePrimary, plan.ReachUp, plan.BeliefPrimary)})
+	over.Name, over.Plan.Name = "orders", "orders"
+	h.onPass(over, true)
+	h.close(t.Context())
+	var told []string
+	for _, e := range l.got {
+		data := e["data"].(map[string]any)
+		told = append(told, fmt.Sprint(e["type"], " ", data["severity"], " ", data["message"], " ", data["remedy"]))
+	}
+	if len(told) != 2 || told[0] != "reconcile.finding.raised critical it stands half done restart the coordinator of b" || !strings.HasPrefix(told[1], "reconcile.finding.resolved") {
+		t.Errorf("told %q", told)
 	}
 }

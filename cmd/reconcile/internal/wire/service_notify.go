@@ -3,6 +3,8 @@ package wire
 import (
 	"context"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 
 	"milvus-reconcile/plan"
@@ -99,14 +101,23 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 	})
 }
 
-// onEvent tells what is no finding: an approval that lapsed.
+// onEvent tells what the findings of a pass do not: an approval that lapsed, and a promotion
+// that stands half done in the pass under way.
 func (p *passNotifier) onEvent(e daemon.Event) {
-	if e.Kind != daemon.EventLapsed {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.notifier != nil {
+	switch {
+	case p.notifier == nil:
+	case e.Code == string(plan.CodePromotionHalfDone) && e.Kind == daemon.EventFault:
+		f := plan.Finding{Code: plan.CodePromotionHalfDone, Severity: e.Severity, Cluster: e.Cluster, Message: e.Text, Remedy: e.Remedy}
+		p.stood[e.Topology] = append(slices.DeleteFunc(slices.Clone(p.stood[e.Topology]), func(g plan.Finding) bool {
+			return g.Code == f.Code && g.Cluster == f.Cluster
+		}), f) // so that a later pass tells that it is over
+		p.notifier.Notify(notify.Event{
+			Kind: notify.KindRaised, Topology: e.Topology, Cluster: e.Cluster, Code: f.Code, Severity: f.Severity,
+			Message: strings.TrimPrefix(e.Text, e.Code+": "), Remedy: e.Remedy, Commit: e.Commit, Time: e.At, Link: p.environment.statusPage(e.Topology),
+		})
+	case e.Kind == daemon.EventLapsed:
 		p.notifier.Notify(notify.Event{
 			Kind: notify.KindLapsed, Topology: e.Topology, Cluster: e.Cluster, Code: plan.Code(e.Code),
 			Severity: e.Severity, Message: e.Text, Remedy: "if the failover is still wanted, approve it again", Commit: e.Commit, Time: e.At, Link: p.environment.statusPage(e.Topology),
