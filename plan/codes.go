@@ -22,7 +22,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
 		Fence: FenceGoesOn, End: EndNotFound, ByObservation: true, Messages: MessageNoEnd,
-		When: "with a failover, when no replication movement was recorded shortly before the probes began: an idle primary behind our own partition looks the same; ask the application side",
+		When: "with a failover whose old primary does not answer, when no replication movement was recorded shortly before the probes began: an idle primary behind our own partition looks the same; ask the application side",
 	},
 	{
 		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,

@@ -267,6 +267,7 @@ type UnderWay struct {
 type LockHolder struct {
 	Topology string
 	By       string
+	Since    time.Time // zero: not known
 }
 
 // heldBy says who else holds the lock of a topology.

@@ -110,7 +110,9 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	}
 	began := t.FailedAt
 	newest := newestTick(s.candidateProgress(c))
-	if !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
+	old := s.view(d.lost)
+	answers := old.Reach == ReachUp && old.Belief.Kind != BeliefUnconfigured // what was rebuilt proves nothing of the old one
+	if !answers && !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
 			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
 			"ask the application side whether "+d.lost+" still answers them, or check from one of their hosts: 'curl -sS http://"+s.hostOf(d.lost)+":9091/healthz'"))

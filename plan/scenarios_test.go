@@ -51,7 +51,7 @@ func TestStories(t *testing.T) {
 			world: world{t: restored.after(restored), views: []View{primaryOf("a"), primaryOf("b")}},
 		},
 		{
-			name: "R05: a healthy pair, the primary is called stale", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
+			name: "R05: a healthy pair, the primary is called stale", transition: TransitionFailover, critical: forced, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
 			world: world{t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), idle(standbyOf("a", "b"))}},
 		},
 		{
@@ -71,7 +71,7 @@ func TestStories(t *testing.T) {
 			world: world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), idle(standbyOf("a", "b"))}},
 		},
 		{
-			name: "R25: the password was rotated", transition: TransitionFailover, critical: unproven, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
+			name: "R25: the password was rotated", transition: TransitionFailover, critical: forced, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
 			world: world{t: failingOver("b", "a"), views: []View{rotated, idle(standbyOf("a", "b"))}},
 		},
 		{

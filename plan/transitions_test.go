@@ -160,6 +160,12 @@ func TestRefusedFailovers(t *testing.T) {
 	blocked := func(name string, w world, codes ...string) planCase {
 		return planCase{name: name, world: w, transition: TransitionFailover, blocking: codes, critical: failoverFlags, steps: failoverSteps}
 	}
+	answering := func(name string, w world) planCase { // whether it lives is no question
+		return planCase{
+			name: name, world: w, transition: TransitionFailover, blocking: []string{"PRIMARY_REACHABLE"}, steps: failoverSteps,
+			critical: []string{"DATA_LOSS_RISK", "FORCE_PROMOTE", "STALE_PRIMARY"},
+		}
+	}
 	bare := func(name string, w world, codes ...string) planCase {
 		return planCase{name: name, world: w, transition: TransitionFailover, blocking: codes}
 	}
@@ -176,10 +182,10 @@ func TestRefusedFailovers(t *testing.T) {
 	recent := hadFailedOver("z", "b")
 	recent.Failovers[0].At = now.Add(-time.Minute)
 	for _, c := range []planCase{
-		blocked("the primary answers", toB(primaryOf("a", "b"), idle(standbyOf("a", "b"))), "PRIMARY_REACHABLE"),
-		blocked("the primary answers and its role cannot be read", toB(unread("a"), idle(standbyOf("a", "b"))), "PRIMARY_REACHABLE"),
-		blocked("the primary is read-only by inference alone", toB(inferred, idle(standbyOf("a", "b"))), "PRIMARY_REACHABLE"),
-		blocked("what is read-only was not proven to be the primary", toB(unproven, idle(standbyOf("a", "b"))), "PRIMARY_REACHABLE"),
+		answering("the primary answers", toB(primaryOf("a", "b"), idle(standbyOf("a", "b")))),
+		answering("the primary answers and its role cannot be read", toB(unread("a"), idle(standbyOf("a", "b")))),
+		answering("the primary is read-only by inference alone", toB(inferred, idle(standbyOf("a", "b")))),
+		answering("what is read-only was not proven to be the primary", toB(unproven, idle(standbyOf("a", "b")))),
 		blocked("nothing was probed", toB(down("a"), idle(standbyOf("a", "b"))), "PRIMARY_NOT_PROBED"),
 		blocked("its coordinator is gone", kind(ReachDegraded, ClassNotReady), "PRIMARY_NOT_SERVING"),
 		blocked("its name does not resolve", kind(ReachUnknown, ClassDNS), "PRIMARY_STATE_UNKNOWN"),

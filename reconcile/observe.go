@@ -134,6 +134,9 @@ func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []pl
 func (s observation) combine(parts []Report) Report {
 	out := Report{Plan: s.computed, Decisions: map[string]approval.Decision{}, LedgerNew: s.remembered.New, remembered: s.remembered}
 	out.Plan.Topologies, out.Plan.Wants = nil, nil
+	if len(parts) == 1 {
+		out.remembered = parts[0].remembered // may be newer
+	}
 	for _, r := range parts {
 		out.Plan.Topologies = append(out.Plan.Topologies, r.Plan.Topologies...)
 		out.Plan.Wants = append(out.Plan.Wants, r.Plan.Wants...)

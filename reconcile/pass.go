@@ -103,6 +103,9 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	if len(wants) > 0 && !p.NoProbes {
 		p.recordOutages(ctx, t, nil, s.remembered) // before the rounds: they take long, and may be interrupted
 		o.Evidence = one.probe(ctx, wants, p.recordingEvery(ctx, t, s.remembered))
+		if !p.acting { // an apply makes them under the lock
+			o, s.remembered = one.readAgain(ctx, o, s.remembered)
+		}
 	}
 	o.Traffic = asked.states(p.acting && t.Transition == plan.TransitionFailover)
 	computed := plan.Plan{Topologies: []plan.TopologyPlan{t}}
@@ -123,6 +126,45 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 		p.recordOutages(ctx, t, o.Evidence, s.remembered)
 	}
 	return report
+}
+
+// readAgain reads the ledger again after rounds of evidence, which take long, and the
+// clusters too if another process began or ended something meanwhile.
+func (p Pass) readAgain(ctx context.Context, o plan.Observed, before Remembered) (plan.Observed, Remembered) {
+	now, err := p.readMemory(ctx)
+	if err != nil {
+		return o, before
+	}
+	if sameChanges(before.Memory, now.Memory, p.Desired.Topologies[0].Name) {
+		before.Memory.Holders = now.Memory.Holders
+		return o, before
+	}
+	o.Views = p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
+	return o, now
+}
+
+// sameChanges says whether two memories hold the same of what was begun and ended in a
+// topology.
+func sameChanges(a, b plan.Memory, topology string) bool {
+	changes := func(m plan.Memory) (out []any) {
+		for _, i := range m.Intents {
+			if i.Topology == topology {
+				out = append(out, i.Generation, i.MayHaveSent, i.Effected)
+			}
+		}
+		for _, g := range m.Generations {
+			if g.Topology == topology {
+				out = append(out, g)
+			}
+		}
+		for _, f := range m.Failovers {
+			if f.Topology == topology {
+				out = append(out, f.Promoted, f.At)
+			}
+		}
+		return out
+	}
+	return slices.Equal(changes(a), changes(b))
 }
 
 // at returns the memory with the present time.

@@ -84,6 +84,7 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 	}
 	report, exit := q.finish(ctx, e, pass, report, rev)
 	d := documentOf(report, rev, q.kind, g.Clock())
+	d.Holders = report.Remembered().Memory.Holders
 	return func(w io.Writer, form string) error {
 		return g.writeDocument(w, form, d)
 	}, exit, nil

@@ -90,6 +90,9 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	case t.Transition == plan.TransitionFailover:
 		b.rows = append(b.rows, d.lossRows(t)...)
 	}
+	if by := d.judgedBy(t); by != "" {
+		b.rows = append([]row{{label: "Running", text: by + " judges it under the lock, and has sent nothing", style: attention}}, b.rows...)
+	}
 	if half, stuck := d.halfDone(t); stuck {
 		shown.mark(half)
 		b.rows = append(b.rows, row{label: "Stuck", text: d.pageWords(t, half), style: bad, most: level.lines})

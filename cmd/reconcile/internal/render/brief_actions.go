@@ -26,8 +26,8 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 		return remedyActions(t, half)
 	case t.UnderWay != nil:
 		return []action{{label: labelNow, words: "wait until it ends, and do nothing else meanwhile:", command: watchCommand(t.Name)}}
-	case d.kind() == KindStatus && t.Transition != plan.TransitionNone && !(t.Resumed && !d.blocked(t)):
-		return []action{{label: labelNow, words: "see what would happen:", command: "reconcile plan " + t.Name}}
+	case d.judgedBy(t) != "":
+		return []action{{label: labelNow, words: "wait until that ends; 'apply' could not begin before:", command: watchCommand(t.Name)}}
 	case t.Transition == plan.TransitionNone:
 		return d.urgentActions(t)
 	case d.observed() != ObservedLive:
@@ -61,6 +61,19 @@ func (d Document) halfDone(t plan.TopologyPlan) (plan.Finding, bool) {
 		return plan.Finding{}, false
 	}
 	return t.Findings[i], true
+}
+
+// judgedBy names the process that holds the lock of a change and has recorded nothing that
+// it sends yet, with since when; empty: none does.
+func (d Document) judgedBy(t plan.TopologyPlan) string {
+	i := slices.IndexFunc(d.Holders, func(h plan.LockHolder) bool { return h.Topology == t.Name })
+	if i < 0 || t.UnderWay != nil || t.Transition == plan.TransitionNone {
+		return ""
+	}
+	if d.Holders[i].Since.IsZero() {
+		return d.Holders[i].By
+	}
+	return d.Holders[i].By + " since " + clockTime(d.Holders[i].Since)
 }
 
 // watchCommand is what somebody types who waits.
@@ -320,7 +333,7 @@ func forRepository(name string) string {
 // approvalRows say how an approval stands, unless the headline says all.
 func (d Document) approvalRows(t plan.TopologyPlan, level detail) []row {
 	a := d.approval(t)
-	if t.Transition == plan.TransitionNone || d.observed() != ObservedLive || d.kind() == KindStatus {
+	if t.Transition == plan.TransitionNone || d.observed() != ObservedLive || d.kind() == KindStatus && (a.Verdict != approval.VerdictDenied || a.Code == approval.CodeMissing) {
 		return nil
 	}
 	switch a.Verdict {

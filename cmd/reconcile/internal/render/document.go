@@ -61,7 +61,8 @@ type Document struct {
 	GeneratedAt time.Time           // zero: Plan.At
 	Kind        Kind
 	Observed    Observation
-	Folder      string // of the topology files, from the top of the repository; not kept in JSON
+	Holders     []plan.LockHolder // who else holds the lock of a topology; not kept in JSON
+	Folder      string            // of the topology files, from the top of the repository; not kept in JSON
 }
 
 func (d Document) observed() Observation {

@@ -32,7 +32,7 @@ func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
 // commandOf is the one command of a row: that of the first action, or else the one that
 // shows the topology. What is to be done only under a condition is read first.
 func commandOf(name string, actions []action) string {
-	if len(actions) > 0 && strings.HasPrefix(actions[0].command, "reconcile ") && !strings.HasPrefix(actions[0].words, "if ") {
+	if len(actions) > 0 && strings.HasPrefix(actions[0].command, "reconcile ") && !strings.HasPrefix(actions[0].words, "if ") && actions[0].command != "reconcile validate" {
 		return actions[0].command
 	}
 	return "reconcile plan " + name
@@ -44,6 +44,9 @@ func (d Document) headlineOf(t plan.TopologyPlan) string {
 	words, _ := d.headline(t)
 	if half, stuck := d.halfDone(t); stuck {
 		return words + ": " + string(half.Code)
+	}
+	if by := d.judgedBy(t); by != "" {
+		return words + " by " + by
 	}
 	if stops := d.stops(t); len(stops) > 0 && t.UnderWay == nil {
 		return words + ": " + codeWords(stops)

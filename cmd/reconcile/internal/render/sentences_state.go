@@ -199,6 +199,8 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 	a := d.approval(t)
 	denied := a.Verdict == approval.VerdictDenied && d.observed() == ObservedLive
 	switch {
+	case d.judgedBy(t) != "":
+		return "BEING JUDGED"
 	case d.blocked(t) && denied && !needsCommit(t.Blocking(nil)):
 		return "BLOCKED, and not approved"
 	case d.blocked(t):

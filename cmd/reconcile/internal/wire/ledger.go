@@ -67,7 +67,7 @@ func holders(ctx context.Context, l *ledger.Ledger, m plan.Memory) []plan.LockHo
 	ask := func(topology string) {
 		known := slices.ContainsFunc(out, func(h plan.LockHolder) bool { return h.Topology == topology })
 		if h, held, err := l.HeldByAnother(ctx, topology); !known && err == nil && held {
-			out = append(out, plan.LockHolder{Topology: topology, By: h.Name()})
+			out = append(out, plan.LockHolder{Topology: topology, By: h.Name(), Since: h.Since})
 		}
 	}
 	for _, i := range m.Intents {
