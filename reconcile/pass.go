@@ -157,9 +157,9 @@ func sameChanges(a, b plan.Memory, topology string) bool {
 				out = append(out, g)
 			}
 		}
-		for _, f := range m.Failovers {
-			if f.Topology == topology {
-				out = append(out, f.Promoted, f.At)
+		for _, c := range m.Stale {
+			if c.Topology == topology {
+				out = append(out, c.Cluster, c.Since, c.Effected)
 			}
 		}
 		return out
