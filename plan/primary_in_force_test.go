@@ -27,13 +27,17 @@ func TestASecondFailoverJudgesThePrimaryInForce(t *testing.T) {
 		{name: "a is back and takes writes", t: toB, a: primaryOf("a", "b", "c"), c: down("c"), evidence: []Evidence{lost("c", "b")}, blocking: []string{"PRIMARY_REACHABLE"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			critical := flags
+			if k := c.c.Belief.Kind; c.c.Reach == ReachUp && k != BeliefUnconfigured { // whether it lives is no question
+				critical = []string{"DATA_LOSS_RISK", "FORCE_PROMOTE", "STALE_PRIMARY"}
+			}
 			m := hadFailedOver("a", "c")
 			m.Stale = append(m.Stale, StaleMark{Cluster: "b", Topology: "orders", Since: m.Stale[0].Since, Promoted: "c", Effected: true})
 			w := world{t: c.t, views: []View{c.a, standby, c.c}, evidence: c.evidence, memory: m}
 			if p := w.plan(t); p.OldPrimary != "c" {
 				t.Errorf("it replaces %s", p.OldPrimary)
 			}
-			planCase{name: "plan", world: w, transition: TransitionFailover, blocking: append(c.blocking, "STALE_PROMOTION"), critical: flags, steps: steps}.run(t)
+			planCase{name: "plan", world: w, transition: TransitionFailover, blocking: append(c.blocking, "STALE_PROMOTION"), critical: critical, steps: steps}.run(t)
 		})
 	}
 }

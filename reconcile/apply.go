@@ -40,9 +40,7 @@ type Apply struct {
 	Identity string
 	// OnBegin is called under the lock, right before a plan is carried out. May be nil.
 	OnBegin func(t plan.TopologyPlan, d approval.Decision)
-	// OnHalfDone is called with the finding of a force promote that stands half done; it is
-	// critical if a person must end it, and a warning while a restart is to do so. Nil: it is
-	// told by Tell.
+	// OnHalfDone is called when a force promote stands half done: critical if a person must end it.
 	OnHalfDone func(topology string, f plan.Finding)
 
 	only plan.Transition // the one transition to carry out; none: whatever is planned
