@@ -10,7 +10,7 @@ import (
 // TestAPlanSeesWhatEndedWhileItProbed: an apply that ended while a plan made its rounds of
 // evidence is not planned once more.
 func TestAPlanSeesWhatEndedWhileItProbed(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	s.Clusters.OnProbed = func() { s.Run(t) }
 	if top, _ := s.Plan(t).Plan.Topology("orders"); top.Transition != plan.TransitionNone || !top.Live() {
 		t.Errorf("after the failover it plans %s: %+v", top.Transition, top.Findings)
@@ -20,7 +20,7 @@ func TestAPlanSeesWhatEndedWhileItProbed(t *testing.T) {
 // TestAPlanSeesWhatBeganWhileItProbed: a change that another process began meanwhile is under
 // way.
 func TestAPlanSeesWhatBeganWhileItProbed(t *testing.T) {
-	s := reconciletest.NewStory(t)
+	s := reconciletest.NewFixture(t)
 	first, _ := s.Plan(t).Plan.Topology("orders")
 	s.Clusters.OnProbed = func() {
 		s.Ledger.Mu.Lock()

@@ -33,7 +33,7 @@ func (s stuck) Execute(ctx context.Context, t plan.Topology, step plan.Step, p p
 // TestLoopTellsAHalfDonePromotionAtOnce: while the pass still waits, the snapshot holds the
 // finding, and a critical event says what a person does.
 func TestLoopTellsAHalfDonePromotionAtOnce(t *testing.T) {
-	d := newTestLoop(t, reconciletest.NewStory(t))
+	d := newTestLoop(t, reconciletest.NewFixture(t))
 	actor := stuck{Actor: d.Actor, acted: make(chan struct{})}
 	settings := d.settings()
 	settings.PassTimeout = time.Hour

@@ -37,7 +37,7 @@ func TestAHalfDonePromotionUnderWaySaysWhatEndsIt(t *testing.T) {
 		return Table(w, document(halfDoneUnderWay(time.Minute)), TableOptions{})
 	})
 	s := document(halfDoneUnderWay(time.Minute))
-	if words := s.Standing(s.Plan.Topologies[0]).Words; !strings.Contains(words, "PROMOTION_HALF_DONE") {
+	if words := s.fleetRow(s.Plan.Topologies[0]).words; !strings.Contains(words, "PROMOTION_HALF_DONE") {
 		t.Errorf("the row of a fleet says %q", words)
 	}
 	d := document(halfDoneUnderWay(time.Second))
