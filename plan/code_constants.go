@@ -62,6 +62,7 @@ const (
 	CodeLagUnknown              Code = "LAG_UNKNOWN"
 	CodeContentDiverged         Code = "CONTENT_DIVERGED"
 	CodeContentUnproven         Code = "CONTENT_UNPROVEN"
+	CodeContentInFlight         Code = "CONTENT_IN_FLIGHT"
 	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
 	CodeVerificationFailed      Code = "VERIFICATION_FAILED"
 	CodeTrafficNotRedirected    Code = "TRAFFIC_NOT_REDIRECTED"

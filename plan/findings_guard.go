@@ -26,6 +26,7 @@ func (s situation) safety(d decision) []Finding {
 	out = append(out, s.rejoinedFindings(d)...)
 	out = append(out, s.fenceInLogFindings(d)...)
 	out = append(out, s.contentFindings(d)...)
+	out = append(out, s.inFlightFindings(d)...)
 	switch d.transition {
 	case TransitionNone:
 		out = append(out, s.restFindings(d)...)

@@ -183,6 +183,9 @@ type View struct {
 	// clock, up to which it was asked what it has not sent; zero: it was not asked.
 	SourceAt time.Time
 	Contents Contents
+	// Readiness is read only for a change of the primary that is planned: of the cluster to
+	// promote, and of the old primary of a switchover.
+	Readiness Readiness
 	// Unlisted are channels that it was found to serve and that neither the file
 	// nor its stored list has; nil: none, or nobody asked.
 	Unlisted []string
@@ -212,7 +215,9 @@ type Depth struct {
 	// and whether it could be promoted by force.
 	Progress bool
 	Contents bool // databases and collections, for clusters that join
-	Fresh    bool // over new connections: a name may lead elsewhere by now
+	// Readiness: what is not in place to serve, of clusters whose change of role is planned.
+	Readiness bool
+	Fresh     bool // over new connections: a name may lead elsewhere by now
 	// Hanging is a cluster that let the deadline pass in every round of evidence: the
 	// observation waits for it only a part of the deadline. Empty: none.
 	Hanging string

@@ -87,7 +87,7 @@ func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
 	return logs
 }
 
-// deepen reads channel progress and contents of the topologies that have a transition.
+// deepen reads channel progress, contents and readiness of the topologies that have a transition.
 func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
 	var changing []plan.Topology
 	for _, t := range p.Desired.Topologies {
@@ -95,7 +95,7 @@ func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan)
 			changing = append(changing, t)
 		}
 	}
-	return p.deepenSome(ctx, views, changing, plan.Depth{Progress: true, Contents: true})
+	return p.deepenSome(ctx, views, changing, plan.Depth{Progress: true, Contents: true, Readiness: true})
 }
 
 // withContents returns the topologies whose contents are read: those whose transition

@@ -49,6 +49,8 @@ type Verifier interface {
 type Verified struct {
 	Missing []string // not there
 	Silent  []string // there, and do not answer
+	// Readiness is what is not in place to serve, whatever was known before.
+	Readiness plan.Readiness
 }
 
 // Actor changes clusters, and proves by reading what came of it.

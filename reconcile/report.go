@@ -115,14 +115,18 @@ func (r Report) Blocked(t plan.TopologyPlan) bool {
 	return t.Blocked(r.Decisions[t.Name].Accepted)
 }
 
-// withCollections adds to each topology a finding for collections that were known before
-// its promotion and are missing or silent after it.
+// withCollections adds to each topology what its verification found of collections: known
+// before the promotion and missing or silent after it, and not in place to serve.
 func (r Report) withCollections() Report {
 	for _, x := range r.Results {
 		for i, t := range r.Plan.Topologies {
-			if t.Name == x.Topology {
-				r.Plan.Topologies[i].Findings = append(slices.Clone(t.Findings), collectionFindings(t, t.Primary, x.Verified)...)
+			if t.Name != x.Topology {
+				continue
 			}
+			found := slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
+				return x.Verified.Readiness.Asked && f.Code == plan.CodeContentInFlight // of before the change
+			})
+			r.Plan.Topologies[i].Findings = append(found, collectionFindings(t, t.Primary, x.Verified)...)
 		}
 	}
 	return r

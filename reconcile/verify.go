@@ -19,7 +19,8 @@ func (p Pass) Verify(ctx context.Context, v Verifier, report Report) (Report, bo
 	report.Plan.Topologies = slices.Clone(report.Plan.Topologies)
 	for i, t := range report.Plan.Topologies {
 		if len(found[i]) > 0 {
-			t.Findings, t.InSync = append(slices.Clone(t.Findings), found[i]...), false
+			t.Findings = append(slices.Clone(t.Findings), found[i]...)
+			t.InSync = t.InSync && !slices.ContainsFunc(found[i], func(f plan.Finding) bool { return t.DriftOf(f) != plan.DriftNone })
 			report.Plan.Topologies[i] = t
 		}
 		held = held && !t.Has(plan.CodeVerificationFailed)
@@ -59,8 +60,8 @@ func collectionsOf(r Remembered, cluster string) []string {
 	return nil
 }
 
-// collectionFindings says which collections are missing, or do not answer. Neither undoes
-// a promotion or holds back its redirect.
+// collectionFindings says which collections are missing, or do not answer, and what is not
+// in place to serve. Neither undoes a promotion or holds back its redirect.
 func collectionFindings(t plan.TopologyPlan, cluster string, v Verified) []plan.Finding {
 	var parts []string
 	if len(v.Missing) > 0 {
@@ -69,9 +70,13 @@ func collectionFindings(t plan.TopologyPlan, cluster string, v Verified) []plan.
 	if len(v.Silent) > 0 {
 		parts = append(parts, "on "+cluster+" and not answering: "+strings.Join(v.Silent, ", "))
 	}
-	if len(parts) == 0 {
-		return nil
+	var out []plan.Finding
+	if f, ok := plan.ContentMissing(t.Name, cluster, v.Readiness); ok {
+		out = append(out, f)
 	}
-	return []plan.Finding{plan.NewFinding(plan.CodeCollectionsMissing, cluster, strings.Join(parts, "; "),
-		"ask their owners whether they were dropped or released on purpose; if not, see what the old primary still holds: '"+t.Salvage(t.Replaced())+"'; or take them from a backup")}
+	if len(parts) == 0 {
+		return out
+	}
+	return append(out, plan.NewFinding(plan.CodeCollectionsMissing, cluster, strings.Join(parts, "; "),
+		"ask their owners whether they were dropped or released on purpose; if not, see what the old primary still holds: '"+t.Salvage(t.Replaced())+"'; or take them from a backup"))
 }

@@ -52,6 +52,9 @@ func TestVerifyAgain(t *testing.T) {
 		{"all is well", func(*reconciletest.Fixture) {}, true, "", true},
 		{"a check fails", func(s *reconciletest.Fixture) { s.Actor.VerifyErr = reconciletest.ErrInjected }, false, "VERIFICATION_FAILED", true},
 		{"a collection is gone", func(s *reconciletest.Fixture) { s.Actor.Verified.Missing = []string{"default/x"} }, true, "COLLECTIONS_MISSING", true},
+		{"a collection is not loaded", func(s *reconciletest.Fixture) {
+			s.Actor.Verified.Readiness = plan.Readiness{Asked: true, Unloaded: []string{"default/x"}}
+		}, true, "CONTENT_IN_FLIGHT", true},
 		{"a change waits", func(s *reconciletest.Fixture) {
 			top := s.Topology("orders")
 			top.Clusters[0].Role, top.Clusters[1].Role = plan.RoleStandby, plan.RolePrimary
@@ -75,7 +78,7 @@ func TestVerifyAgain(t *testing.T) {
 			if held != test.held || strings.Join(codes, " ") != test.codes || s.Actor.Asked != test.asked {
 				t.Errorf("held %t, %q, asked %t", held, codes, s.Actor.Asked)
 			}
-			if in := report.Plan.Topologies[0].InSync; in != (test.held && test.codes == "" && test.asked) {
+			if in := report.Plan.Topologies[0].InSync; in != (test.held && (test.codes == "" || test.codes == "CONTENT_IN_FLIGHT") && test.asked) {
 				t.Errorf("in sync: %t", in)
 			}
 		})

@@ -119,7 +119,7 @@ func compareItems(primary, standby Item) []Difference {
 	}
 	var out []Difference
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		d := Difference{Kind: primary.Kind, Collection: primary.Collection, Name: primary.Name, Fact: name, Primary: primary.fact(name), Standby: standby.fact(name)}
+		d := Difference{Kind: primary.Kind, Collection: primary.Collection, Name: primary.Name, Fact: name, Primary: primary.Fact(name), Standby: standby.Fact(name)}
 		if d.Primary == d.Standby {
 			continue
 		}
@@ -169,7 +169,7 @@ func compareImports(primary, standby Item) Difference {
 		Weight: Unready, Kind: KindImport, Collection: primary.Collection, Name: primary.Name,
 		Primary: importWords(primary), Standby: importWords(standby),
 	}
-	if d.By = number(standby.fact(FactUncommitted)) - number(primary.fact(FactUncommitted)); d.By > 0 {
+	if d.By = number(standby.Fact(FactUncommitted)) - number(primary.Fact(FactUncommitted)); d.By > 0 {
 		d.Weight = Diverged
 	}
 	d.By = max(d.By, 0)
@@ -177,7 +177,7 @@ func compareImports(primary, standby Item) Difference {
 }
 
 func importWords(i Item) string {
-	return strconv.FormatInt(number(i.fact(FactRunning)), 10) + " running, " + strconv.FormatInt(number(i.fact(FactUncommitted)), 10) + " not committed"
+	return strconv.FormatInt(number(i.Fact(FactRunning)), 10) + " running, " + strconv.FormatInt(number(i.Fact(FactUncommitted)), 10) + " not committed"
 }
 
 // number reads a count; what is none counts as 0.

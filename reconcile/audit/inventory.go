@@ -39,8 +39,8 @@ type Item struct {
 // Fact is one property of an item.
 type Fact struct{ Name, Value string }
 
-// fact returns the value of a fact; empty: there is none.
-func (i Item) fact(name string) string {
+// Fact returns the value of a fact; empty: there is none.
+func (i Item) Fact(name string) string {
 	for _, f := range i.Facts {
 		if f.Name == name {
 			return f.Value

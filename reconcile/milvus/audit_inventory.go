@@ -124,15 +124,15 @@ func (v *inventory) resourceGroups(ctx context.Context) {
 	}
 }
 
-// imports counts the imports in flight. One call tells whether there are any; which
-// collections they fill is asked only then.
-func (v *inventory) imports(ctx context.Context) {
+// imports counts the imports in flight. One call tells how many there are, which is
+// returned; which collections they fill is asked only if there are any.
+func (v *inventory) imports(ctx context.Context) (inFlight int) {
 	running, uncommitted, err := v.importsOf(ctx, "", "")
 	if err != nil {
 		v.gap(audit.KindImport, "", fmt.Errorf("list imports: %w", err))
 	}
-	if running+uncommitted == 0 {
-		return
+	if inFlight = running + uncommitted; inFlight == 0 {
+		return 0
 	}
 	inParallel(len(v.out.Collections), v.fleet.concurrency, func(i int) {
 		full := v.out.Collections[i].Name
@@ -146,6 +146,7 @@ func (v *inventory) imports(ctx context.Context) {
 				audit.Fact{Name: audit.FactRunning, Value: strconv.Itoa(running)}, audit.Fact{Name: audit.FactUncommitted, Value: strconv.Itoa(uncommitted)})
 		}
 	})
+	return inFlight
 }
 
 // waitsForCommit is the progress of an import that waits for its commit, or commits: this

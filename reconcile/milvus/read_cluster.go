@@ -17,6 +17,7 @@ type probeOptions struct {
 	features       bool // what it can do
 	progress       bool
 	contents       bool
+	readiness      bool          // what is not in place to serve
 	unlisted       bool          // whether it serves channels that no configuration lists
 	reuse          bool          // a connection that an earlier read kept will do
 	askTwice       bool          // ask a second time where no configuration comes, to tell unconfigured from stuck

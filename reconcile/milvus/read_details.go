@@ -48,6 +48,9 @@ func (r *viewReader) details(ctx context.Context) {
 	if r.options.progress || r.options.unlisted {
 		work = append(work, func() { v.Unlisted = r.unlisted(ctx) })
 	}
+	if r.options.readiness {
+		work = append(work, func() { v.Readiness = r.readiness(ctx, r.pass, v.Belief.Kind == plan.BeliefStandby) })
+	}
 	switch before := r.target.rest; {
 	case !r.options.contents:
 	case before != nil && before.view.Contents.Known && r.target.topology.rest.quiet:

@@ -231,7 +231,7 @@ func (f *Fleet) deepen(ctx context.Context, s *clusterRead, depth plan.Depth) {
 	s.holdLink(l, pass, l.close)
 	r := viewReader{link: l, target: s, view: s.view, pass: pass, options: probeOptions{
 		progress: depth.Progress, features: depth.Progress && s.view.ForcePromotes == plan.SupportUnknown,
-		contents: depth.Contents && !s.view.Contents.Known,
+		contents: depth.Contents && !s.view.Contents.Known, readiness: depth.Readiness && s.changesRole(),
 	}}
 	r.details(ctx)
 	s.view = r.view

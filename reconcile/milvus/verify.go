@@ -23,6 +23,8 @@ type VerifyResult struct {
 	// there and do not answer.
 	Missing []string
 	Silent  []string
+	// Readiness is what is not in place to serve on the cluster that was verified.
+	Readiness plan.Readiness
 }
 
 // retryEvery is the pause between two tries of a verification: a cluster that
@@ -73,7 +75,10 @@ func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, lev
 	defer d.close()
 	d.verify(ctx, level, giveUp, &out)
 	if out.Err == nil {
-		out.Missing, out.Silent, out.Err = f.compareKnown(ctx, pass, known)
+		runAll(
+			func() { out.Missing, out.Silent, out.Err = f.compareKnown(ctx, pass, known) },
+			func() { out.Readiness = d.readiness(ctx, pass, true) },
+		)
 	}
 	return out
 }

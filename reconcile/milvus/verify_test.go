@@ -43,7 +43,7 @@ func TestVerify(t *testing.T) {
 			must(t, err)
 			before := w.State("a").WritesAccepted
 			got := w.verify("a", level, "default/sim_rows", "default/gone", "lost/x", "default/"+throwawayName(time.Now()))
-			same(t, got, VerifyResult{Proven: level, Missing: []string{"default/gone", "lost/x"}})
+			same(t, got, VerifyResult{Proven: level, Missing: []string{"default/gone", "lost/x"}, Readiness: plan.Readiness{Asked: true}})
 			same(t, w.leftovers("a"), []string(nil))
 			if wrote := w.State("a").WritesAccepted - before; (wrote > 0) != (level == plan.VerifyDML) {
 				t.Errorf("%d rows written", wrote)
@@ -51,7 +51,7 @@ func TestVerify(t *testing.T) {
 		})
 	}
 	t.Run("unsaid is ddl", func(t *testing.T) {
-		same(t, pair(t, "").verify("a", plan.VerifyUnsaid), VerifyResult{Proven: plan.VerifyDDL})
+		same(t, pair(t, "").verify("a", plan.VerifyUnsaid), VerifyResult{Proven: plan.VerifyDDL, Readiness: plan.Readiness{Asked: true}})
 	})
 }
 
@@ -59,7 +59,7 @@ func TestVerifyTriesAgainUntilItWorks(t *testing.T) {
 	w := pair(t, "")
 	must(t, w.AddFault("a", milvussim.Fault{Method: "CreateCollection", Kind: milvussim.FaultError, Times: 3}))
 	must(t, w.AddFault("a", milvussim.Fault{Method: "GetReplicateConfiguration", Kind: milvussim.FaultError, Times: 3, Code: codes.Internal}))
-	same(t, w.verify("a", plan.VerifyDDL), VerifyResult{Proven: plan.VerifyDDL})
+	same(t, w.verify("a", plan.VerifyDDL), VerifyResult{Proven: plan.VerifyDDL, Readiness: plan.Readiness{Asked: true}})
 	same(t, w.calls("a", "CreateCollection"), 4) // ours only: the library resends nothing
 }
 

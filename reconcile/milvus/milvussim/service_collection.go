@@ -121,7 +121,7 @@ func (service) ShowCollections(ctx context.Context, req *milvuspb.ShowCollection
 	}
 	for _, name := range sortedKeys(c.databases[db].collections) {
 		coll := c.databases[db].collections[name]
-		if !c.sees(rpcOf(ctx).user, db, name) {
+		if !c.sees(rpcOf(ctx).user, db, name) || req.GetType() == milvuspb.ShowType_InMemory && !coll.loaded {
 			continue
 		}
 		resp.CollectionNames = append(resp.CollectionNames, name)

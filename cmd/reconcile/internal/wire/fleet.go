@@ -73,7 +73,7 @@ func (a actor) Verify(ctx context.Context, t plan.Topology, cluster string, leve
 }
 
 func verified(r milvus.VerifyResult) (reconcile.Verified, error) {
-	return reconcile.Verified{Missing: r.Missing, Silent: r.Silent}, r.Err
+	return reconcile.Verified{Missing: r.Missing, Silent: r.Silent, Readiness: r.Readiness}, r.Err
 }
 
 // checkTimeout is the time limit of a check of a primary that should work already.
