@@ -63,6 +63,7 @@ type Document struct {
 	Observed    Observation
 	Holders     []plan.LockHolder // who else holds the lock of a topology; not kept in JSON
 	Folder      string            // of the topology files, from the top of the repository; not kept in JSON
+	Swept       bool              // by a daemon, which compares its reads: what stands still is a finding; not kept in JSON
 }
 
 func (d Document) observed() Observation {

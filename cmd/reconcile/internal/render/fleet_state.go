@@ -126,6 +126,8 @@ func (d Document) condition(t plan.TopologyPlan) condition {
 	switch {
 	case unobserved(t):
 		return standsUnobserved
+	case t.InSync && d.unprovenLag(t) != "":
+		return standsUnjudged
 	case t.InSync && d.lagNotRead(t):
 		return standsInRoles
 	case t.InSync:

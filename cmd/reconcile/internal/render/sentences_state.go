@@ -33,6 +33,8 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "BLOCKED by " + codeWords(stops), bad
 	case t.InSync && hasTrouble(t):
 		return "in sync, but beware: " + codeWords(worst(t)), attention
+	case t.InSync && d.unprovenLag(t) != "":
+		return "in sync by role; " + d.unprovenLag(t), attention
 	case t.InSync:
 		return "in sync", good
 	case none:
@@ -56,6 +58,9 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 // several.
 func (d Document) symbol(t plan.TopologyPlan) style {
 	if d.oneLineOnly(t) {
+		if d.unprovenLag(t) != "" {
+			return attention
+		}
 		return restStyle(t)
 	}
 	_, s := d.headline(t)
@@ -256,7 +261,7 @@ func (d Document) inSyncWords(t plan.TopologyPlan) string {
 	if unobserved(t) {
 		s = "no change intended, not observed"
 	}
-	if d.lagNotRead(t) {
+	if d.lagNotRead(t) || d.unprovenLag(t) != "" {
 		s = "in sync by role"
 	}
 	if t.Primary != "" {
@@ -267,6 +272,9 @@ func (d Document) inSyncWords(t plan.TopologyPlan) string {
 	}
 	if d.lagNotRead(t) {
 		s += "; lag not read"
+	}
+	if unproven := d.unprovenLag(t); unproven != "" {
+		s += "; " + unproven
 	}
 	if hasTrouble(t) {
 		s += "; but beware: " + codeWords(worst(t))

@@ -34,7 +34,7 @@ func Status(source Source) http.Handler {
 // observed yet.
 func documentOf(s daemon.Snapshot) render.Document {
 	d := render.Document{
-		Kind: render.KindStatus, GeneratedAt: s.At, Approvals: map[string]render.Approval{},
+		Kind: render.KindStatus, Swept: true, GeneratedAt: s.At, Approvals: map[string]render.Approval{},
 		Plan: plan.Plan{Commit: s.Commit, At: s.At, Ledger: s.Ledger},
 	}
 	for _, t := range s.Topologies {
