@@ -92,6 +92,9 @@ func (r *Reader) Probe(ctx context.Context, t plan.Topology, want plan.Want, tel
 		if tell != nil {
 			tell(len(e.Rounds), max(planned, len(e.Rounds)+judged.Probes), judged.Missing)
 		}
+		if judged.State == plan.LossReachable {
+			break // a sample can say no more
+		}
 		done := judged.State != plan.LossNotProbed || round.Class == plan.ClassNotCalled
 		var pause time.Duration
 		if !done {
