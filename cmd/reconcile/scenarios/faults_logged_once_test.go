@@ -47,6 +47,7 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 			}
 		}
 	}
+	d.Await(t, "the first pass", func() bool { return holds(causesLogged(t, r.Log), "the topology is in_sync") == 1 })
 	post := func(path, body string) func() { return func() { d.Post(t, path, body) } }
 	rename := func(from, to string) func() {
 		return func() {
