@@ -39,7 +39,7 @@ func beyondThePlanner() map[plan.Code]plan.Finding {
 // the golden apply that says them.
 var unsaid = map[plan.Code]string{plan.CodeSwitchoverLag: "apply_switchover_lag"}
 
-func TestEveryFindingHasItsPage(t *testing.T) {
+func TestGoldenPageOfEveryFinding(t *testing.T) {
 	for _, code := range plan.AllCodes() {
 		t.Run(string(code), func(t *testing.T) {
 			if name, ok := unsaid[code]; ok {

@@ -75,9 +75,9 @@ func TestGoldenDoctor(t *testing.T) {
 	}
 }
 
-// TestDoctorLeavesAChangeUnderWayAlone: doctor says which change another process carries
+// TestGoldenDoctorLeavesAChangeUnderWayAlone: doctor says which change another process carries
 // out, when it began and at which step it is, is not ready, and advises nothing but to wait.
-func TestDoctorLeavesAChangeUnderWayAlone(t *testing.T) {
+func TestGoldenDoctorLeavesAChangeUnderWayAlone(t *testing.T) {
 	d := diagnosed()
 	d.Topologies = append(d.Topologies[2:], DiagnosedTopology{
 		Name: "users", Primary: "users-a",

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,9 @@ func rendered(t *testing.T, write func(io.Writer) error) []byte {
 
 func compare(t *testing.T, name string, write func(io.Writer) error) {
 	t.Helper()
+	if !strings.HasPrefix(t.Name(), "TestGolden") {
+		t.Errorf("%s compares with a golden file, and .ci/generate renews those of TestGolden… only", t.Name())
+	}
 	got := rendered(t, write)
 	path := filepath.Join("testdata", name)
 	if *update {

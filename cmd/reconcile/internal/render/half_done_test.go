@@ -22,9 +22,9 @@ func halfDoneUnderWay(since time.Duration) plan.TopologyPlan {
 	return t
 }
 
-// TestAHalfDonePromotionUnderWaySaysWhatEndsIt: nobody is told to wait for what does not end
+// TestGoldenHalfDonePromotionUnderWaySaysWhatEndsIt: nobody is told to wait for what does not end
 // by itself. For a moment each promotion is half done.
-func TestAHalfDonePromotionUnderWaySaysWhatEndsIt(t *testing.T) {
+func TestGoldenHalfDonePromotionUnderWaySaysWhatEndsIt(t *testing.T) {
 	for _, kind := range []Kind{KindPlan, KindStatus} {
 		d := document(halfDoneUnderWay(time.Minute))
 		d.Kind = kind
