@@ -32,6 +32,7 @@ type attempt struct {
 	stage     stage
 	dial      error // of the TCP connection
 	handshake error // of TLS
+	secured   bool  // TLS was agreed on
 	broken    error // how the connection ended before HTTP/2 was spoken
 	garbage   bool  // something else than HTTP/2 came
 }
@@ -104,6 +105,7 @@ func (c tracedTransport) ClientHandshake(ctx context.Context, authority string, 
 		c.trace.set(func(a *attempt) { a.handshake = err })
 		return conn, info, err //nolint:wrapcheck // gRPC looks at its type
 	}
+	c.trace.set(func(a *attempt) { a.secured = info.AuthType() == "tls" })
 	return &firstBytes{Conn: conn, trace: c.trace}, info, nil
 }
 
@@ -200,6 +202,8 @@ func explained(err error, seen attempt) error {
 		words = "TLS fails: it does not accept our client certificate (" + seen.broken.Error() + "; hint: tls.certFile of its credential)"
 	case seen.garbage:
 		words = "what answers there does not speak gRPC (hint: is the port right, and is tls in its credential where it speaks TLS?)"
+	case seen.secured && seen.broken != nil && !isTimeout(seen.broken): // its alert may be lost with the connection
+		words = "TLS fails: it ends the connection once TLS is agreed on (hint: it may want a client certificate: tls.certFile of its credential)"
 	case seen.broken != nil && !isTimeout(seen.broken):
 		words = "it ends the connection before a word of gRPC (hint: is the port right, and is tls in its credential where it speaks TLS?)"
 	}
