@@ -122,10 +122,10 @@ func (c replayCommand) carryOut(ctx context.Context) (render.ReplayReport, error
 // the primary, and exactly these writes are approved, or an earlier run began them.
 func (c replayCommand) begin(ctx context.Context, held *wire.ReplayLock, r render.ReplayReport) (render.ReplayApproval, error) {
 	switch {
-	case r.ToWrite() == 0:
-		return render.ReplayApproval{Verdict: "not_required", Detail: "nothing is to be written"}, nil
 	case r.Refused != "":
 		return render.ReplayApproval{}, refusedReplay{ExitBlocked, r.Refused}
+	case r.ToWrite() == 0:
+		return render.ReplayApproval{Verdict: "not_required", Detail: "nothing is to be written"}, nil
 	case !r.Fenced:
 		return render.ReplayApproval{}, refusedReplay{ExitBlocked, fmt.Sprintf("%s still takes writes, so what is lost is not final (hint: 'reconcile fence %s/%s')", c.of.Stale, c.topology.Name, c.of.Stale)}
 	}

@@ -151,6 +151,8 @@ func (p *page) replay(r ReplayReport) {
 func (r ReplayReport) headline() (string, style) {
 	there := fmt.Sprintf("%d already there", r.There())
 	switch n, held := r.ToWrite(), r.HeldBack(); {
+	case r.Refused != "":
+		return "nothing can be replayed into " + r.Promoted, bad
 	case r.Done != nil && r.Done.Problem != "":
 		return fmt.Sprintf("replay not finished: %d rows to write, %s", n, there), bad
 	case r.Done != nil && r.Done.Missing+r.Done.Doubled+r.Done.Remaining > 0:

@@ -63,3 +63,16 @@ func TestAReplaySaysWhatWentWrong(t *testing.T) {
 		}
 	}
 }
+
+// TestARefusedReplayHasACross: a cluster that takes no replay is no success, whatever was
+// there to write.
+func TestARefusedReplayHasACross(t *testing.T) {
+	refused := ReplayReport{Topology: "orders", Stale: "cluster-a", Promoted: "cluster-b", Fenced: true, Refused: "upgrade it to 2.6.20"}
+	for name, done := range map[string]*ReplayDone{"before it begins": nil, "after it ended": {}} {
+		refused.Done = done
+		page := string(rendered(t, func(w io.Writer) error { return Replay(w, FormTable, refused, TableOptions{}) }))
+		if head, _, _ := strings.Cut(page, "\n"); !strings.HasPrefix(head, "✗") || !strings.Contains(head, "nothing can be replayed into cluster-b") {
+			t.Errorf("%s: the page begins with %q", name, head)
+		}
+	}
+}
