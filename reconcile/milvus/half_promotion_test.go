@@ -75,7 +75,8 @@ func TestChannelsAreRead(t *testing.T) {
 	if v := read(w); !v.HalfPromoted() {
 		t.Errorf("half promoted: %+v", v.Progress)
 	}
-	must(t, w.Restart("b"))
+	must(t, w.Restart("b")) // which finishes it, right after the restart
+	w.await(func() bool { return w.State("b").BelievedRole == "standalone" })
 	if v := read(w); v.HalfPromoted() || v.Belief.Kind != plan.BeliefStandalone {
 		t.Errorf("promoted: %+v", v.Belief)
 	}
