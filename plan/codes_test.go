@@ -32,7 +32,7 @@ func TestEveryCodeIsComplete(t *testing.T) {
 			if spec.Severity == "" || spec.Audience == "" || spec.When == "" || spec.Guide.Page == "" || spec.Drift == "" {
 				t.Errorf("the row of %s lacks its severity, audience, guide, meaning for drift or sentence: %+v", c.name, spec)
 			}
-			if spec.Fence == "" || spec.End == "" {
+			if spec.fence == "" || spec.End == "" {
 				t.Errorf("the row of %s does not decide what it says against a fence, or what proves that it is over: %+v", c.name, spec)
 			}
 			if spec.Acceptable && spec.Severity != SeverityBlocking {
@@ -110,10 +110,10 @@ type codeConstant struct {
 	code Code
 }
 
-// declaredCodes are the constants of type Code in code_constants.go, in their order.
+// declaredCodes are the constants of type Code in model_codes.go, in their order.
 func declaredCodes(t *testing.T) []codeConstant {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "code_constants.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "model_codes.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func declaredCodes(t *testing.T) []codeConstant {
 		return true
 	})
 	if len(out) == 0 {
-		t.Fatal("code_constants.go declares no code")
+		t.Fatal("model_codes.go declares no code")
 	}
 	return out
 }

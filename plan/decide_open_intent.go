@@ -161,11 +161,13 @@ func (s situation) filledSinceBegun(steps []Step) []Finding {
 // dropsOnResume are the codes that describe a change of ours that is half done.
 var dropsOnResume = codesWhere(func(s CodeSpec) bool { return s.OfHalfDone })
 
+// dropsOnEffect are the codes that say nothing of a change that took effect.
+var dropsOnEffect = codesWhere(func(s CodeSpec) bool { return s.EndsWithEffect })
+
 // settledFindings are the findings of a change that took effect and is only verified
 // and redirected. Nothing blocks that; two writers are still shown.
 func settledFindings(findings []Finding) []Finding {
-	out := withoutCodes(findings, CodeRecoveryBlock, CodeNoPrimary, CodeOutOfBandFailover, CodePromotionInDoubt,
-		CodeForcePromote, CodeDataLossRisk, CodePrimaryLivenessUnproven)
+	out := withoutCodes(findings, dropsOnEffect...)
 	for i := range out {
 		if out[i].Code == CodeSplitBrain {
 			out[i].Severity, out[i].Acceptable = SeverityCritical, false

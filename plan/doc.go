@@ -27,7 +27,7 @@
 // To read the code, begin at Compute and follow the steps listed at situation.plan. The file
 // names say what they hold: model_* the values, decide_* the choice of a transition,
 // findings_* the checks that may block it, evidence and lost_primary how the probes judge an
-// old primary, loss what a failover may lose, failover_candidates which standby to promote,
+// old primary, progress what is proven of a standby, loss what a failover may lose, failover_candidates which standby to promote,
 // propose the edits of a topology file.
 //
 // # Tables

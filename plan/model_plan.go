@@ -352,7 +352,7 @@ type ChannelMotion struct {
 // cluster may be empty; message says what was seen and remedy what to type.
 func NewFinding(code Code, cluster, message, remedy string) Finding {
 	return Finding{
-		Code: code, Severity: SeverityOf(code), Cluster: cluster,
+		Code: code, Severity: severityOf(code), Cluster: cluster,
 		Message: message, Remedy: remedy, Acceptable: Acceptable(code),
 	}
 }

@@ -7,13 +7,14 @@
 //
 //	pass       plans all topologies
 //	observe    reads the ledger and the clusters
-//	approvals  evaluates approvals, and checks them again before each request
+//	approvals  evaluates approvals, also of a replay, and checks them again before each request
 //	apply      ends what has nothing to do or may not begin, else takes the lock
 //	prepare    under the lock: observes and plans again, proves replication, reads Git again
 //	evidence   makes the last rounds of evidence
 //	intents    writes the intent; closes an intent that no plan resumes
 //	send       sends the requests wave by wave, and reads each back
-//	finish     waits for convergence, verifies, measures the loss, closes the intent
+//	finish     waits for convergence, verifies (as status --verify does), measures the
+//	           loss, closes the intent
 //	traffic    asks redirect targets, and sets them
 //
 // Other files are:
@@ -22,10 +23,7 @@
 //	memory              what the ledger holds at one moment
 //	report              what a pass and an apply found and did
 //	record_loss_bounds  keeps in the ledger what bounds a later loss
-//	replay_approval     decides whether a replay of lost rows is approved
-//	verify              repeats the checks of a promotion (status --verify)
-//	waiting_messages    tells what a pass waits for
-//	spans               makes the spans of passes, applies and steps
+//	messages_and_spans  tells what a pass waits for, and traces it
 //
 // Package plan decides which plan a state gets, and package approval whether it is approved.
 // Package reconcile/daemon repeats such passes; it imports this package, never the reverse.

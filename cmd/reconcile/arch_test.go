@@ -27,6 +27,7 @@ var imports = map[string][]string{
 	"plan/release":                        {},
 	"plan/explain":                        {"plan"},
 	"plan/suggest":                        {},
+	"plan/upgrade":                        {"plan", "plan/release"},
 	"schema":                              {"plan", "plan/suggest", "reconcile/approval", "schema/recent"},
 	"schema/recent":                       {},
 	"reconcile":                           {"plan", "reconcile/approval", "reconcile/permit"},
@@ -35,13 +36,19 @@ var imports = map[string][]string{
 	"reconcile/daemon":                    {"plan", "plan/release", "reconcile", "reconcile/approval", "reconcile/drift"},
 	"reconcile/drift":                     {"plan"},
 	"reconcile/audit":                     {"plan"},
+	"reconcile/replay":                    {"plan", "reconcile/approval"},
 	"reconcile/reconciletest":             {"plan", "reconcile", "reconcile/approval", "reconcile/permit"},
 	"reconcile/foreign":                   {},
 	"reconcile/gitsource":                 {"reconcile/approval", "reconcile/foreign", "reconcile/gitsource/gitdir", "reconcile/plainfile", "schema/recent"},
 	"reconcile/gitsource/gitdir":          {"schema/recent"},
-	"reconcile/milvus":                    {"plan", "plan/release", "reconcile/audit", "reconcile/milvus/tokens", "reconcile/milvus/unary", "reconcile/permit"},
+	"reconcile/milvus":                    {"plan", "plan/release", "plan/upgrade", "reconcile/audit", "reconcile/milvus/answers", "reconcile/milvus/localpause", "reconcile/milvus/logrows", "reconcile/milvus/parallel", "reconcile/milvus/tokens", "reconcile/milvus/unary", "reconcile/milvus/wal", "reconcile/permit"},
 	"reconcile/milvus/tokens":             {"plan", "reconcile/foreign"},
 	"reconcile/milvus/unary":              {},
+	"reconcile/milvus/answers":            {"reconcile/milvus/tokens"},
+	"reconcile/milvus/localpause":         {},
+	"reconcile/milvus/logrows":            {"plan", "reconcile/milvus/answers", "reconcile/replay"},
+	"reconcile/milvus/parallel":           {},
+	"reconcile/milvus/wal":                {"reconcile/milvus/answers"},
 	"reconcile/milvus/milvussim":          {"reconcile/milvus/milvussim/filter", "reconcile/milvus/milvussim/heldport"},
 	"reconcile/milvus/milvussim/filter":   {},
 	"reconcile/milvus/milvussim/heldport": {},
@@ -55,20 +62,23 @@ var imports = map[string][]string{
 	"reconcile/redirect":                  {"plan", "reconcile/foreign", "reconcile/notify", "reconcile/plainfile", "reconcile/program"},
 	"reconcile/restart":                   {"plan", "reconcile/program"},
 	"cmd/reconcile":                       {"cmd/reconcile/internal/cli"},
-	"cmd/reconcile/internal/render":       {"plan", "plan/explain", "reconcile", "reconcile/approval", "reconcile/audit"},
+	"cmd/reconcile/internal/render":       {"plan", "plan/explain", "plan/upgrade", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/replay", "cmd/reconcile/internal/jsonyaml", "cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/desired":      {"plan", "plan/suggest", "schema", "schema/recent", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
-	"cmd/reconcile/internal/console":      {"plan", "cmd/reconcile/internal/render"},
+	"cmd/reconcile/internal/console":      {"plan", "cmd/reconcile/internal/jsonyaml", "cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/screen":       {},
+	"cmd/reconcile/internal/tracing":      {},
+	"cmd/reconcile/internal/safetext":     {},
+	"cmd/reconcile/internal/jsonyaml":     {"cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/wholefile":    {},
 	"cmd/reconcile/internal/demo":         {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
-	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render"},
+	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render", "cmd/reconcile/internal/safetext"},
 	// The command line reaches clusters, the daemon and redirects through wire only.
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "plan/release", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/drift",
-		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger",
+		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/replay",
 		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/console", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
-		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen",
-		"cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire",
+		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/safetext", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen",
+		"cmd/reconcile/internal/tracing", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire",
 	},
 	"cmd/reconcile/internal/approve": {
 		"plan", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/gitsource",
@@ -76,7 +86,7 @@ var imports = map[string][]string{
 	},
 	"cmd/reconcile/internal/propose":  {"plan", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wire"},
 	"cmd/reconcile/internal/importer": {"plan", "reconcile/gitsource", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
-	"cmd/reconcile/internal/salvage":  {"plan", "reconcile/milvus", "cmd/reconcile/internal/render"},
+	"cmd/reconcile/internal/salvage":  {"plan", "reconcile/milvus", "reconcile/milvus/logrows", "reconcile/replay", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/bench":             {},
 	"cmd/reconcile/crash":             {},
 	"cmd/reconcile/docs":              {},
@@ -84,11 +94,11 @@ var imports = map[string][]string{
 	"cmd/reconcile/soak":              {},
 	"cmd/reconcile/internal/wire": {
 		"plan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
-		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/restart",
+		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/replay", "reconcile/restart",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve",
 	},
 	"cmd/reconcile/internal/doctor": {
-		"plan", "plan/release", "schema", "reconcile/approval", "reconcile/plainfile", "reconcile/program",
+		"plan", "plan/release", "plan/upgrade", "schema", "reconcile/approval", "reconcile/plainfile", "reconcile/program",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/redirect",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
@@ -109,7 +119,7 @@ var imports = map[string][]string{
 // pure packages import the standard library and plan only, and nothing of
 // the standard library that acts.
 var (
-	pure    = []string{"plan", "plan/release", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/drift"}
+	pure    = []string{"plan", "plan/release", "plan/explain", "plan/suggest", "plan/upgrade", "reconcile/approval", "reconcile/drift", "reconcile/replay"}
 	effects = []string{"os", "net", "context", "log", "log/slog", "math/rand", "math/rand/v2", "syscall", "os/exec"}
 )
 

@@ -204,8 +204,9 @@ func (v Version) NewerThanTable() bool {
 // Exact says whether the label names a release, and no build near one.
 func (v Version) Exact() bool { return v.exact }
 
-// Standing says in a few words how the version was judged; empty: by the table.
-func (v Version) Standing() string {
+// Caveat says in a few words why the table does not know the version, and how it is judged
+// instead; empty: the table knows it.
+func (v Version) Caveat() string {
 	switch {
 	case v.NewerThanTable():
 		return "newer than tested, judged by the calls that it answers and else as " + v.nearest()

@@ -27,7 +27,7 @@ func TestLabels(t *testing.T) {
 	for _, c := range []struct {
 		label          string
 		reads, streams string
-		standing       string
+		caveat         string
 	}{
 		{"v2.6.16", "no", "no", ""},
 		{"2.6.17", "yes", "no", ""},
@@ -57,8 +57,8 @@ func TestLabels(t *testing.T) {
 		if got := known(v, release.FeatureStreamRights); got != c.streams {
 			t.Errorf("%q checks streams: %q, want %q", c.label, got, c.streams)
 		}
-		if got := v.Standing(); (got == "") != (c.standing == "") || !strings.Contains(got, c.standing) {
-			t.Errorf("%q stands as %q, want %q", c.label, got, c.standing)
+		if got := v.Caveat(); (got == "") != (c.caveat == "") || !strings.Contains(got, c.caveat) {
+			t.Errorf("%q has the caveat %q, want %q", c.label, got, c.caveat)
 		}
 		if v.Label != c.label {
 			t.Errorf("%q lost its label: %q", c.label, v.Label)

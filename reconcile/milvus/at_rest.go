@@ -8,6 +8,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/parallel"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // A topology at rest is read without its collections. Each observation reads what every
@@ -41,7 +43,7 @@ type localMessages struct {
 
 // add counts one message.
 func (l *localMessages) add(m *commonpb.ImmutableMessage) {
-	tick, _ := messageTick(m) // one that cannot be read is counted
+	tick, _ := wal.Tick(m) // one that cannot be read is counted
 	l.join(localMessages{1, tick})
 }
 
@@ -122,7 +124,7 @@ func (f *Fleet) settle(ctx context.Context, t *topologyRead) {
 // readContents reads the collections that were taken from the observation before.
 func (f *Fleet) readContents(ctx context.Context, reads []*clusterRead) {
 	reads = slices.DeleteFunc(slices.Clone(reads), func(s *clusterRead) bool { return !s.contentsAssumed })
-	inParallelOvertaking(len(reads), f.concurrency, func(i int) {
+	parallel.EachOvertaking(len(reads), f.concurrency, func(i int) {
 		s := reads[i]
 		f.lasting(s)
 		s.view.Contents = s.link.contents(ctx, s.pass)

@@ -24,6 +24,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // auditedCollections is how many collections the benchmark of an audit has.
@@ -80,7 +81,7 @@ func fill(b *testing.B, primary, standby milvuspb.MilvusServiceClient) {
 
 // bare makes the calls that an audit makes of each collection.
 func bare(ctx context.Context, c milvuspb.MilvusServiceClient) {
-	inParallel(auditedCollections, DefaultConcurrency, func(i int) {
+	parallel.Each(auditedCollections, DefaultConcurrency, func(i int) {
 		name := fmt.Sprintf("c%d", i)
 		_, _ = c.DescribeCollection(ctx, &milvuspb.DescribeCollectionRequest{CollectionName: name})
 		_, _ = c.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{CollectionName: name})

@@ -15,6 +15,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/logrows"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -31,7 +33,7 @@ func (c *auditCluster) Inventory(ctx context.Context) audit.Inventory {
 	if why := c.hides(ctx, c.token); why != "" {
 		v.gap("", "", fmt.Errorf("not everything is seen: %s", c.fleet.secrets.Scrub(why)))
 	}
-	runAll(
+	parallel.Run(
 		func() { v.collections(ctx) },
 		func() { v.users(ctx) },
 		func() { v.roles(ctx) },
@@ -134,7 +136,7 @@ func (v *inventory) imports(ctx context.Context) (inFlight int) {
 	if inFlight = running + uncommitted; inFlight == 0 {
 		return 0
 	}
-	inParallel(len(v.out.Collections), v.fleet.concurrency, func(i int) {
+	parallel.Each(len(v.out.Collections), v.fleet.concurrency, func(i int) {
 		full := v.out.Collections[i].Name
 		database, name, _ := strings.Cut(full, "/")
 		running, uncommitted, err := v.importsOf(ctx, database, name)
@@ -193,7 +195,7 @@ func (v *inventory) collections(ctx context.Context) {
 			}
 		}
 	}
-	inParallel(len(all), v.fleet.concurrency, func(i int) { v.collection(ctx, all[i].database, all[i].name) })
+	parallel.Each(len(all), v.fleet.concurrency, func(i int) { v.collection(ctx, all[i].database, all[i].name) })
 }
 
 func (v *inventory) database(ctx context.Context, name string) {
@@ -222,9 +224,6 @@ func (v *inventory) collection(ctx context.Context, database, name string) {
 	v.out.Collections = append(v.out.Collections, c)
 }
 
-// ttlProperty is how many seconds an entity lives.
-const ttlProperty = "collection.ttl.seconds"
-
 // schema notes what a collection is, and returns it for the comparison of its rows.
 func (v *inventory) schema(full string, d *milvuspb.DescribeCollectionResponse) audit.Collection {
 	s := d.GetSchema()
@@ -244,7 +243,7 @@ func (v *inventory) schema(full string, d *milvuspb.DescribeCollectionResponse) 
 	c := audit.Collection{Name: full, ID: d.GetCollectionID()}
 	for _, p := range d.GetProperties() {
 		seconds, err := strconv.Atoi(p.GetValue())
-		c.Expires = c.Expires || p.GetKey() == ttlProperty && (err != nil || seconds > 0)
+		c.Expires = c.Expires || p.GetKey() == logrows.TTLProperty && (err != nil || seconds > 0)
 	}
 	for _, f := range s.GetFields() {
 		v.item(audit.KindField, full, f.GetName(), fieldFacts(f)...)
@@ -263,7 +262,7 @@ func (v *inventory) schema(full string, d *milvuspb.DescribeCollectionResponse) 
 		}
 	}
 	if s.GetEnableDynamicField() {
-		c.Fields = append(c.Fields, dynamicField)
+		c.Fields = append(c.Fields, logrows.DynamicField)
 	}
 	return c
 }
@@ -291,7 +290,7 @@ func fieldFacts(f *schemapb.FieldSchema) []audit.Fact {
 		}
 	}
 	if f.GetDefaultValue() != nil {
-		out = append(out, audit.Fact{Name: "default", Value: strconv.Quote(string(encodeMessage(nil, f.GetDefaultValue())))})
+		out = append(out, audit.Fact{Name: "default", Value: strconv.Quote(string(logrows.EncodeMessage(nil, f.GetDefaultValue())))})
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/logrows"
 )
 
 const countRows = "count(*)"
@@ -124,7 +125,7 @@ func rowsOfFields(key string, fields []*schemapb.FieldData) ([]audit.Row, error)
 		}
 	}
 	for _, f := range fields {
-		values, err := cellsOf(f)
+		values, err := logrows.CellsOf(f)
 		if err != nil {
 			return nil, err
 		}
@@ -145,21 +146,21 @@ const null = "null"
 // bitsAt returns the exact bits of the value of one row, so that two ways to write a
 // floating-point number, and the kinds of zero, are told apart. Values that are null may
 // have been left out of the column.
-func bitsAt(f *schemapb.FieldData, values cells, row int) (string, bool) {
+func bitsAt(f *schemapb.FieldData, values logrows.Cells, row int) (string, bool) {
 	valid := f.GetValidData()
 	at := row
 	if len(valid) > 0 {
 		if row >= len(valid) || !valid[row] {
 			return null, row < len(valid)
 		}
-		if values.count < len(valid) {
+		if values.Count < len(valid) {
 			at = countTrue(valid[:row])
 		}
 	}
-	if at >= values.count {
+	if at >= values.Count {
 		return "", false
 	}
-	return "=" + string(values.encode(nil, at)), true
+	return "=" + string(values.Encode(nil, at)), true
 }
 
 func countTrue(all []bool) int {

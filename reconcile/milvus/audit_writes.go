@@ -11,7 +11,9 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/milvus/tokens"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // auditMark is where each channel of a standby stood in the log of its source.
@@ -25,7 +27,7 @@ func (p *AuditPair) Mark(ctx context.Context) (audit.Mark, error) {
 	channels := p.standby.cluster.PChannels
 	m := auditMark{pair: p, from: make([]*commonpb.ReplicateCheckpoint, len(channels))}
 	failed := make([]error, len(channels))
-	inParallel(len(channels), p.reader.fleet.concurrency, func(i int) {
+	parallel.Each(len(channels), p.reader.fleet.concurrency, func(i int) {
 		one, cancel := p.standby.withReadTimeout(ctx)
 		defer cancel()
 		info, err := p.standby.info(one, channels[i], p.source)
@@ -48,7 +50,7 @@ func (m auditMark) Written(ctx context.Context, collections []audit.Collection, 
 		w.unknown(err.Error())
 		return w.byName()
 	}
-	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
+	queue := walOf(func(yield func(*commonpb.MessageID) bool) {
 		for _, c := range m.from {
 			if !yield(c.GetMessageId()) {
 				return
@@ -56,8 +58,8 @@ func (m auditMark) Written(ctx context.Context, collections []audit.Collection, 
 		}
 	})
 	s := &salvaging{link: m.pair.primary.link}
-	inParallel(len(m.from), m.pair.reader.fleet.concurrency, func(i int) {
-		if err := s.read(ctx, m.since(m.from[i], wal, until), w.add); err != nil {
+	parallel.Each(len(m.from), m.pair.reader.fleet.concurrency, func(i int) {
+		if err := s.read(ctx, m.since(m.from[i], queue, until), w.add); err != nil {
 			w.unknown("what was written meanwhile on " + m.from[i].GetPchannel() + " cannot be read: " + tokens.Text(err))
 		}
 	})
@@ -67,9 +69,9 @@ func (m auditMark) Written(ctx context.Context, collections []audit.Collection, 
 // since is the part of a channel's log that the standby may lack. It had caught up before
 // the mark: what retention removed of the log lies before that, and so does the beginning of
 // a channel on which nothing was ever replicated.
-func (m auditMark) since(cp *commonpb.ReplicateCheckpoint, wal commonpb.WALName, until uint64) stretch {
+func (m auditMark) since(cp *commonpb.ReplicateCheckpoint, queue commonpb.WALName, until uint64) stretch {
 	if blank(cp) {
-		return stretch{channel: cp.GetPchannel(), start: beginning(wal), after: true, from: m.pair.caughtUp + 1, until: until}
+		return stretch{channel: cp.GetPchannel(), start: wal.Beginning(queue), after: true, from: m.pair.caughtUp + 1, until: until}
 	}
 	return stretch{channel: cp.GetPchannel(), start: cp.GetMessageId(), from: cp.GetTimeTick() + 1, until: until}
 }
@@ -116,14 +118,14 @@ func (w *auditWrites) byName() map[string]audit.Writes {
 
 // add takes the next message. It says whether to go on.
 func (w *auditWrites) add(raw *commonpb.ImmutableMessage) bool {
-	number := messageType(raw)
+	number := wal.Type(raw)
 	m := SalvagedMessage{Payload: raw.GetPayload()}
 	m.body(number)
 	switch {
 	case m.RowsHidden, changesRows(number):
 		w.unknown("meanwhile the log took a message of a kind that changes rows and does not tell which: " + kindOf(raw))
 		return false
-	case number != typeInsert && number != typeDelete:
+	case number != wal.TypeInsert && number != wal.TypeDelete:
 		return true
 	}
 	w.mu.Lock()
@@ -132,7 +134,7 @@ func (w *auditWrites) add(raw *commonpb.ImmutableMessage) bool {
 	if !asked {
 		return true
 	}
-	if number == typeInsert {
+	if number == wal.TypeInsert {
 		one.Inserted += m.RowCount
 	} else {
 		one.Deleted += m.RowCount
@@ -159,13 +161,13 @@ func changesRows(number int) bool {
 		firstOfNames, lastOfRights, createIndex, dropIndex       = 16, 33, 34, 36
 	)
 	switch {
-	case number == typeInsert, number == typeDelete, number == typeCreateCollection, number == typeDropCollection:
+	case number == wal.TypeInsert, number == wal.TypeDelete, number == wal.TypeCreateCollection, number == wal.TypeDropCollection:
 		return false
-	case slices.Contains([]int{typeTimeTick, typeFlush, typeCreateSegment, createPartition, manualFlush, loadConfig, dropLoadConfig}, number):
+	case slices.Contains([]int{wal.TypeTimeTick, wal.TypeFlush, wal.TypeCreateSegment, createPartition, manualFlush, loadConfig, dropLoadConfig}, number):
 		return false
 	case number >= firstOfNames && number <= lastOfRights, number >= createIndex && number <= dropIndex:
 		return false
-	case slices.Contains([]int{typeAlterReplicateConfig, typeBeginTxn, typeCommitTxn, typeRollbackTxn}, number):
+	case slices.Contains([]int{wal.TypeAlterReplicateConfig, wal.TypeBeginTxn, wal.TypeCommitTxn, wal.TypeRollbackTxn}, number):
 		return false
 	default:
 		return true
@@ -173,10 +175,10 @@ func changesRows(number int) bool {
 }
 
 func kindOf(raw *commonpb.ImmutableMessage) string {
-	if kind := messageKinds[messageType(raw)]; kind != "" {
+	if kind := wal.Kinds[wal.Type(raw)]; kind != "" {
 		return kind
 	}
-	return "type " + raw.GetProperties()[propertyType]
+	return "type " + raw.GetProperties()[wal.PropertyType]
 }
 
 // keysOf returns the primary keys of a write.

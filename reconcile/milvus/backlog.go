@@ -12,6 +12,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/parallel"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // backlogs asks the sources of a topology whether they hold messages that their standbys
@@ -84,7 +86,7 @@ func (f *Fleet) ask(ctx context.Context, source *clusterRead, questions []*logQu
 	denied := make([]bool, len(questions))
 	kept := make([]localMessages, len(questions))
 	var called atomic.Bool
-	inParallelOvertaking(len(questions), f.concurrency, func(i int) {
+	parallel.EachOvertaking(len(questions), f.concurrency, func(i int) {
 		oldest, known, err := source.firstLosable(ctx, questions[i].logPosition, until, &kept[i])
 		if errors.Is(err, errNotAsked) {
 			return
@@ -154,14 +156,14 @@ func (f *Fleet) standbysBehind(ctx context.Context, source string, standbys []*c
 			})
 		}
 	}
-	inParallelOvertaking(len(late), f.concurrency, func(i int) { late[i]() })
+	parallel.EachOvertaking(len(late), f.concurrency, func(i int) { late[i]() })
 	return slices.DeleteFunc(out, func(b standbyBehind) bool { return b.from.GetClusterId() != source })
 }
 
 // logQuestions returns what to ask a source up to a tick, each question once. Those that
 // read much of a log come last.
 func logQuestions(stands []standbyBehind, until uint64) []*logQuestion {
-	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
+	queue := walOf(func(yield func(*commonpb.MessageID) bool) {
 		for _, b := range stands {
 			if !yield(b.from.GetMessageId()) {
 				return
@@ -173,7 +175,7 @@ func logQuestions(stands []standbyBehind, until uint64) []*logQuestion {
 	for _, b := range stands {
 		at := logPosition{b.from.GetPchannel(), b.from.GetMessageId().GetId(), b.from.GetMessageId().GetWALName(), b.from.GetTimeTick(), ""}
 		if at.message == "" {
-			at.wal, at.standby = wal, b.standby
+			at.wal, at.standby = queue, b.standby
 		}
 		q := known[at]
 		if q == nil {
@@ -250,11 +252,11 @@ func (at logPosition) behind(until uint64) stretch {
 func (l *link) firstAfter(ctx context.Context, at logPosition, until uint64, kept *localMessages) (oldest uint64, err error) {
 	var unread error
 	err = l.dump(ctx, at.behind(until), func(m *commonpb.ImmutableMessage) bool {
-		if local(m) {
+		if wal.Local(m) {
 			kept.add(m)
 			return true
 		}
-		oldest, unread = messageTick(m)
+		oldest, unread = wal.Tick(m)
 		return false
 	})
 	return oldest, errors.Join(err, unread)
@@ -289,7 +291,7 @@ var errLongLog = errors.New("the log is too long to be read from its beginning")
 func (l *link) firstSince(ctx context.Context, source string, at logPosition, until uint64, kept *localMessages) (oldest uint64, known bool, err error) {
 	way := route{source, at.channel, at.standby}
 	before := l.fleet.originOf(way)
-	part := stretch{channel: at.channel, start: beginning(at.wal), after: true, until: until}
+	part := stretch{channel: at.channel, start: wal.Beginning(at.wal), after: true, until: until}
 	switch {
 	case before.at != nil: // the configuration must still be there, or retention cut the log behind it
 		part.start, part.from = before.at, before.since
@@ -308,7 +310,7 @@ func (l *link) firstSince(ctx context.Context, source string, at logPosition, un
 	case since.unread != nil || ctx.Err() != nil:
 		l.fleet.keepOrigin(way, origin{tried: l.fleet.clock.Now()})
 	}
-	if errors.Is(err, errLongLog) || errors.Is(err, errHeader) {
+	if errors.Is(err, errLongLog) || errors.Is(err, wal.ErrHeader) {
 		err = nil // it is of the log, not of the server
 	}
 	return 0, false, err
@@ -335,10 +337,10 @@ func (s *sinceAttached) next(m *commonpb.ImmutableMessage) bool {
 	case s.unread != nil:
 	case s.since != before:
 		s.oldest = 0
-	case local(m):
+	case wal.Local(m):
 		s.kept.add(m)
 	case s.since != 0 && s.oldest == 0:
-		s.oldest, s.unread = messageTick(m)
+		s.oldest, s.unread = wal.Tick(m)
 	}
 	return s.unread == nil
 }

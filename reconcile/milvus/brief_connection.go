@@ -10,6 +10,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/answers"
 	"milvus-reconcile/reconcile/milvus/unary"
 )
 
@@ -166,7 +167,7 @@ func (f *Fleet) dialBrief(t ticket) (*link, error) {
 	o := unary.Options{
 		Address: t.address, TLS: t.tls, UserAgent: userAgent,
 		Timeout: f.readTimeout, Lifetime: lifetimes * f.readTimeout,
-		Codec: codec{&f.secrets}, Limit: func(reply any) int { return limitOf(reply).size },
+		Codec: answers.Codec{Secrets: &f.secrets}, Limit: func(reply any) int { return answers.SizeLimit(reply) },
 	}
 	if t.token != "" {
 		o.Authorization = encodedToken(t.token)

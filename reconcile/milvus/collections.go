@@ -16,6 +16,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -307,4 +308,69 @@ func (d *data) query(ctx context.Context, request *milvuspb.QueryRequest) (rows 
 		return 0, fmt.Errorf("read the rows of the answer: %w", err)
 	}
 	return first.Len(), nil
+}
+
+// replayCollections compares the collections of both clusters by id.
+func replayCollections(ctx context.Context, promoted, stale *data, theirs, ours []string) (map[int64]*logrows.Collection, error) {
+	there, err := promoted.describeAll(ctx, theirs)
+	if err != nil {
+		return nil, fmt.Errorf("describe the collections of the promoted cluster: %w", err)
+	}
+	here, err := stale.describeAll(ctx, ours)
+	if err != nil {
+		return nil, fmt.Errorf("describe the collections of the stale cluster: %w", err)
+	}
+	return logrows.Compare(there, here), nil
+}
+
+// describeAll describes every collection of every database, but not our own. The cluster
+// has these channels, in this order.
+func (d *data) describeAll(ctx context.Context, pchannels []string) (map[int64]*logrows.Described, error) {
+	databases, err := d.databases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[int64]*logrows.Described{}
+	for _, database := range databases {
+		in := &data{link: d.link, database: database}
+		one, cancel := d.withReadTimeout(ctx)
+		names, err := in.listCollections(one)
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			if isThrowaway(name) {
+				continue
+			}
+			got, err := in.describeWhole(ctx, name)
+			if err != nil {
+				return nil, fmt.Errorf("%s/%s: %w", database, name, err)
+			}
+			got.DbName, got.PChannels = database, pchannels
+			out[got.GetCollectionID()] = got
+		}
+	}
+	return out, nil
+}
+
+func (d *data) describeWhole(ctx context.Context, name string) (*logrows.Described, error) {
+	ctx, cancel := d.withReadTimeout(ctx)
+	defer cancel()
+	got, err := d.describeCollection(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	shown, err := d.api.ShowPartitions(ctx, &milvuspb.ShowPartitionsRequest{DbName: d.database, CollectionName: name})
+	if err = d.refusal(shown.GetStatus(), err); err != nil {
+		return nil, err
+	}
+	out := &logrows.Described{DescribeCollectionResponse: got, Partitions: map[string]int64{}}
+	for i, partition := range shown.GetPartitionNames() {
+		if i < len(shown.GetPartitionIDs()) {
+			out.Partitions[partition] = shown.GetPartitionIDs()[i]
+		}
+	}
+	out.Loaded, err = d.isLoaded(ctx, name)
+	return out, err
 }

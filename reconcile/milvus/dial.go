@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"milvus-reconcile/reconcile/milvus/answers"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -99,7 +100,7 @@ func (f *Fleet) dialOptions(t ticket, tr *connectionTrace) []grpc.DialOption {
 		}),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(codec{&f.secrets})),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(answers.Codec{Secrets: &f.secrets})),
 		grpc.WithMaxHeaderListSize(maxHeaders),
 		grpc.WithInitialWindowSize(window),
 		grpc.WithInitialConnWindowSize(window),
@@ -130,10 +131,10 @@ func (t ticket) transport() credentials.TransportCredentials {
 func guards(s *tokens.Known) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return s.WithoutTokens(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(limitOf(reply).size))...))
+			return s.WithoutTokens(call(ctx, method, req, reply, conn, append(opts, grpc.MaxCallRecvMsgSize(answers.SizeLimit(reply)))...))
 		}),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, d *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-			stream, err := open(ctx, d, conn, method, append(opts, grpc.MaxCallRecvMsgSize(limitOf(&milvuspb.DumpMessagesResponse{}).size))...)
+			stream, err := open(ctx, d, conn, method, append(opts, grpc.MaxCallRecvMsgSize(answers.SizeLimit(&milvuspb.DumpMessagesResponse{})))...)
 			if err != nil {
 				return nil, s.WithoutTokens(err)
 			}

@@ -2,11 +2,9 @@ package milvus
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"sync"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
@@ -14,6 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/parallel"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // stretch is a part of a channel's log.
@@ -66,44 +66,6 @@ func (l *link) dump(ctx context.Context, s stretch, take func(*commonpb.Immutabl
 	}
 }
 
-// beginning is an id behind which all of a channel's log lies, whatever retention
-// left of it; nil: none is known for that message queue. The message itself is
-// nowhere, so that a stretch goes on after it. Each is of the form that the queue
-// gives its own ids (pkg/streaming/walimpls/impls/*/message_id.go, wal.go):
-//   - RocksMQ goes to the earliest message when the one that is sought is not
-//     there, and its ids come from the clock;
-//   - Kafka has a number for the beginning (kafka.OffsetBeginning);
-//   - Pulsar has an id for it (pulsar.EarliestMessageID);
-//   - Woodpecker begins at entry 0 of segment 0 and from there goes to what is left
-//     (log.EarliestLogMessageID), and "after" adds 1 to the entry.
-func beginning(wal commonpb.WALName) *commonpb.MessageID {
-	const kafkaBeginning = -2
-	minus := ^uint64(0) // -1, as protobuf writes it
-	id := ""
-	switch wal {
-	case commonpb.WALName_RocksMQ:
-		id = "0"
-	case commonpb.WALName_Kafka:
-		id = strconv.Itoa(kafkaBeginning)
-	case commonpb.WALName_Pulsar: // ledger, entry, partition, batch index
-		id = numbers(minus, minus, minus, minus)
-	case commonpb.WALName_WoodPecker: // segment, entry
-		id = numbers(0, minus)
-	default:
-		return nil
-	}
-	return &commonpb.MessageID{Id: id, WALName: wal}
-}
-
-// numbers encodes integers as a protobuf message, in base64.
-func numbers(values ...uint64) string {
-	var raw []byte
-	for i, v := range values {
-		raw = protowire.AppendVarint(protowire.AppendTag(raw, protowire.Number(i+1), protowire.VarintType), v)
-	}
-	return base64.StdEncoding.EncodeToString(raw)
-}
-
 // maxStaleMessages bounds what is counted of one channel: an observation only has to know
 // that a stale cluster took writes, and about how many.
 const maxStaleMessages = 1000
@@ -131,7 +93,7 @@ func (r *Reader) StaleLog(ctx context.Context, t plan.Topology, promoted, stale 
 	out.Known = true
 	var mu sync.Mutex
 	s := newSalvaging(l, promoted, stale, marks, until)
-	inParallel(len(marks), f.concurrency, func(i int) {
+	parallel.Each(len(marks), f.concurrency, func(i int) {
 		one := s.count(ctx, marks[i])
 		mu.Lock()
 		defer mu.Unlock()
@@ -158,7 +120,7 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 	}
 	hidden := false
 	err := s.read(ctx, behind, func(raw *commonpb.ImmutableMessage) bool {
-		if !losable(raw) {
+		if !wal.Losable(raw) {
 			return true
 		}
 		out.Messages++
@@ -166,7 +128,7 @@ func (s *salvaging) count(ctx context.Context, m salvageMark) plan.StaleLog {
 		out.Rows += rows
 		hidden = hidden || inside
 		out.More = out.Messages >= maxStaleMessages
-		tick, _ := messageTick(raw)
+		tick, _ := wal.Tick(raw)
 		if at := plan.TickTime(tick); at.After(out.Newest) {
 			out.Newest = at
 		}
@@ -189,10 +151,10 @@ type attachment struct {
 
 // add takes the next message of the log.
 func (a *attachment) add(m *commonpb.ImmutableMessage) error {
-	if messageType(m) != typeAlterReplicateConfig {
+	if wal.Type(m) != wal.TypeAlterReplicateConfig {
 		return nil
 	}
-	cfg, ignored, err := replicateConfiguration(m)
+	cfg, ignored, err := wal.ReplicateConfiguration(m)
 	if err != nil || ignored {
 		return err
 	}
@@ -205,58 +167,11 @@ func (a *attachment) add(m *commonpb.ImmutableMessage) error {
 		return nil
 	}
 	a.at = nil
-	if confirmed := m.GetProperties()[propertyConfirmed]; confirmed != "" {
+	if confirmed := m.GetProperties()[wal.PropertyConfirmed]; confirmed != "" {
 		a.at = &commonpb.MessageID{Id: confirmed, WALName: m.GetId().GetWALName()}
 	}
-	a.since, err = messageTick(m)
+	a.since, err = wal.Tick(m)
 	return err
-}
-
-// propertyHeader holds the header of a message, in base64 (encoder.go). The header of
-// AlterReplicateConfig is the configuration with the uri and the token of every cluster in
-// clear: it is decoded here and goes nowhere else.
-const propertyHeader = "_h"
-
-// The fields of AlterReplicateConfigMessageHeader (messages.proto).
-const (
-	headerConfiguration = 1
-	headerForcePromote  = 3
-	headerIgnore        = 4
-)
-
-var errHeader = errors.New("a change of the topology in the log could not be read")
-
-// replicateConfiguration reads the configuration of an AlterReplicateConfig
-// message, and whether Milvus ignores it. An error holds nothing of it.
-func replicateConfiguration(m *commonpb.ImmutableMessage) (cfg *commonpb.ReplicateConfiguration, ignored bool, err error) {
-	raw, err := base64.StdEncoding.DecodeString(m.GetProperties()[propertyHeader])
-	if err != nil {
-		return nil, false, errHeader
-	}
-	cfg = &commonpb.ReplicateConfiguration{}
-	for len(raw) > 0 {
-		number, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
-			return nil, false, errHeader
-		}
-		raw = raw[n:]
-		value := protowire.ConsumeFieldValue(number, kind, raw)
-		if value < 0 {
-			return nil, false, errHeader
-		}
-		switch {
-		case number == headerConfiguration && kind == protowire.BytesType:
-			body, _ := protowire.ConsumeBytes(raw)
-			if decode(body, cfg, maxBody) != nil {
-				return nil, false, errHeader
-			}
-		case number == headerIgnore && kind == protowire.VarintType:
-			v, _ := protowire.ConsumeVarint(raw)
-			ignored = v != 0
-		}
-		raw = raw[value:]
-	}
-	return cfg, ignored, nil
 }
 
 // noBeginning says why a channel without a checkpoint cannot be read whole.

@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/permit"
 )
 
@@ -214,7 +215,7 @@ func TestBootstrapAndSwitchover(t *testing.T) {
 	same(t, w.update("b", nil, &ab).Status, plan.StepAlready)
 	must(t, w.fleet().ProveReplication(w.ctx(), w.topology, "a", "b", 20*time.Second))
 	results := make([]Result, 2)
-	runAll(
+	parallel.Run(
 		func() { results[0] = w.update("a", &ab, &ba) },
 		func() { results[1] = w.update("b", &ab, &ba) },
 	)

@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -164,7 +165,7 @@ func (r *viewReader) progress(ctx context.Context, sources []string, timely bool
 	case len(out) == 0:
 		first <- false
 	case r.view.Belief.Kind == plan.BeliefStandby:
-		inParallelOvertaking(len(out), r.fleet.concurrency, read)
+		parallel.EachOvertaking(len(out), r.fleet.concurrency, read)
 	default:
 		// A primary before 2.6.19 waits until the deadline on every channel; the
 		// first one tells for all.
@@ -174,7 +175,7 @@ func (r *viewReader) progress(ctx context.Context, sources []string, timely bool
 			}
 			break
 		}
-		inParallelOvertaking(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
+		parallel.EachOvertaking(len(out)-1, r.fleet.concurrency, func(i int) { read(i + 1) })
 	}
 	if timely {
 		r.target.checkpoints = checkpoints

@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // TestLooksKeepTheirConnections: one for each cluster, until it is too old, the
@@ -171,7 +172,7 @@ func TestAFreshObservationFollowsTheName(t *testing.T) {
 func TestLimitedDoesAll(t *testing.T) {
 	for _, c := range []struct{ n, atOnce, most int }{{0, 4, 0}, {3, 8, 3}, {100, 4, 4}, {5, 0, 1}} {
 		var now, most, sum atomic.Int32
-		inParallel(c.n, c.atOnce, func(i int) {
+		parallel.Each(c.n, c.atOnce, func(i int) {
 			at := now.Add(1)
 			for seen := most.Load(); at > seen && !most.CompareAndSwap(seen, at); seen = most.Load() {
 			}

@@ -12,6 +12,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 func TestWhichMessagesAreLost(t *testing.T) {
@@ -39,8 +40,8 @@ func TestWhichMessagesAreLost(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			m := &commonpb.ImmutableMessage{Properties: c.properties}
-			if local(m) != c.local || losable(m) != c.losable {
-				t.Errorf("local %t, losable %t", local(m), losable(m))
+			if wal.Local(m) != c.local || wal.Losable(m) != c.losable {
+				t.Errorf("local %t, losable %t", wal.Local(m), wal.Losable(m))
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // deadlinesPerRound is how many reads of a round may follow one another: the configuration
@@ -42,7 +43,7 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	}
 	short := bounded && time.Until(end) < needs
 	var primary, candidate plan.View
-	runAll(
+	parallel.Run(
 		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), primaryOptions) },
 		func() { candidate = f.view(ctx, t, bound[want.Candidate], probeOptions{progress: true}) },
 	)
@@ -182,7 +183,7 @@ func (r *Reader) HoldProbe(ctx context.Context, t plan.Topology, primary string,
 			end()
 		}
 	}
-	runAll(
+	parallel.Run(
 		func() {
 			_, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
 			comes(err)

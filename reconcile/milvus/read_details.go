@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/answers"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // details reads what only a cluster that answers can give, in parallel. What the options
@@ -58,7 +60,7 @@ func (r *viewReader) details(ctx context.Context) {
 	default:
 		work = append(work, func() { v.Contents = r.contents(ctx, r.pass) })
 	}
-	runAll(work...)
+	parallel.Run(work...)
 	if blind {
 		v.Belief = believeProgress(v.Progress)
 		own = own || v.Belief.Kind == plan.BeliefStandby
@@ -139,7 +141,7 @@ func (l *link) support(err error) (promotes plan.Support, denied bool) {
 	switch {
 	case err == nil, errors.Is(err, io.EOF):
 		return plan.SupportYes, false
-	case l.trace.seen(err).stage != stageSpoke, isNotTaken(err):
+	case l.trace.seen(err).stage != stageSpoke, answers.IsNotTaken(err):
 		return plan.SupportUnknown, false
 	}
 	switch status.Code(err) {

@@ -11,6 +11,8 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/localpause"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // topologyRead is one topology in one observation.
@@ -140,8 +142,8 @@ const hangingPart = 12
 // sorted by cluster. That a cluster does not answer, or may not be called, is in its view.
 func (r *Reader) Observe(ctx context.Context, topologies []plan.Topology, depth plan.Depth) []plan.View {
 	what := probeOptions{identity: true, features: depth.Progress, askTwice: true, reuse: !depth.Fresh, progress: depth.Progress, contents: depth.Contents, unlisted: depth.Unlisted}
-	pause := watchLocalPause(r.fleet.wakeUpEvery)
-	defer pause.stop()
+	pause := localpause.Start(r.fleet.wakeUpEvery)
+	defer pause.Stop()
 	return r.readAll(ctx, r.fleet.newReads(topologies, depth.AtRest), depth, func(s *clusterRead) {
 		if s.cluster.ID == depth.Hanging {
 			s.rest = nil
@@ -199,7 +201,7 @@ func (r *Reader) readAll(ctx context.Context, topologies []*topologyRead, depth 
 	for _, t := range topologies {
 		reads = append(reads, t.reads...)
 	}
-	inParallelOvertaking(len(reads), r.fleet.concurrency, func(i int) {
+	parallel.EachOvertaking(len(reads), r.fleet.concurrency, func(i int) {
 		read(reads[i])
 		reads[i].tick.publish(0)
 		if !depth.Progress {

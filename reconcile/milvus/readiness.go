@@ -10,6 +10,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // mostAsked bounds the collections that are asked one by one, for their indexes, and for
@@ -37,7 +38,7 @@ func (l *link) readiness(ctx context.Context, t ticket, indexes bool) plan.Readi
 		v.out.Collections = all[:mostAsked]
 	}
 	inFlight := 0
-	runAll(
+	parallel.Run(
 		func() { inFlight = v.imports(ctx) },
 		func() {
 			if indexes {
@@ -54,7 +55,7 @@ func (v *inventory) loads(ctx context.Context) {
 	if err != nil {
 		v.gap("", "", fmt.Errorf("the databases: %w", err))
 	}
-	inParallel(len(databases), v.fleet.concurrency, func(i int) { v.loadsIn(ctx, databases[i]) })
+	parallel.Each(len(databases), v.fleet.concurrency, func(i int) { v.loadsIn(ctx, databases[i]) })
 	slices.SortFunc(v.out.Collections, func(a, b audit.Collection) int { return strings.Compare(a.Name, b.Name) })
 }
 
@@ -63,7 +64,7 @@ func (v *inventory) loadsIn(ctx context.Context, database string) {
 	var all []string
 	var loaded map[string]bool
 	var failed, unknown error
-	runAll(
+	parallel.Run(
 		func() { all, failed = v.link.collections(ctx, database) },
 		func() { loaded, unknown = v.loadedIn(ctx, database) },
 	)
@@ -105,7 +106,7 @@ func (v *inventory) indexesOfLoaded(ctx context.Context, all []audit.Collection)
 		v.gap(audit.KindIndex, "", fmt.Errorf("the indexes of %d more collections, which were not asked for", more))
 		loaded = loaded[:mostAsked]
 	}
-	inParallel(len(loaded), v.fleet.concurrency, func(i int) {
+	parallel.Each(len(loaded), v.fleet.concurrency, func(i int) {
 		database, name, _ := strings.Cut(loaded[i].Name, "/")
 		v.indexes(ctx, database, name, loaded[i].Name)
 	})

@@ -2,7 +2,6 @@ package milvus
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
@@ -12,12 +11,12 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/reconcile/milvus/logrows"
+	"milvus-reconcile/reconcile/milvus/parallel"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // Replay reads the two logs that a replay compares: what a stale primary holds that was
@@ -29,7 +28,7 @@ type Replay struct {
 	Fenced          bool      // it refuses writes: nothing comes later
 	Refused         string    // why the promoted cluster cannot take a replay; empty: it can
 	Channels        []ReplayChannel
-	Collections     map[int64]*ReplayCollection
+	Collections     map[int64]*logrows.Collection
 	Now             time.Time // of the promoted cluster, when the reading began
 
 	fleet    *Fleet
@@ -137,7 +136,7 @@ func (x *Replay) open(ctx context.Context, bound map[string]access, marks []salv
 	}
 	x.Channels = make([]ReplayChannel, len(marks))
 	ours := bound[x.Stale].cluster.PChannels
-	inParallel(len(marks), x.fleet.concurrency, func(i int) {
+	parallel.Each(len(marks), x.fleet.concurrency, func(i int) {
 		c := x.channel(ctx, marks[i], since)
 		if c.Why == "" && slices.Index(ours, c.Channel) != i {
 			c.Why = otherPlace
@@ -183,12 +182,12 @@ func (x *Replay) sincePromotion(ctx context.Context, channel string, since time.
 		out.from = uint64(since.Add(-clockSlack).UnixMilli()) << tickLogicalBits //nolint:gosec // after 1970
 	}
 	var err error
-	for _, wal := range walKinds(x.stale.wal) {
+	for _, queue := range wal.Queues(x.stale.wal) {
 		found := false
-		out.start = beginning(wal)
+		out.start = wal.Beginning(queue)
 		next := out
 		err = x.promoted.read(ctx, out, func(m *commonpb.ImmutableMessage) bool {
-			if found = messageType(m) == typeAlterReplicateConfig && forcesPromotion(m); found {
+			if found = wal.Type(m) == wal.TypeAlterReplicateConfig && wal.ForcesPromotion(m); found {
 				next.behind(m)
 			}
 			return !found
@@ -205,43 +204,19 @@ func (x *Replay) sincePromotion(ctx context.Context, channel string, since time.
 
 // behind moves the beginning of a stretch behind a message.
 func (s *stretch) behind(m *commonpb.ImmutableMessage) {
-	if confirmed := m.GetProperties()[propertyConfirmed]; confirmed != "" {
+	if confirmed := m.GetProperties()[wal.PropertyConfirmed]; confirmed != "" {
 		s.start, s.after = &commonpb.MessageID{Id: confirmed, WALName: m.GetId().GetWALName()}, false
 	}
-	if tick, err := messageTick(m); err == nil {
+	if tick, err := wal.Tick(m); err == nil {
 		s.from = tick + 1
 	}
-}
-
-// forcesPromotion says whether a change of the topology is a force promote that Milvus
-// carried out.
-func forcesPromotion(m *commonpb.ImmutableMessage) bool {
-	raw, err := base64.StdEncoding.DecodeString(m.GetProperties()[propertyHeader])
-	forced, ignored := false, false
-	for err == nil && len(raw) > 0 {
-		number, kind, n := protowire.ConsumeTag(raw)
-		if n < 0 {
-			return false
-		}
-		value := protowire.ConsumeFieldValue(number, kind, raw[n:])
-		if value < 0 {
-			return false
-		}
-		if kind == protowire.VarintType {
-			v, _ := protowire.ConsumeVarint(raw[n:])
-			forced = forced || number == headerForcePromote && v != 0
-			ignored = ignored || number == headerIgnore && v != 0
-		}
-		raw = raw[n+value:]
-	}
-	return err == nil && forced && !ignored
 }
 
 // LoggedMessage is a message of a log: rows that can be compared and written again, or why
 // it has none.
 type LoggedMessage struct {
 	SalvagedMessage
-	Rows *LoggedRows // nil: it has none that could be written again
+	Rows *logrows.Rows // nil: it has none that could be written again
 	Why  string
 	// Taints: no row of the collection on this channel can be written again, or, with
 	// collection 0, no row of the channel.
@@ -286,10 +261,10 @@ func (x *Replay) read(ctx context.Context, s *salvaging, part stretch, visit fun
 	var visiting error
 	err := s.read(ctx, part, func(raw *commonpb.ImmutableMessage) bool {
 		next.behind(raw)
-		if skip := local(raw) || housekeeping(raw); skip && (s != x.promoted || !mayChangeRows(raw)) {
+		if skip := wal.Local(raw) || wal.Housekeeping(raw); skip && (s != x.promoted || !mayChangeRows(raw)) {
 			return true
 		}
-		if of := raw.GetProperties()[propertyTxn]; of == "" || of != transaction {
+		if of := raw.GetProperties()[wal.PropertyTxn]; of == "" || of != transaction {
 			transaction = of
 			group++
 		}
@@ -302,22 +277,15 @@ func (x *Replay) read(ctx context.Context, s *salvaging, part stretch, visit fun
 // mayChangeRows says of a message that is never replicated, whether rows of the cluster that
 // wrote it may come from it all the same, or lie in another log behind it.
 func mayChangeRows(m *commonpb.ImmutableMessage) bool {
-	number := messageType(m)
-	return number == typeAlterWAL || messageKinds[number] != "" && bringsHiddenRows(number)
+	number := wal.Type(m)
+	return number == wal.TypeAlterWAL || wal.Kinds[number] != "" && wal.BringsHiddenRows(number)
 }
-
-// The types of messages after which the rows of a collection are not what its inserts and
-// deletes say.
-const (
-	typeDropPartition = 8
-	typeTruncate      = 38
-)
 
 var vchannelCollection = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`_([0-9]+)v[0-9]+$`) })
 
 func (x *Replay) message(channel string, raw *commonpb.ImmutableMessage, group uint64) LoggedMessage {
 	m := LoggedMessage{SalvagedMessage: salvagedMessage(channel, raw)}
-	number := messageType(raw)
+	number := wal.Type(raw)
 	if of := vchannelCollection().FindStringSubmatch(m.VChannel); m.CollectionID == 0 && of != nil {
 		m.CollectionID, _ = strconv.ParseInt(of[1], 10, 64) // digits only
 	}
@@ -326,54 +294,43 @@ func (x *Replay) message(channel string, raw *commonpb.ImmutableMessage, group u
 		m.Database, m.Collection = c.Database, c.Name
 	}
 	switch number {
-	case typeInsert, typeDelete:
+	case wal.TypeInsert, wal.TypeDelete:
 		switch {
 		case c == nil:
-			m.Why = whyNotThere
+			m.Why = logrows.WhyNotThere
 		case c.Why != "":
 			m.Why = c.Why
 		default:
 			m.readRows(c, group)
 		}
-	case typeDropCollection, typeDropPartition, typeTruncate:
+	case wal.TypeDropCollection, wal.TypeDropPartition, wal.TypeTruncate:
 		m.Taints, m.Why = true, "the log holds a "+m.Kind+" of the collection"
 	default:
 		m.Why = "it is a change of the schema, the topology or the rights, not of rows"
 		if m.RowsHidden {
 			m.Taints, m.Why = true, "the log holds rows that cannot be compared: "+m.Kind
 		}
-		if number == typeAlterWAL {
+		if number == wal.TypeAlterWAL {
 			m.Taints, m.Why = true, "its log moved to another message queue"
 		}
-		if number == typeTxn {
+		if number == wal.TypeTxn {
 			m.Why = closedTransactions
 		}
 	}
 	return m
 }
 
-func (m *LoggedMessage) readRows(c *ReplayCollection, group uint64) {
-	rows := &LoggedRows{
-		Collection: c, Tick: m.TimeTick, Group: group, Delete: m.Kind == messageKinds[typeDelete], Partition: m.Partition, partitionID: m.PartitionID,
-	}
-	if err := rows.read(m.SalvagedMessage); err != nil || m.RowsHidden {
+func (m *LoggedMessage) readRows(c *logrows.Collection, group uint64) {
+	rows, err := logrows.Read(c, logrows.Message{
+		Tick: m.TimeTick, Group: group, Delete: m.Kind == wal.Kinds[wal.TypeDelete], Partition: m.Partition, PartitionID: m.PartitionID,
+		Count: int(m.RowCount), Keys: m.keys, Fields: m.fields, Body: m.Payload,
+	})
+	if err != nil || m.RowsHidden {
 		m.Taints, m.Why = true, "the rows of a message cannot be read"
 		if err != nil {
 			m.Why += ": " + err.Error()
 		}
 		return
 	}
-	left := maxBody
-	if chargeMessage(m.Payload, bodyOf(rows.Delete), bodyDepth, &left) == nil {
-		rows.weight = maxBody - left
-	}
 	m.Rows = rows
-}
-
-// bodyOf is the form of the body of a message with rows.
-func bodyOf(deletes bool) protoreflect.MessageDescriptor {
-	if deletes {
-		return (*msgpb.DeleteRequest)(nil).ProtoReflect().Descriptor()
-	}
-	return (*msgpb.InsertRequest)(nil).ProtoReflect().Descriptor()
 }

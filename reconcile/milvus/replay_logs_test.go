@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/wal"
 	"milvus-reconcile/reconcile/permit"
 )
 
@@ -76,10 +77,10 @@ func TestTheTimeOfAReaderIsNotThatOfALog(t *testing.T) {
 func TestWhatChangesRowsIsSeen(t *testing.T) {
 	x := &Replay{}
 	for kind, want := range map[int]bool{
-		typeRestoreSnapshot: true, typeBatchUpdateManifest: true, typeRefreshExternal: true, typeAlterWAL: true,
-		typeTimeTick: false, typeCreateSegment: false, typeFlush: false, typeBeginTxn: false, typeAlterReplicateConfig: false, 40: false,
+		wal.TypeRestoreSnapshot: true, wal.TypeBatchUpdateManifest: true, wal.TypeRefreshExternal: true, wal.TypeAlterWAL: true,
+		wal.TypeTimeTick: false, wal.TypeCreateSegment: false, wal.TypeFlush: false, wal.TypeBeginTxn: false, wal.TypeAlterReplicateConfig: false, 40: false,
 	} {
-		raw := &commonpb.ImmutableMessage{Properties: map[string]string{propertyType: strconv.Itoa(kind), propertyUnreplicable: ""}}
+		raw := &commonpb.ImmutableMessage{Properties: map[string]string{wal.PropertyType: strconv.Itoa(kind), wal.PropertyUnreplicable: ""}}
 		if mayChangeRows(raw) != want || want && !x.message("c", raw, 1).Taints {
 			t.Errorf("type %d: %t, want %t", kind, mayChangeRows(raw), want)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
@@ -60,7 +61,7 @@ func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views [
 		}
 	}
 	out := make([]Rights, len(asked))
-	inParallel(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i]) })
+	parallel.Each(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i]) })
 	slices.SortStableFunc(out, func(a, b Rights) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }
@@ -80,7 +81,7 @@ func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Ri
 		return out
 	}
 	defer l.close()
-	runAll(
+	parallel.Run(
 		func() {
 			out.Held = l.held(ctx, pass.token, v, open)
 			out.Update, out.Detail = out.Held[0].Held, out.Held[0].Detail

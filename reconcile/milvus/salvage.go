@@ -11,7 +11,9 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/milvus/tokens"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // salvageIdle is for how long a stream may bring nothing before it is given up. A server
@@ -124,7 +126,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 	if err := read(0); err != nil { // the first one tells for all
 		return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", err, release.Version{}.Since(release.FeatureInfoOnPrimary))
 	}
-	inParallel(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
+	parallel.Each(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
 	if !slices.ContainsFunc(out, func(m salvageMark) bool { return m.checkpoint != nil }) {
 		return nil, fmt.Errorf("it holds none of %s: it was not promoted by force in its place", stale)
 	}
@@ -142,14 +144,14 @@ type salvaging struct {
 }
 
 func newSalvaging(l *link, promoted, stale string, marks []salvageMark, until uint64) *salvaging {
-	wal := walOf(func(yield func(*commonpb.MessageID) bool) {
+	queue := walOf(func(yield func(*commonpb.MessageID) bool) {
 		for _, m := range marks {
 			if !yield(m.checkpoint.GetMessageId()) {
 				return
 			}
 		}
 	})
-	return &salvaging{link: l, promoted: promoted, stale: stale, wal: wal, until: until}
+	return &salvaging{link: l, promoted: promoted, stale: stale, wal: queue, until: until}
 }
 
 // channel reads one channel. Only an error of visit ends the read of all channels.
@@ -169,12 +171,12 @@ func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel
 	var visiting error
 	closed := false
 	err := s.read(ctx, behind, func(raw *commonpb.ImmutableMessage) bool {
-		if !losable(raw) {
+		if !wal.Losable(raw) {
 			return true
 		}
 		msg := s.message(c.Channel, raw)
 		c.Messages++
-		closed = closed || messageType(raw) == typeTxn
+		closed = closed || wal.Type(raw) == wal.TypeTxn
 		c.Last = msg.TimeTick
 		if c.First == 0 {
 			c.First = msg.TimeTick
@@ -219,7 +221,7 @@ func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint
 // sinceAttached returns all that a channel took since replication to the promoted cluster
 // began. It is for channels that replicated nothing.
 func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stretch, problem string) {
-	out = stretch{channel: channel, start: beginning(s.wal), after: true, until: s.until}
+	out = stretch{channel: channel, start: wal.Beginning(s.wal), after: true, until: s.until}
 	if out.start == nil {
 		return stretch{}, "nothing had been replicated on it, and no other channel tells which message queue its log is in"
 	}

@@ -14,6 +14,9 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 	"github.com/milvus-io/milvus/client/v2/column"
 	"github.com/milvus-io/milvus/client/v2/entity"
+
+	"milvus-reconcile/reconcile/milvus/answers"
+	"milvus-reconcile/reconcile/milvus/wal"
 )
 
 // SalvagedMessage is a message of a stale primary's log that was never replicated.
@@ -79,15 +82,15 @@ func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) Salv
 func salvagedMessage(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
 	p := raw.GetProperties()
 	m := SalvagedMessage{
-		Channel: channel, VChannel: p[propertyVChannel], MessageID: hex.EncodeToString([]byte(raw.GetId().GetId())),
-		Transaction: p[propertyTxn], Payload: raw.GetPayload(),
+		Channel: channel, VChannel: p[wal.PropertyVChannel], MessageID: hex.EncodeToString([]byte(raw.GetId().GetId())),
+		Transaction: p[wal.PropertyTxn], Payload: raw.GetPayload(),
 	}
-	m.TimeTick, _ = messageTick(raw) // 0: not known
-	number := messageType(raw)
-	if m.Kind = messageKinds[number]; m.Kind == "" {
-		m.Kind = "type " + p[propertyType]
+	m.TimeTick, _ = wal.Tick(raw) // 0: not known
+	number := wal.Type(raw)
+	if m.Kind = wal.Kinds[number]; m.Kind == "" {
+		m.Kind = "type " + p[wal.PropertyType]
 	}
-	if secret(number) {
+	if wal.Secret(number) {
 		m.Payload = nil
 	}
 	m.body(number)
@@ -98,40 +101,40 @@ func salvagedMessage(channel string, raw *commonpb.ImmutableMessage) SalvagedMes
 // others.
 func rowsOf(raw *commonpb.ImmutableMessage) (rows int64, hidden bool) {
 	m := SalvagedMessage{Payload: raw.GetPayload()}
-	m.body(messageType(raw))
+	m.body(wal.Type(raw))
 	return m.RowCount, m.RowsHidden
 }
 
 // body sets what the bodies of Milvus' own messages contain.
 func (m *SalvagedMessage) body(number int) {
-	m.RowsHidden = bringsHiddenRows(number)
+	m.RowsHidden = wal.BringsHiddenRows(number)
 	switch number {
-	case typeInsert:
+	case wal.TypeInsert:
 		var b msgpb.InsertRequest
-		if decode(m.Payload, &b, maxBody) != nil {
+		if answers.Decode(m.Payload, &b, answers.MaxBody) != nil {
 			m.RowsHidden = true
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		m.Partition, m.PartitionID = b.GetPartitionName(), b.GetPartitionID()
 		m.RowCount, m.fields = int64(b.GetNumRows()), b.GetFieldsData() //nolint:gosec // far below
-	case typeDelete:
+	case wal.TypeDelete:
 		var b msgpb.DeleteRequest
-		if decode(m.Payload, &b, maxBody) != nil {
+		if answers.Decode(m.Payload, &b, answers.MaxBody) != nil {
 			m.RowsHidden = true
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		m.Partition, m.PartitionID = b.GetPartitionName(), b.GetPartitionID()
 		m.RowCount, m.keys = b.GetNumRows(), b.GetPrimaryKeys()
-	case typeCreateCollection:
+	case wal.TypeCreateCollection:
 		var b msgpb.CreateCollectionRequest
-		if decode(m.Payload, &b, maxBody) == nil {
+		if answers.Decode(m.Payload, &b, answers.MaxBody) == nil {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		}
-	case typeDropCollection:
+	case wal.TypeDropCollection:
 		var b msgpb.DropCollectionRequest
-		if decode(m.Payload, &b, maxBody) == nil {
+		if answers.Decode(m.Payload, &b, answers.MaxBody) == nil {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		}
 	}

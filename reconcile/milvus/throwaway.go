@@ -16,6 +16,7 @@ import (
 	"github.com/milvus-io/milvus/client/v2/entity"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/answers"
 )
 
 // throwawayPrefix begins the name of every collection that we make. Two
@@ -169,6 +170,6 @@ func hopeless(err error) bool {
 	case codes.Unauthenticated, codes.PermissionDenied, codes.Unimplemented:
 		return true
 	default:
-		return isNotTaken(err)
+		return answers.IsNotTaken(err)
 	}
 }

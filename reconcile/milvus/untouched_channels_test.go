@@ -14,16 +14,18 @@ import (
 	"github.com/milvus-io/milvus/client/v2/milvusclient"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/answers"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/wal"
 	"milvus-reconcile/reconcile/permit"
 )
 
 // attached is a pair that was just bootstrapped: no channel has carried anything.
-func attached(t *testing.T, profile string, wal commonpb.WALName, o milvussim.Options) *world {
+func attached(t *testing.T, profile string, queue commonpb.WALName, o milvussim.Options) *world {
 	t.Helper()
 	specs := milvussim.Pair("a", "b")
 	for i := range specs {
-		specs[i].WAL = wal
+		specs[i].WAL = queue
 	}
 	o.Profile = profile
 	w := newWorld(t, o, specs...)
@@ -98,10 +100,10 @@ var walNames = []commonpb.WALName{commonpb.WALName_RocksMQ, commonpb.WALName_Kaf
 // TestUntouchedChannelsAreShownToHoldNothing: a channel has neither tick nor
 // message id until it carried a message of its own, which may be for ever.
 func TestUntouchedChannelsAreShownToHoldNothing(t *testing.T) {
-	for _, wal := range walNames {
+	for _, queue := range walNames {
 		for _, profile := range []string{"2.6.19", "2.6.22"} {
-			t.Run(wal.String()+" "+profile, func(t *testing.T) {
-				w := attached(t, profile, wal, milvussim.Options{})
+			t.Run(queue.String()+" "+profile, func(t *testing.T) {
+				w := attached(t, profile, queue, milvussim.Options{})
 				f := w.fleet()
 				w.expectBacklog(f, "just attached, and nothing tells which queue the log is in", 0, 0, 16)
 				w.alterGroups("a", "rg_local")
@@ -169,9 +171,9 @@ func TestUntouchedWithoutTheBeginning(t *testing.T) {
 }
 
 // promoteUntouched fails over to b, on which 2 channels of 16 carried something.
-func promoteUntouched(t *testing.T, wal commonpb.WALName, profile string) *world {
+func promoteUntouched(t *testing.T, queue commonpb.WALName, profile string) *world {
 	t.Helper()
-	w := attached(t, profile, wal, milvussim.Options{})
+	w := attached(t, profile, queue, milvussim.Options{})
 	w.create("a", "one", 2)
 	w.moved(2)
 	must(t, w.SetLink("a", "b", false))
@@ -182,9 +184,9 @@ func promoteUntouched(t *testing.T, wal commonpb.WALName, profile string) *world
 // TestSalvageOfUntouchedChannels: they are read from where replication began, and
 // hold nothing, or everything that was written there since.
 func TestSalvageOfUntouchedChannels(t *testing.T) {
-	for _, wal := range walNames {
-		t.Run(wal.String(), func(t *testing.T) {
-			w := promoteUntouched(t, wal, "2.6.22")
+	for _, queue := range walNames {
+		t.Run(queue.String(), func(t *testing.T) {
+			w := promoteUntouched(t, queue, "2.6.22")
 			check := func(rows int64, messages bool) {
 				t.Helper()
 				got, found, err := w.salvage()
@@ -240,9 +242,9 @@ func TestADumpHoldsTokensAndSalvageDoesNot(t *testing.T) {
 	until, err := l.tick(w.ctx())
 	must(t, err)
 	held := 0
-	part := stretch{channel: w.cluster("a").PChannels[0], start: beginning(commonpb.WALName_RocksMQ), after: true, until: until}
+	part := stretch{channel: w.cluster("a").PChannels[0], start: wal.Beginning(commonpb.WALName_RocksMQ), after: true, until: until}
 	must(t, l.dump(w.ctx(), part, func(m *commonpb.ImmutableMessage) bool {
-		if raw, err := base64.StdEncoding.DecodeString(m.GetProperties()[propertyHeader]); err == nil && strings.Contains(string(raw), milvussim.RootToken) {
+		if raw, err := base64.StdEncoding.DecodeString(m.GetProperties()[answers.HeaderProperty]); err == nil && strings.Contains(string(raw), milvussim.RootToken) {
 			held++
 		}
 		return true
@@ -273,17 +275,17 @@ func TestSecretContentStaysInTheLog(t *testing.T) {
 }
 
 func TestBeginnings(t *testing.T) {
-	for wal, want := range map[commonpb.WALName]string{
+	for queue, want := range map[commonpb.WALName]string{
 		commonpb.WALName_RocksMQ: "0", commonpb.WALName_Kafka: "-2", commonpb.WALName_WoodPecker: "CAAQ////////////AQ==",
 		commonpb.WALName_Pulsar: "CP///////////wEQ////////////ARj///////////8BIP///////////wE=",
 	} {
-		if got := beginning(wal); got.GetId() != want || got.GetWALName() != wal {
-			t.Errorf("%s begins at %v, want %s", wal, got, want)
+		if got := wal.Beginning(queue); got.GetId() != want || got.GetWALName() != queue {
+			t.Errorf("%s begins at %v, want %s", queue, got, want)
 		}
 	}
-	for _, wal := range []commonpb.WALName{commonpb.WALName_Unknown, commonpb.WALName_Test} {
-		if got := beginning(wal); got != nil {
-			t.Errorf("%s begins at %v", wal, got)
+	for _, queue := range []commonpb.WALName{commonpb.WALName_Unknown, commonpb.WALName_Test} {
+		if got := wal.Beginning(queue); got != nil {
+			t.Errorf("%s begins at %v", queue, got)
 		}
 	}
 }

@@ -12,13 +12,15 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/plan/upgrade"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // Streams asks every cluster of the topologies that was seen up what an upgrade depends
 // on: whether it asks for a token, also for streams, and what the token of replication and
 // our own may do there. The result is sorted by cluster. It changes nothing that the
 // cluster keeps, and a token goes only to its own cluster.
-func (r *Reader) Streams(ctx context.Context, topologies []plan.Topology, views []plan.View) []plan.StreamState {
+func (r *Reader) Streams(ctx context.Context, topologies []plan.Topology, views []plan.View) []upgrade.Stream {
 	var asked []access
 	for _, t := range topologies {
 		bound := r.fleet.bind(t)
@@ -28,14 +30,14 @@ func (r *Reader) Streams(ctx context.Context, topologies []plan.Topology, views 
 			}
 		}
 	}
-	out := make([]plan.StreamState, len(asked))
-	inParallel(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.streams(ctx, asked[i]) })
-	slices.SortStableFunc(out, func(a, b plan.StreamState) int { return strings.Compare(a.Cluster, b.Cluster) })
+	out := make([]upgrade.Stream, len(asked))
+	parallel.Each(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.streams(ctx, asked[i]) })
+	slices.SortStableFunc(out, func(a, b upgrade.Stream) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }
 
-func (f *Fleet) streams(ctx context.Context, a access) plan.StreamState {
-	out := plan.StreamState{Cluster: a.cluster.ID}
+func (f *Fleet) streams(ctx context.Context, a access) upgrade.Stream {
+	out := upgrade.Stream{Cluster: a.cluster.ID}
 	pass, err := f.ticket(a)
 	if err != nil {
 		out.TokenDetail = f.secrets.Scrub(err.Error())

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/upgrade"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -20,14 +21,14 @@ func TestStreams(t *testing.T) {
 		profile     string
 		open        bool
 		replication string
-		want        plan.StreamState
+		want        upgrade.Stream
 	}{
-		"before the checks": {"2.6.22", false, "cdc:pw", plan.StreamState{Open: plan.SupportNo, Checks: plan.SupportNo, TokenMay: plan.SupportYes, Dumps: plan.SupportYes}},
-		"with the checks":   {"2.6.25", false, "cdc:pw", plan.StreamState{Open: plan.SupportNo, Checks: plan.SupportYes, TokenMay: plan.SupportYes, Dumps: plan.SupportYes}},
-		"without a label":   {milvussim.Unlabelled, false, "none:pw", plan.StreamState{Open: plan.SupportNo, Checks: plan.SupportYes, TokenMay: plan.SupportNo, Dumps: plan.SupportYes}},
-		"a wrong token":     {"3.0.0", false, "cdc:wrong", plan.StreamState{Open: plan.SupportNo, Checks: plan.SupportNo, Dumps: plan.SupportYes}},
-		"no token":          {"3.0.2", false, "", plan.StreamState{Open: plan.SupportNo, Checks: plan.SupportYes, TokenBlank: true, Dumps: plan.SupportYes}},
-		"no authorization":  {"3.0.2", true, "", plan.StreamState{Open: plan.SupportYes, TokenBlank: true, Dumps: plan.SupportYes}},
+		"before the checks": {"2.6.22", false, "cdc:pw", upgrade.Stream{Open: plan.SupportNo, Checks: plan.SupportNo, TokenMay: plan.SupportYes, Dumps: plan.SupportYes}},
+		"with the checks":   {"2.6.25", false, "cdc:pw", upgrade.Stream{Open: plan.SupportNo, Checks: plan.SupportYes, TokenMay: plan.SupportYes, Dumps: plan.SupportYes}},
+		"without a label":   {milvussim.Unlabelled, false, "none:pw", upgrade.Stream{Open: plan.SupportNo, Checks: plan.SupportYes, TokenMay: plan.SupportNo, Dumps: plan.SupportYes}},
+		"a wrong token":     {"3.0.0", false, "cdc:wrong", upgrade.Stream{Open: plan.SupportNo, Checks: plan.SupportNo, Dumps: plan.SupportYes}},
+		"no token":          {"3.0.2", false, "", upgrade.Stream{Open: plan.SupportNo, Checks: plan.SupportYes, TokenBlank: true, Dumps: plan.SupportYes}},
+		"no authorization":  {"3.0.2", true, "", upgrade.Stream{Open: plan.SupportYes, TokenBlank: true, Dumps: plan.SupportYes}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, milvussim.Options{Profile: c.profile, NoAuthorization: c.open}, specs...)

@@ -13,6 +13,7 @@ import (
 	"github.com/milvus-io/milvus/client/v2/column"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // VerifyResult is what a verification found. The zero value has proven nothing.
@@ -75,7 +76,7 @@ func (f *Fleet) verify(ctx context.Context, t plan.Topology, cluster string, lev
 	defer d.close()
 	d.verify(ctx, level, giveUp, &out)
 	if out.Err == nil {
-		runAll(
+		parallel.Run(
 			func() { out.Missing, out.Silent, out.Err = f.compareKnown(ctx, pass, known) },
 			func() { out.Readiness = d.readiness(ctx, pass, true) },
 		)

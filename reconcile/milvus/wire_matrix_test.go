@@ -7,6 +7,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 const (
@@ -47,7 +48,7 @@ func TestWire(t *testing.T) {
 			cells = append(cells, cell{s, f})
 		}
 	}
-	inParallel(len(cells), wiresAtOnce, func(i int) {
+	parallel.Each(len(cells), wiresAtOnce, func(i int) {
 		t.Run(cells[i].step.name+"/"+cells[i].fault.name, func(t *testing.T) { cells[i].step.over(t, cells[i].fault) })
 	})
 	nothingLeaks(t, before)

@@ -47,15 +47,19 @@ func (b backend) primary(w desiredTraffic) (string, error) {
 	return server, nil
 }
 
+// state reads the servers of the backend, and names that of the primary.
+func (b backend) state(ctx context.Context, w desiredTraffic) (primary string, servers map[string]serverState, err error) {
+	if primary, err = b.primary(w); err == nil {
+		servers, err = b.servers(ctx)
+	}
+	return primary, servers, err
+}
+
 // set disables every other server before it enables the primary's, so that no two take
 // writes. It closes the connections to the others, since gRPC keeps them open for ever. It
 // does not change a server that is in the desired state.
 func (b backend) set(ctx context.Context, w desiredTraffic) error {
-	server, err := b.primary(w)
-	if err != nil {
-		return err
-	}
-	servers, err := b.servers(ctx)
+	server, servers, err := b.state(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -88,11 +92,7 @@ func (b backend) set(ctx context.Context, w desiredTraffic) error {
 
 // check reads every server of the backend. Only the primary's may be in use.
 func (b backend) check(ctx context.Context, w desiredTraffic) error {
-	server, err := b.primary(w)
-	if err != nil {
-		return err
-	}
-	servers, err := b.servers(ctx)
+	server, servers, err := b.state(ctx, w)
 	if err != nil {
 		return err
 	}

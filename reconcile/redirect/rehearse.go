@@ -65,11 +65,7 @@ func (f file) rehearse(_ context.Context, w desiredTraffic) error {
 // rehearse reads the state of HAProxy, applies the effect of set to it in memory, and
 // checks the result.
 func (b backend) rehearse(ctx context.Context, w desiredTraffic) error {
-	server, err := b.primary(w)
-	if err != nil {
-		return err
-	}
-	servers, err := b.servers(ctx)
+	server, servers, err := b.state(ctx, w)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package milvussim
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"time"
@@ -244,14 +245,7 @@ func (w *World) SetProfile(id, version string) error {
 }
 
 // sortedKeys is a map's keys in order; the simulator never lets a map decide.
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // begin is the start of a call that needs the coordinator.
 func begin(ctx context.Context) (*cluster, error) {

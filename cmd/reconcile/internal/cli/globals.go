@@ -10,6 +10,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/tracing"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan/suggest"
 )
@@ -73,7 +74,7 @@ func (g *globals) flags(root *cobra.Command) {
 		if err := g.check(cmd); err != nil {
 			return err
 		}
-		stop, err := startTracing(cmd.Context(), cmd.Name() == "run", func(err error) { g.Tell("traces", err.Error()) })
+		stop, err := tracing.Start(cmd.Context(), Version, cmd.Name() == "run", func(err error) { g.Tell("traces", err.Error()) })
 		g.stopTracing = stop
 		return err
 	}
@@ -119,5 +120,20 @@ func (g *globals) emitAfterAction(write writer) {
 	g.acted = true
 	if err := g.emit(write); err != nil {
 		g.Fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
+	}
+}
+
+// traceFlushTimeout is how long the end of a command waits until its spans are sent.
+const traceFlushTimeout = 3 * time.Second
+
+// endTracing sends the remaining spans. A failure does not change the exit code.
+func (g *globals) endTracing(ctx context.Context) {
+	if g.stopTracing == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceFlushTimeout)
+	defer cancel()
+	if err := g.stopTracing(bounded); err != nil {
+		g.Tell("traces", err.Error())
 	}
 }

@@ -43,11 +43,7 @@ and nothing of the repository.`,
 func runHistory(ctx context.Context, g *globals, topology string) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	e, err := g.options().ForLedger()
-	if err != nil {
-		return err
-	}
-	l, err := e.Ledger()
+	e, l, err := g.openLedger()
 	if err != nil {
 		return err
 	}

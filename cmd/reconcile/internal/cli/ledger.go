@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/doctor"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/ledger"
 )
@@ -50,15 +51,21 @@ If there is a backup, restore the newest one first.`,
 	return cmd
 }
 
+// openLedger opens the ledger, and neither Git nor a cluster.
+func (g *globals) openLedger() (*wire.Environment, *ledger.Ledger, error) {
+	e, err := g.options().ForLedger()
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := e.Ledger()
+	return e, l, err
+}
+
 // withLedger opens only the ledger, neither Git nor a cluster, and calls do.
 func (g *globals) withLedger(ctx context.Context, do func(ctx context.Context, l *ledger.Ledger, where string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
-	e, err := g.options().ForLedger()
-	if err != nil {
-		return err
-	}
-	l, err := e.Ledger()
+	e, l, err := g.openLedger()
 	if err != nil {
 		return err
 	}

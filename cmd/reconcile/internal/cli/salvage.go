@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/salvage"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/replay"
 )
 
 type salvageOptions struct {
@@ -120,4 +123,144 @@ func keptInLedger(ctx context.Context, e *wire.Environment, loss plan.CountedLos
 		return err.Error()
 	}
 	return ""
+}
+
+// replayCommand is one call of salvage --replay.
+type replayCommand struct {
+	*globals
+	salvageOptions
+	env      *wire.Environment
+	revision desired.Revision
+	topology plan.Topology
+	of       salvage.ReplayOf
+}
+
+func runReplay(ctx context.Context, g *globals, o salvageOptions, topology string) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("--timeout %s is over (hint: the same command goes on with what is left)", g.timeout))
+	defer cancel()
+	e, err := g.options().Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	c := replayCommand{globals: g, salvageOptions: o, env: e}
+	if c.revision, err = e.Revision(ctx, "", "", []string{topology}); err != nil {
+		return err
+	}
+	if c.topology, c.of.Stale, err = c.revision.StaleCluster(topology, o.from); err != nil {
+		return err
+	}
+	primary, _ := c.topology.Primary()
+	c.of.Promoted = primary.ID
+	c.of.Since, _ = e.StaleSince(ctx, c.of.Stale) // a zero time only means that more of the log is read
+	g.Tell(topology, "comparing what "+c.of.Stale+" holds with what "+c.of.Promoted+" took since its promotion")
+	var report replay.Report
+	if o.dryRun {
+		report, err = c.dryRun(ctx)
+	} else {
+		report, err = c.carryOut(ctx)
+	}
+	if err != nil && report.Topology == "" {
+		return fmt.Errorf("replay of %s: %w", c.of.Stale, err)
+	}
+	return errors.Join(err, g.emit(func(w io.Writer, form string) error { return render.Replay(w, form, report, g.tableOptions()) }))
+}
+
+func (c replayCommand) dryRun(ctx context.Context) (replay.Report, error) {
+	done := c.Doing("reading the logs of " + c.of.Stale + " and " + c.of.Promoted)
+	report, err := salvage.PlanReplay(ctx, c.env.Fleet.Reader(), c.topology, c.of, c.export)
+	done()
+	if err != nil || report.Digest == "" {
+		return report, err
+	}
+	d, err := c.env.ReplayApproval(ctx, c.revision, c.topology, report.Digest)
+	if err == nil {
+		report.Decision = &d
+	}
+	return report, err
+}
+
+// refusedReplay is why a replay does not begin, with the exit code that says so.
+type refusedReplay struct {
+	exit ExitCode
+	why  string
+}
+
+func (r refusedReplay) Error() string { return r.why }
+
+// carryOut writes the rows. Nothing is written without an approval of exactly this replay.
+func (c replayCommand) carryOut(ctx context.Context) (replay.Report, error) {
+	held, err := c.env.LockReplay(ctx, c.topology.Name)
+	if err != nil {
+		return replay.Report{}, err
+	}
+	defer held.Release() //nolint:contextcheck // a lock is given back also after ctx has ended
+	ctx, cancel := held.While(ctx)
+	defer cancel()
+	done := c.Doing("replaying what " + c.of.Stale + " holds into " + c.of.Promoted)
+	var decision *replay.Decision // nil until it was asked whether it may begin
+	run := salvage.ReplayRun{
+		Fleet: c.env.Fleet, Topology: c.topology, Of: c.of, Export: c.export, Rate: c.rate,
+		Begin: func(ctx context.Context, r replay.Report) error {
+			d, err := c.begin(ctx, held, r)
+			decision = d
+			return err
+		},
+		Wanted: c.wanted(),
+	}
+	report, err := run.Run(ctx)
+	done()
+	report.Decision = decision
+	var refused refusedReplay
+	switch {
+	case errors.As(err, &refused):
+		c.exit = refused.exit
+		c.Tell(c.topology.Name, refused.why)
+		return report, nil
+	case err != nil:
+		return report, err
+	case !report.Done.Whole():
+		c.exit = ExitUnverified
+		return report, nil
+	}
+	return report, held.Finish(ctx, c.of.Stale, fmt.Sprintf("%d rows written by the last run; %d lost rows are there; %d are held back by newer writes",
+		report.Done.Written, report.There(), report.HeldBack()))
+}
+
+// begin lets a replay begin: the stale cluster is fenced, Git still wants its successor as
+// the primary, and exactly these writes are approved, or an earlier run began them.
+func (c replayCommand) begin(ctx context.Context, held *wire.ReplayLock, r replay.Report) (*replay.Decision, error) {
+	if why := r.Obstacle(); why != "" {
+		return nil, refusedReplay{ExitBlocked, why}
+	}
+	if r.ToWrite() == 0 {
+		d := replay.NothingToWrite()
+		return &d, nil
+	}
+	d, err := held.Begin(ctx, c.revision, c.topology, c.of.Stale, r.Digest)
+	switch {
+	case err != nil:
+		return nil, err
+	case d.Blocked != "":
+		return &d, refusedReplay{ExitBlocked, d.Reason() + ": " + d.Detail}
+	case !d.Allowed():
+		return &d, refusedReplay{ExitNotApproved, d.Reason() + ": " + d.Detail}
+	}
+	return &d, nil
+}
+
+// wantedEvery is how often Git is read again while rows are written.
+const wantedEvery = 30 * time.Second
+
+// wanted asks Git now and then whether the cluster that is written into is still to be the
+// primary.
+func (c replayCommand) wanted() func(context.Context) error {
+	last := time.Now()
+	return func(ctx context.Context) error {
+		if time.Since(last) < wantedEvery {
+			return nil
+		}
+		last = time.Now()
+		return c.env.StillGoverns(ctx, c.revision, c.topology.Name)
+	}
 }

@@ -12,7 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/jsonyaml"
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 )
 
 // Messages writes to stderr what is no result: information, warnings, errors and, on a
@@ -81,7 +82,7 @@ func (m *Messages) Hold(to func(level, topic, text string)) {
 func (m *Messages) line(level, topology, text string) []byte {
 	if m.LogFormat == "json" {
 		var b bytes.Buffer
-		_ = render.JSONLine(&b, message{m.Clock().UTC().Format(time.RFC3339Nano), level, topology, text}) // it has a JSON form
+		_ = jsonyaml.WriteLine(&b, message{m.Clock().UTC().Format(time.RFC3339Nano), level, topology, text}) // it has a JSON form
 		return b.Bytes()
 	}
 	return fmt.Appendf(nil, "%s: %s\n", Printable(cmp.Or(topology, "reconcile")), Printable(text))
@@ -96,7 +97,7 @@ func (m *Messages) DroppedNotice(lines int) []byte {
 func Printable(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
-		lines[i] = render.Safe(l)
+		lines[i] = safetext.Safe(l)
 	}
 	return strings.Join(lines, "\n")
 }

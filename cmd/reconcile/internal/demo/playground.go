@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"text/template"
 	"time"
 
@@ -127,7 +128,8 @@ func (p playground) writeKey(name string, person approval.Person, private []byte
 	)
 }
 
-var playgroundConfig = template.Must(template.New("config").Parse(`# The operator's configuration of this playground: what a pull request must not
+var playgroundConfig = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("config").Parse(`# The operator's configuration of this playground: what a pull request must not
 # be able to change. 'reconcile schema config' describes every key.
 apiVersion: reconcile/v1alpha1
 kind: Config
@@ -156,6 +158,7 @@ approval:
 ledger:
   path: {{printf "%q" .Ledger}}
 `))
+})
 
 func (p playground) writeConfig(topologies []plan.Topology) error {
 	var clusters []plan.Cluster
@@ -163,7 +166,7 @@ func (p playground) writeConfig(topologies []plan.Topology) error {
 		clusters = append(clusters, t.Clusters...)
 	}
 	var b bytes.Buffer
-	err := playgroundConfig.Execute(&b, map[string]any{
+	err := playgroundConfig().Execute(&b, map[string]any{
 		"Repo": p.repo(), "Clusters": clusters, "Token": filepath.Join(p.dir, "token"), "Authority": p.authority,
 		"Quorum": p.quorum, "Allowed": filepath.Join(p.dir, "allowed_signers"), "Ledger": filepath.Join(p.dir, "ledger.db"),
 	})

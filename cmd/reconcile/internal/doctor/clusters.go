@@ -98,8 +98,8 @@ func callsCheck(v plan.View) render.Check {
 func versionCheck(v plan.View) render.Check {
 	c := render.Check{Area: "versions", Subject: v.Cluster}
 	version := release.Parse(v.Version)
-	if standing := version.Standing(); standing != "" {
-		c.Verdict, c.Message = render.CheckWarning, orNone(v.Version)+": "+standing
+	if caveat := version.Caveat(); caveat != "" {
+		c.Verdict, c.Message = render.CheckWarning, orNone(v.Version)+": "+caveat
 		c.Remedy = "try the first switchover and a failover of a test pair of this version"
 		return c
 	}

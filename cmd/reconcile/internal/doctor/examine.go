@@ -15,6 +15,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/plan/upgrade"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/milvus"
 )
@@ -173,11 +174,11 @@ func (x *examination) observe(ctx context.Context, topologies []plan.Topology) (
 }
 
 // upgrades returns how to upgrade each topology to a version.
-func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to release.Version) []plan.Upgrade {
+func (x *examination) upgrades(ctx context.Context, topologies []plan.Topology, views []plan.View, to release.Version) []upgrade.Advice {
 	streams := x.e.Fleet.Reader().Streams(ctx, topologies, views)
-	var out []plan.Upgrade
+	var out []upgrade.Advice
 	for _, t := range topologies {
-		out = append(out, plan.AdviseUpgrade(t, plan.Observed{Views: views}, streams, to))
+		out = append(out, upgrade.Advise(t, plan.Observed{Views: views}, streams, to))
 	}
 	return out
 }

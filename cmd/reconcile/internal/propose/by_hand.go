@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"text/template"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
@@ -37,7 +38,7 @@ func ByHand(ctx context.Context, o wire.Options, r Request) ([]byte, error) {
 	}
 	scheme, _, _ := strings.Cut(c.URI, "://")
 	var b bytes.Buffer
-	err = byHand.Execute(&b, map[string]any{
+	err = byHand().Execute(&b, map[string]any{
 		"Checked":  checked,
 		"Topology": r.Topology, "Cluster": c.ID, "ID": pythonText(c.ID), "URI": pythonText(c.URI),
 		"Client": pythonText(scheme + "://" + c.ClientAddress), "Channels": pythonChannels(c.PChannels),
@@ -76,7 +77,8 @@ func addressesHold(o wire.Options, c plan.Cluster) (bool, error) {
 
 // byHand is the call of Milvus' guide. A pymilvus that does not know force_promote
 // drops it in silence, so the script looks first.
-var byHand = template.Must(template.New("by hand").Parse(`# Promotes {{.Cluster}} of {{.Topology}} BY FORCE. This cannot be undone, and nothing checks
+var byHand = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("by hand").Parse(`# Promotes {{.Cluster}} of {{.Topology}} BY FORCE. This cannot be undone, and nothing checks
 # whether the primary lives: cut it off from its applications first.
 {{- if not .Checked}}
 # No configuration of the operator was there: check that the addresses are right, since
@@ -119,6 +121,7 @@ finally:
 print("{{.Topology}}: promoted. Send writes there alone, and when you have a clone again, type:")
 print("reconcile adopt {{.Topology}} --primary {{.Cluster}} --commit")
 `))
+})
 
 // pythonText is a string in Python, which takes those of JSON.
 func pythonText(s string) string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
 )
@@ -134,7 +135,7 @@ const (
 
 func (p *page) audit(r AuditReport) {
 	for _, problem := range r.Problems {
-		p.line(p.paint(bad, Safe("✗ "+problem.where()+": "+problem.what())))
+		p.line(p.paint(bad, safetext.Safe("✗ "+problem.where()+": "+problem.what())))
 	}
 	ordered := slices.Clone(r.Topologies)
 	slices.SortStableFunc(ordered, func(a, b AuditedTopology) int { return auditRank(a.Verdict()) - auditRank(b.Verdict()) })
@@ -277,7 +278,7 @@ func auditMarkdown(r AuditReport) string {
 	for _, t := range r.Topologies {
 		for _, s := range t.Standbys {
 			rests := fmt.Sprintf("%d of %d collections counted, %d rows, %d compared bit by bit", s.Counted, s.Collections, s.Rows, s.Sampled)
-			b.WriteString(markdownRow(escapeMarkdown(t.Name), escapeMarkdown(s.Standby), s.Verdict.String(), rests))
+			b.WriteString(markdownRow(safetext.Markdown(t.Name), safetext.Markdown(s.Standby), s.Verdict.String(), rests))
 		}
 	}
 	for _, t := range r.Topologies {
@@ -292,13 +293,13 @@ func auditMarkdown(r AuditReport) string {
 
 func auditMarkdownDetails(name string, s audit.Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s: %s\n\n", escapeMarkdown(name), escapeMarkdown(s.Standby))
+	fmt.Fprintf(&b, "\n### %s: %s\n\n", safetext.Markdown(name), safetext.Markdown(s.Standby))
 	b.WriteString("| where | what | what to do |\n|---|---|---|\n")
 	for _, d := range s.Differences {
-		b.WriteString(markdownRow(escapeMarkdown(d.Where()), escapeMarkdown(d.Weight.String()+": "+d.Text(s.Primary, s.Standby)), escapeMarkdownProse(orElse(d.Remedy(s.Primary, s.Standby), "-"))))
+		b.WriteString(markdownRow(safetext.Markdown(d.Where()), safetext.Markdown(d.Weight.String()+": "+d.Text(s.Primary, s.Standby)), safetext.MarkdownProse(orElse(d.Remedy(s.Primary, s.Standby), "-"))))
 	}
 	for _, g := range groupGaps(s.Gaps) {
-		b.WriteString(markdownRow(escapeMarkdown(g.of[0]), escapeMarkdown("not compared: "+g.text()), "-"))
+		b.WriteString(markdownRow(safetext.Markdown(g.of[0]), safetext.Markdown("not compared: "+g.text()), "-"))
 	}
 	return b.String()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/upgrade"
 )
 
 // Diagnosis answers whether a failover would work right now.
@@ -14,7 +15,7 @@ type Diagnosis struct {
 	Topologies []DiagnosedTopology // by name
 	Checks     []Check             // in the order of their areas
 	BreakGlass []string            // what to do when reconcile itself cannot act
-	Upgrades   []plan.Upgrade      // by topology; nil without --upgrade-to
+	Upgrades   []upgrade.Advice    // by topology; nil without --upgrade-to
 }
 
 // DiagnosedTopology is one topology with its standbys.

@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
+	"milvus-reconcile/plan/upgrade"
 )
 
 // diagnosed is a fleet with one topology that is ready, one with a way that only
@@ -59,11 +60,11 @@ func TestGoldenDoctor(t *testing.T) {
 	t.Run("upgrade", func(t *testing.T) {
 		many, to := diagnosed(), release.Parse("3.0.2")
 		many.Topologies = append(many.Topologies, DiagnosedTopology{Name: "users", Primary: "users-a", Standbys: []DiagnosedStandby{{Cluster: "users-b"}}})
-		steps := func(first, then string) []plan.UpgradeStep {
-			return []plan.UpgradeStep{{Cluster: first, Why: "its CDC then sends the token"}, {Cluster: then, Why: "once its primary sends the token"}}
+		steps := func(first, then string) []upgrade.Step {
+			return []upgrade.Step{{Cluster: first, Why: "its CDC then sends the token"}, {Cluster: then, Why: "once its primary sends the token"}}
 		}
-		many.Upgrades = []plan.Upgrade{
-			{Topology: "billing", To: to, Order: steps("bill-a", "bill-b"), Beware: []plan.UpgradeNote{{Message: "a token is missing", Remedy: "add it"}}},
+		many.Upgrades = []upgrade.Advice{
+			{Topology: "billing", To: to, Order: steps("bill-a", "bill-b"), Beware: []upgrade.Note{{Message: "a token is missing", Remedy: "add it"}}},
 			{Topology: "lonely", To: to},
 			{Topology: "orders", To: to, Order: steps("cluster-b", "cluster-a")},
 			{Topology: "users", To: to, Order: steps("users-b", "users-a")},

@@ -1,11 +1,20 @@
 package render
 
 import (
+	"io"
 	"strconv"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/jsonyaml"
 	"milvus-reconcile/plan"
 )
+
+// JSON writes the document of contract.md §6, indented, with one line
+// end. Values that are not known are null and lists are never null.
+func JSON(w io.Writer, d Document) error { return jsonyaml.WriteJSON(w, encode(d)) }
+
+// YAML writes the very document that JSON writes, fields in the same order.
+func YAML(w io.Writer, d Document) error { return jsonyaml.WriteYAML(w, encode(d)) }
 
 // encode builds the document that leaves the program.
 func encode(d Document) wireDocument {

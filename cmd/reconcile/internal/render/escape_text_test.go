@@ -8,31 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
-
-func TestSafe(t *testing.T) {
-	cases := []struct{ name, in, want string }{
-		{"plain", "cluster-a: ok", "cluster-a: ok"},
-		{"letters of other scripts", "ключ 集群", "ключ 集群"},
-		{"escape sequence", "\x1b[31mred\x1b[0m", `\x1b[31mred\x1b[0m`},
-		{"line ends", "a\nb\r\nc\td", `a\nb\r\nc\td`},
-		{"nul and delete", "\x00\x7f", `\x00\x7f`},
-		{"eight-bit control", "\u009b2J", `\u009b2J`},
-		{"direction override", "a\u202eb\u2066c", `a\u202eb\u2066c`},
-		{"zero width and odd spaces", "a\u200bb\u00a0c\ufeff", `a\u200bb\u00a0c\ufeff`},
-		{"tag characters", "\U000e0041", `\U000e0041`},
-		{"not UTF-8", "a\xffb", `a\xffb`},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			if got := Safe(c.in); got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
-}
 
 const hostile = "x\x1b[2J\x07\u202e\u009b`|<b>@all\n# title\x00"
 
@@ -65,7 +44,7 @@ func TestNothingThatSteersATerminalGetsOut(t *testing.T) {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				out := rendered(t, write)
 				for _, r := range string(out) {
-					if r != '\n' && !printable(r) {
+					if r != '\n' && !safetext.Printable(r) {
 						t.Fatalf("%q got through in:\n%q", r, out)
 					}
 				}
@@ -185,10 +164,10 @@ func TestInert(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if got := escapeMarkdown(c.in); got != c.text {
+			if got := safetext.Markdown(c.in); got != c.text {
 				t.Errorf("in a table: got %s, want %s", got, c.text)
 			}
-			if got := escapeMarkdownProse(c.in); got != c.prose {
+			if got := safetext.MarkdownProse(c.in); got != c.prose {
 				t.Errorf("in a sentence: got %s, want %s", got, c.prose)
 			}
 		})

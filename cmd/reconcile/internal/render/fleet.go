@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 )
 
 // Listing says which topologies a table of several lists. One topology has a page.
@@ -131,7 +133,7 @@ const widestName = 30
 func (p *page) drawRows(rows []fleetRow) [][]string {
 	name := 0
 	for _, r := range rows {
-		name = max(name, min(columns(Safe(r.name)), widestName))
+		name = max(name, min(columns(safetext.Safe(r.name)), widestName))
 	}
 	out := make([][]string, 0, len(rows))
 	for _, r := range rows {
@@ -144,14 +146,14 @@ func (p *page) drawRows(rows []fleetRow) [][]string {
 // its own. A long name has the first line for itself.
 func (p *page) drawRow(r fleetRow, name int) []string {
 	s := r.style
-	left, indent, more := pad(Safe(r.name), name), 2+2+name+2, ""
+	left, indent, more := pad(safetext.Safe(r.name), name), 2+2+name+2, ""
 	if columns(left) > p.width/2 {
 		indent = 4
 	}
 	if r.more > 0 {
 		more = " (and " + number(r.more) + " more)"
 	}
-	text := clipped(wrap(Safe(r.words)+more, p.width-indent), rowLines, p.width-indent)
+	text := clipped(wrap(safetext.Safe(r.words)+more, p.width-indent), rowLines, p.width-indent)
 	first := "  " + p.paint(s, s.mark()+" ") + p.paint(strong, strings.TrimRight(left, " "))
 	var lines []string
 	if indent == 4 {
@@ -160,7 +162,7 @@ func (p *page) drawRow(r fleetRow, name int) []string {
 	for i, l := range text {
 		before := pad("", indent)
 		if i == 0 && indent > 4 {
-			before = first + pad("", indent-4-columns(Safe(r.name)))
+			before = first + pad("", indent-4-columns(safetext.Safe(r.name)))
 		}
 		lines = append(lines, before+p.paint(s, l))
 	}
@@ -168,7 +170,7 @@ func (p *page) drawRow(r fleetRow, name int) []string {
 		if indent+columns(r.command) > p.width {
 			indent = 4
 		}
-		lines = append(lines, pad("", indent)+Safe(r.command))
+		lines = append(lines, pad("", indent)+safetext.Safe(r.command))
 	}
 	return lines
 }

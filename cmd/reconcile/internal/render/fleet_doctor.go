@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 )
 
@@ -229,7 +230,7 @@ func (p *page) drawCause(r fleetRow) []string {
 		more = " (and " + number(r.more) + " more alike)"
 	}
 	var lines []string
-	for i, l := range wrap(Safe(r.name+": "+r.words)+unbroken(more), p.width-4) {
+	for i, l := range wrap(safetext.Safe(r.name+": "+r.words)+unbroken(more), p.width-4) {
 		mark := "  "
 		if i == 0 {
 			mark = s.mark() + " "
@@ -237,14 +238,14 @@ func (p *page) drawCause(r fleetRow) []string {
 		lines = append(lines, "  "+p.paint(s, mark+strings.ReplaceAll(l, noBreak, " ")))
 	}
 	mark := "→ "
-	for _, l := range wrap(Safe(r.remedy), p.width-6) {
+	for _, l := range wrap(safetext.Safe(r.remedy), p.width-6) {
 		if r.remedy != "" {
 			lines = append(lines, "    "+mark+l)
 			mark = "  "
 		}
 	}
 	if r.command != "" {
-		lines = append(lines, "    "+Safe(r.command))
+		lines = append(lines, "    "+safetext.Safe(r.command))
 	}
 	return lines
 }

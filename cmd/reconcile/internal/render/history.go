@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 )
 
@@ -142,7 +143,7 @@ func (p *page) event(e HistoryEvent, i int, text string, named bool) {
 	if i > 0 {
 		hang, at, s = hang+2, "", plain
 	}
-	for j, l := range wrap(Safe(text), p.prose()-hang-2) {
+	for j, l := range wrap(safetext.Safe(text), p.prose()-hang-2) {
 		start := strings.Repeat(" ", hang)
 		if j == 0 && i == 0 {
 			start = "  " + p.paint(faint, at) + "  "
@@ -170,9 +171,9 @@ func historyMarkdown(story []HistoryEvent) string {
 	for _, e := range story {
 		lines := make([]string, len(e.Lines))
 		for i, text := range e.Lines {
-			lines[i] = escapeMarkdown(text)
+			lines[i] = safetext.Markdown(text)
 		}
-		b.WriteString(markdownRow(clockTime(e.At), escapeMarkdown(orElse(e.Topology, "-")), strings.Join(lines, "<br>")))
+		b.WriteString(markdownRow(clockTime(e.At), safetext.Markdown(orElse(e.Topology, "-")), strings.Join(lines, "<br>")))
 	}
 	return cutMarkdown(b.String())
 }

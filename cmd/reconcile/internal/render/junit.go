@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 )
 
@@ -83,22 +84,22 @@ func problemSuite(problems []Problem) junitSuite {
 	s := junitSuite{Name: "topology files"}
 	for _, p := range problems {
 		s.Cases = append(s.Cases, junitCase{
-			ClassName: "topology files", Name: Safe(p.where()),
-			Error: &junitFailure{Message: Safe(p.what()), Type: ruleProblem, Text: Safe(p.Hint)},
+			ClassName: "topology files", Name: safetext.Safe(p.where()),
+			Error: &junitFailure{Message: safetext.Safe(p.what()), Type: ruleProblem, Text: safetext.Safe(p.Hint)},
 		})
 	}
 	return s
 }
 
 func (d Document) junitSuite(t plan.TopologyPlan) junitSuite {
-	name := Safe(t.Name)
+	name := safetext.Safe(t.Name)
 	s := junitSuite{Name: name, Cases: []junitCase{d.junitState(t)}}
 	for _, f := range t.Findings {
 		c := junitCase{ClassName: name, Name: findingName(f)}
-		text := placed(f.At, Safe(string(f.Severity)+": "+f.Message))
+		text := placed(f.At, safetext.Safe(string(f.Severity)+": "+f.Message))
 		switch {
 		case f.Severity == plan.SeverityBlocking && !f.Accepted, d.kind() == KindDrift && drifts(t, f):
-			c.Failure = &junitFailure{Message: Safe(f.Message), Type: Safe(string(f.Code)), Text: placed(f.At, Safe(findingRemedy(f)))}
+			c.Failure = &junitFailure{Message: safetext.Safe(f.Message), Type: safetext.Safe(string(f.Code)), Text: placed(f.At, safetext.Safe(findingRemedy(f)))}
 		case f.Accepted:
 			c.Output = "accepted: " + text
 		default:
@@ -125,29 +126,29 @@ func drifts(t plan.TopologyPlan, f plan.Finding) bool {
 // junitState is the test of the topology as a whole.
 func (d Document) junitState(t plan.TopologyPlan) junitCase {
 	headline, _ := d.headline(t)
-	c := junitCase{ClassName: Safe(t.Name), Name: "in sync"}
+	c := junitCase{ClassName: safetext.Safe(t.Name), Name: "in sync"}
 	if d.kind() == KindDrift && !t.InSync {
-		c.Failure = &junitFailure{Message: Safe(headline), Type: "DRIFT", Text: placed(t.At, Safe(happening(t)))}
+		c.Failure = &junitFailure{Message: safetext.Safe(headline), Type: "DRIFT", Text: placed(t.At, safetext.Safe(happening(t)))}
 		return c
 	}
 	if d.kind() != KindDrift {
 		c.Name = "planned"
 	}
-	c.Output = placed(t.At, Safe(headline))
+	c.Output = placed(t.At, safetext.Safe(headline))
 	return c
 }
 
 // placed adds the place in the file: the format has no attribute for it.
 func placed(at plan.Position, text string) string {
 	if where := place(at.File, at.Line, at.Column); where != "" {
-		return text + "\n" + Safe(where)
+		return text + "\n" + safetext.Safe(where)
 	}
 	return text
 }
 
 func findingName(f plan.Finding) string {
 	if f.Cluster == "" {
-		return Safe(string(f.Code))
+		return safetext.Safe(string(f.Code))
 	}
-	return Safe(string(f.Code) + " " + f.Cluster)
+	return safetext.Safe(string(f.Code) + " " + f.Cluster)
 }

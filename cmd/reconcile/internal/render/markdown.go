@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -85,9 +86,9 @@ func (m *markdown) String() string {
 func (d Document) markdownHead() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- reconcile:%s -->\n", d.kind())
-	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), escapeMarkdown(d.summaryWords()))
+	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), safetext.Markdown(d.summaryWords()))
 	if basis := d.basisWords(); basis != "" {
-		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(basis))
+		fmt.Fprintf(&b, "\n%s\n", safetext.Markdown(basis))
 	}
 	return b.String()
 }
@@ -98,9 +99,9 @@ func problemLines(problems []Problem) []string {
 	}
 	out := []string{"\n**✗ Problems in topology files.** These documents are left out until they are corrected.\n\n"}
 	for _, p := range problems {
-		line := fmt.Sprintf("- %s: %s", escapeMarkdown(p.where()), escapeMarkdownProse(p.what()))
+		line := fmt.Sprintf("- %s: %s", safetext.Markdown(p.where()), safetext.MarkdownProse(p.what()))
 		if p.Hint != "" {
-			line += "\n  → " + escapeMarkdownProse(p.Hint)
+			line += "\n  → " + safetext.MarkdownProse(p.Hint)
 		}
 		out = append(out, line+"\n")
 	}
@@ -110,13 +111,13 @@ func problemLines(problems []Problem) []string {
 func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	var codes []string
 	for _, f := range d.blocking(t) {
-		codes = append(codes, codeName(string(f.Code)))
+		codes = append(codes, safetext.CodeName(string(f.Code)))
 	}
 	blocked := "nothing"
 	if len(codes) > 0 {
 		blocked = "✗ " + strings.Join(codes, ", ")
 	}
-	return markdownRow("**"+escapeMarkdown(t.Name)+"**", escapeMarkdown(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
+	return markdownRow("**"+safetext.Markdown(t.Name)+"**", safetext.Markdown(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
 }
 
 func (d Document) lossCell(t plan.TopologyPlan) string {
@@ -150,7 +151,7 @@ func (d Document) approvalCell(t plan.TopologyPlan) string {
 	case a.Verdict == approval.VerdictNotRequired:
 		return "✓ not needed"
 	default:
-		return "✗ " + codeName(orElse(a.Code, "not approved"))
+		return "✗ " + safetext.CodeName(orElse(a.Code, "not approved"))
 	}
 }
 
@@ -159,7 +160,7 @@ func (d Document) markdownQuiet() []string {
 	var out []string
 	for _, t := range d.topologies() {
 		if d.oneLineOnly(t) && d.kind() != KindStatus {
-			out = append(out, "- "+d.symbol(t).mark()+" **"+escapeMarkdown(t.Name)+"** "+escapeMarkdown(d.inSyncWords(t))+"\n"+d.markdownFindings(t, "  "))
+			out = append(out, "- "+d.symbol(t).mark()+" **"+safetext.Markdown(t.Name)+"** "+safetext.Markdown(d.inSyncWords(t))+"\n"+d.markdownFindings(t, "  "))
 		}
 	}
 	if len(out) > 0 {
@@ -192,20 +193,20 @@ func cutMarkdown(text string) string {
 func (d Document) markdownTopology(t plan.TopologyPlan) string {
 	b := d.brief(t, detail{notes: true})
 	var out strings.Builder
-	fmt.Fprintf(&out, "\n### %s %s: %s\n", b.style.mark(), escapeMarkdown(t.Name), escapeMarkdown(b.headline))
+	fmt.Fprintf(&out, "\n### %s %s: %s\n", b.style.mark(), safetext.Markdown(t.Name), safetext.Markdown(b.headline))
 	if len(b.rows) > 0 {
 		out.WriteString("\n")
 	}
 	for i, r := range b.rows {
 		switch again := i > 0 && b.rows[i-1].label == r.label; {
 		case !again:
-			fmt.Fprintf(&out, "- **%s** %s\n", r.label, escapeMarkdownProse(r.text))
+			fmt.Fprintf(&out, "- **%s** %s\n", r.label, safetext.MarkdownProse(r.text))
 		default:
-			fmt.Fprintf(&out, "  <br>%s\n", escapeMarkdownProse(r.text))
+			fmt.Fprintf(&out, "  <br>%s\n", safetext.MarkdownProse(r.text))
 		}
 	}
 	for _, a := range b.actions {
-		fmt.Fprintf(&out, "\n**%s** %s\n", a.label, escapeMarkdownProse(a.words))
+		fmt.Fprintf(&out, "\n**%s** %s\n", a.label, safetext.MarkdownProse(a.words))
 		if a.command != "" {
 			out.WriteString("\n" + codeBlock([]string{a.command}))
 		}
@@ -228,12 +229,12 @@ func (d Document) markdownFindings(t plan.TopologyPlan, indent string) string {
 	var b strings.Builder
 	for _, f := range urgentFirst(t.Findings) {
 		symbol := severityStyle(f.Severity).mark()
-		fmt.Fprintf(&b, "%s- %s %s %s", indent, symbol, codeName(string(f.Code)), escapeMarkdownProse(f.Message))
+		fmt.Fprintf(&b, "%s- %s %s %s", indent, symbol, safetext.CodeName(string(f.Code)), safetext.MarkdownProse(f.Message))
 		if at := place(f.At.File, f.At.Line, f.At.Column); at != "" {
-			fmt.Fprintf(&b, " (%s)", escapeMarkdown(at))
+			fmt.Fprintf(&b, " (%s)", safetext.Markdown(at))
 		}
 		if remedy := d.remedyOf(t, f); remedy != "" && !f.Accepted {
-			fmt.Fprintf(&b, "\n%s  → %s", indent, escapeMarkdownProse(remedy))
+			fmt.Fprintf(&b, "\n%s  → %s", indent, safetext.MarkdownProse(remedy))
 		}
 		b.WriteByte('\n')
 	}
@@ -246,7 +247,7 @@ func codeBlock(lines []string) string {
 	var b strings.Builder
 	b.WriteString("```text\n")
 	for _, l := range lines {
-		b.WriteString(strings.ReplaceAll(Safe(l), "`", `\x60`) + "\n")
+		b.WriteString(strings.ReplaceAll(safetext.Safe(l), "`", `\x60`) + "\n")
 	}
 	b.WriteString("```\n")
 	return b.String()
@@ -257,8 +258,10 @@ func folded(title string, g grid) string {
 	fmt.Fprintf(&b, "\n<details><summary>%s</summary>\n\n", title)
 	b.WriteString(markdownRow(g.head...) + strings.Repeat("|---", len(g.head)) + "|\n")
 	for _, row := range g.rows {
-		b.WriteString(markdownRow(mapList(row, func(c cell) string { return escapeMarkdown(c.text) })...))
+		b.WriteString(markdownRow(mapList(row, func(c cell) string { return safetext.Markdown(c.text) })...))
 	}
 	b.WriteString("\n</details>\n")
 	return b.String()
 }
+
+func markdownRow(cells ...string) string { return "| " + strings.Join(cells, " | ") + " |\n" }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -121,12 +122,12 @@ func TestMarkdownKeepsTheOrderOfThePage(t *testing.T) {
 				continue
 			}
 			comment, b := d.markdownTopology(topology), d.brief(topology, detail{notes: true})
-			parts := []string{escapeMarkdown(b.headline)}
+			parts := []string{safetext.Markdown(b.headline)}
 			for _, r := range b.rows {
-				parts = append(parts, escapeMarkdownProse(r.text))
+				parts = append(parts, safetext.MarkdownProse(r.text))
 			}
 			for _, a := range b.actions {
-				parts = append(parts, "**"+a.label+"** "+escapeMarkdownProse(a.words))
+				parts = append(parts, "**"+a.label+"** "+safetext.MarkdownProse(a.words))
 				if a.command != "" {
 					parts = append(parts, "\n"+a.command+"\n")
 				}

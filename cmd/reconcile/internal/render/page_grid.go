@@ -2,6 +2,8 @@ package render
 
 import (
 	"strings"
+
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 )
 
 // cell is one entry of a grid.
@@ -57,7 +59,7 @@ func (g grid) widths() []int {
 	}
 	for _, row := range g.rows {
 		for i, c := range row {
-			widths[i] = max(widths[i], columns(Safe(c.text)))
+			widths[i] = max(widths[i], columns(safetext.Safe(c.text)))
 		}
 	}
 	return widths
@@ -77,14 +79,14 @@ func (p *page) gridLine(row []cell, widths []int, room, most int) {
 	b.WriteString(strings.Repeat(" ", gridIndent))
 	last := len(row) - 1
 	for i, c := range row[:last] {
-		b.WriteString(p.paint(c.style, pad(Safe(c.text), widths[i])))
+		b.WriteString(p.paint(c.style, pad(safetext.Safe(c.text), widths[i])))
 		b.WriteString(strings.Repeat(" ", gridGap))
 	}
 	indent := gridIndent
 	for _, w := range widths[:last] {
 		indent += w + gridGap
 	}
-	for i, l := range clipped(wrap(Safe(row[last].text), room), most, room) {
+	for i, l := range clipped(wrap(safetext.Safe(row[last].text), room), most, room) {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", indent))
 		}
@@ -108,8 +110,8 @@ func (p *page) records(g grid) {
 		if len(g.head) > 0 {
 			first = g.head[0] + " " + first
 		}
-		p.line("  ", p.paint(strong, Safe(first)))
-		for _, l := range wrap(Safe(strings.Join(facts, " · ")), p.prose()-6) {
+		p.line("  ", p.paint(strong, safetext.Safe(first)))
+		for _, l := range wrap(safetext.Safe(strings.Join(facts, " · ")), p.prose()-6) {
 			p.line("      ", l)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 )
 
 // TableOptions says what the page is printed on.
@@ -106,13 +108,13 @@ func (p *page) prose() int { return min(p.width, mostProse) }
 
 // title prints what it is about, then how it stands.
 func (p *page) title(name string, s style, state string) {
-	name = Safe(name)
+	name = safetext.Safe(name)
 	hang := columns(name) + 4
 	if hang > p.width/2 { // a long name has the first line for itself
 		p.line(p.paint(s, s.mark()+" "), p.paint(strong, name))
 		hang, name = 4, ""
 	}
-	for i, l := range wrap(Safe(state), p.width-hang) {
+	for i, l := range wrap(safetext.Safe(state), p.width-hang) {
 		if i == 0 && name != "" {
 			p.line(p.paint(s, s.mark()+" "), p.paint(strong, name), "  ", p.paint(s, l))
 			continue
@@ -127,7 +129,7 @@ func (p *page) field(label string, s style, mark, text string) {
 	label = pad("  "+label, labelWidth)
 	mark = pad(mark, 2)
 	hang := labelWidth + columns(mark)
-	for i, l := range paragraph(Safe(text), p.prose()-hang) {
+	for i, l := range paragraph(safetext.Safe(text), p.prose()-hang) {
 		if i == 0 {
 			p.line(p.paint(strong, label), p.paint(s, mark), p.paint(s, l))
 			continue
@@ -143,14 +145,14 @@ const (
 
 // headline prints what a page is about, how it stands, and at the right the time.
 func (p *page) headline(b brief, clock string) {
-	name := Safe(b.name)
+	name := safetext.Safe(b.name)
 	hang := columns(name) + 4
 	if hang > p.width/2 { // a long name has the first line for itself
 		p.line(p.paint(b.style, b.style.mark()+" "), p.paint(strong, name))
 		hang, name = 4, ""
 	}
 	room := p.width - hang - len(clock) - 2
-	for i, l := range clipped(wrap(Safe(b.headline), room), 2, room) {
+	for i, l := range clipped(wrap(safetext.Safe(b.headline), room), 2, room) {
 		lead, right := pad("", hang), ""
 		if i == 0 {
 			right = pad("", p.width-hang-columns(l)-len(clock)) + p.paint(faint, clock)
@@ -169,7 +171,7 @@ func (p *page) row(r row, again bool) {
 	if again {
 		label = pad("", rowLabel)
 	}
-	for _, l := range clipped(wrap(Safe(r.text), p.prose()-rowLabel), r.most, p.prose()-rowLabel) {
+	for _, l := range clipped(wrap(safetext.Safe(r.text), p.prose()-rowLabel), r.most, p.prose()-rowLabel) {
 		p.line(p.paint(strong, label), p.paint(r.style, l))
 		label = pad("", rowLabel)
 	}
@@ -179,13 +181,13 @@ func (p *page) row(r row, again bool) {
 func (p *page) action(a action) {
 	label := pad("  "+a.label, actionLabel)
 	if a.words != "" {
-		for _, l := range clipped(wrap(Safe(a.words), p.prose()-actionLabel), a.most, p.prose()-actionLabel) {
+		for _, l := range clipped(wrap(safetext.Safe(a.words), p.prose()-actionLabel), a.most, p.prose()-actionLabel) {
 			p.line(p.paint(strong, label), l)
 			label = pad("", actionLabel)
 		}
 	}
 	if a.command != "" {
-		p.line(p.paint(strong, label), p.paint(strong, Safe(a.command)))
+		p.line(p.paint(strong, label), p.paint(strong, safetext.Safe(a.command)))
 	}
 }
 
@@ -209,7 +211,7 @@ func clipped(lines []string, most, width int) []string {
 func (p *page) copyable(lines ...string) {
 	p.blank()
 	for _, l := range lines {
-		p.line(p.paint(strong, Safe(l)))
+		p.line(p.paint(strong, safetext.Safe(l)))
 	}
 }
 
@@ -218,7 +220,7 @@ func (p *page) note(text string) { p.hanging(2, faint, text) }
 
 // hanging prints a paragraph whose later lines stand deeper than its first.
 func (p *page) hanging(indent int, s style, text string) {
-	for i, l := range paragraph(Safe(text), p.prose()-indent-2) {
+	for i, l := range paragraph(safetext.Safe(text), p.prose()-indent-2) {
 		p.line(pad("", indent+2*one(i > 0)), p.paint(s, l))
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/reconciletest/needs"
+	"milvus-reconcile/reconcile/replay"
 	"milvus-reconcile/schema"
 )
 
@@ -53,7 +54,7 @@ func TestAnswersAreAsTheirPublishedSchemasSay(t *testing.T) {
 			"a dry run": func(w io.Writer, form string) error { return Replay(w, form, replayPlanned(), TableOptions{}) },
 			"a replay":  func(w io.Writer, form string) error { return Replay(w, form, replayed(), TableOptions{}) },
 			"nothing": func(w io.Writer, form string) error {
-				return Replay(w, form, ReplayReport{Topology: "orders", Stale: "a", Promoted: "b"}, TableOptions{})
+				return Replay(w, form, replay.Report{Topology: "orders", Stale: "a", Promoted: "b"}, TableOptions{})
 			},
 		},
 		"audit": {

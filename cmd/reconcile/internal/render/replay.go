@@ -4,126 +4,18 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"time"
+
+	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/replay"
 )
 
-// ReplayReport is what a replay of lost rows would write, or has written.
-type ReplayReport struct {
-	Topology   string
-	Generation int64
-	Stale      string
-	Promoted   string
-	Until      time.Time // up to when the stale cluster was read, by its own ticks
-	Fenced     bool      // it refuses writes, so nothing comes later
-	Refused    string    // why the promoted cluster cannot take a replay; empty: it can
-	// Digest names every write that the replay may make; empty: it makes none.
-	Digest        string
-	Counts        []ReplayCount
-	Rest          []ReplayRest
-	Conflicts     []ReplayConflict // the first ones
-	MoreConflicts int64            // that are not named
-	Problems      []ReplayProblem
-	Export        string // the file; empty: none
-	Exported      int64  // its lines
-	Approval      ReplayApproval
-	Done          *ReplayDone // nil: nothing was to be written yet
-}
-
-// ReplayCount counts the rows of one collection that a replay may write. Each is counted
-// once.
-type ReplayCount struct {
-	Database, Collection string
-	CollectionID         int64
-	Upserts, Deletes     int64 // still to be written
-	There                int64 // already there, as the newest write of their key
-	Conflicts            int64 // the promoted cluster has a newer write of their key
-	Replaced             int64 // a later lost write of the same key counts instead
-	First, Last          time.Time
-}
-
-// ReplayRest counts rows, or messages without rows, that no replay writes.
-type ReplayRest struct {
-	Database, Collection string // empty: not known, or it concerns none
-	CollectionID         int64
-	Kind                 string
-	Why                  string
-	Rows                 int64
-}
-
-// ReplayConflict is a lost row that is not written, since the promoted cluster has a newer
-// write of its key.
-type ReplayConflict struct {
-	Database, Collection string
-	Key, Kind            string
-	At                   time.Time // of the lost write
-}
-
-// ReplayProblem says why nothing of a channel is written.
-type ReplayProblem struct{ Channel, Problem string }
-
-// ReplayApproval is whether the replay is approved. The zero value: it was not asked.
-type ReplayApproval struct {
-	Verdict string // approved, denied, not_required
-	Code    string
-	Detail  string
-	By      []string
-}
-
-// ReplayDone is what a replay did, and what reading back found.
-type ReplayDone struct {
-	Written  int64 // rows, by this process
-	HeldBack int64 // that turned out to have a newer write just before theirs
-	// Right rows were found by a query as they should be: once, or after a delete
-	// not at all.
-	Right, Missing, Doubled, Remaining int64
-	NotRead                            []string // collections that no query could read, and why
-	Problem                            string   // why it ended before all was written; empty: it did not
-}
-
-// Whole says whether a replay ended as it should. One that did nothing is not.
-func (d *ReplayDone) Whole() bool {
-	return d != nil && d.Problem == "" && d.Missing+d.Doubled+d.Remaining == 0
-}
-
-// Replayable is how many rows the replay may write or has written.
-func (r ReplayReport) Replayable() (n int64) {
-	for _, c := range r.Counts {
-		n += c.Upserts + c.Deletes + c.There + c.Conflicts
-	}
-	return n
-}
-
-// ToWrite is how many rows are still to be written.
-func (r ReplayReport) ToWrite() (n int64) {
-	for _, c := range r.Counts {
-		n += c.Upserts + c.Deletes
-	}
-	return n
-}
-
-// There is how many lost rows are there as the newest write of their key.
-func (r ReplayReport) There() (n int64) {
-	for _, c := range r.Counts {
-		n += c.There
-	}
-	return n
-}
-
-// HeldBack is how many lost rows are not written, since a newer write of their key is there.
-func (r ReplayReport) HeldBack() (n int64) {
-	for _, c := range r.Counts {
-		n += c.Conflicts
-	}
-	return n
-}
-
 // Replay writes the report as "table", "json" or "yaml".
-func Replay(w io.Writer, form string, r ReplayReport, o TableOptions) error {
+func Replay(w io.Writer, form string, r replay.Report, o TableOptions) error {
 	return answer{name: "salvage", page: func(p *page) { p.replay(r) }, value: func() any { return encodeReplay(r) }}.write(w, form, o)
 }
 
-func (p *page) replay(r ReplayReport) {
-	words, s := r.headline()
+func (p *page) replay(r replay.Report) {
+	words, s := replayHeadline(r)
 	p.title(r.Topology+"/"+r.Promoted, s, words)
 	p.blank()
 	if d := r.Digest; d != "" {
@@ -148,14 +40,14 @@ func (p *page) replay(r ReplayReport) {
 	p.replayConflicts(r)
 }
 
-func (r ReplayReport) headline() (string, style) {
+func replayHeadline(r replay.Report) (string, style) {
 	there := fmt.Sprintf("%d already there", r.There())
 	switch n, held := r.ToWrite(), r.HeldBack(); {
 	case r.Refused != "":
 		return "nothing can be replayed into " + r.Promoted, bad
 	case r.Done != nil && r.Done.Problem != "":
 		return fmt.Sprintf("replay not finished: %d rows to write, %s", n, there), bad
-	case r.Done != nil && r.Done.Missing+r.Done.Doubled+r.Done.Remaining > 0:
+	case r.Done != nil && r.Done.Wrong() > 0:
 		return "replayed, but reading back found other rows", bad
 	case r.Done != nil:
 		return fmt.Sprintf("replayed: %d lost rows are there, %d are held back by newer ones", r.There(), held), good
@@ -166,7 +58,7 @@ func (r ReplayReport) headline() (string, style) {
 	}
 }
 
-func (p *page) replayDone(r ReplayReport) {
+func (p *page) replayDone(r replay.Report) {
 	d := r.Done
 	if d == nil {
 		return
@@ -175,7 +67,7 @@ func (p *page) replayDone(r ReplayReport) {
 	if d.HeldBack > 0 {
 		p.field("Held back", attention, "!", fmt.Sprintf("%d rows, since %s took a newer write of their keys meanwhile", d.HeldBack, r.Promoted))
 	}
-	if d.Missing+d.Doubled+d.Remaining > 0 {
+	if d.Wrong() > 0 {
 		p.field("Read back", bad, "✗", fmt.Sprintf("%d right, %d missing, %d more than once, %d deleted ones still there", d.Right, d.Missing, d.Doubled, d.Remaining))
 	} else if d.Right > 0 {
 		p.field("Read back", good, "✓", fmt.Sprintf("a query by key found %d rows as they should be: each once, deleted ones not at all", d.Right))
@@ -189,7 +81,7 @@ func (p *page) replayDone(r ReplayReport) {
 }
 
 // replayRest prints each reason once, with what it keeps back.
-func (p *page) replayRest(r ReplayReport) {
+func (p *page) replayRest(r replay.Report) {
 	for _, x := range r.Rest {
 		name := SalvageCount{Database: x.Database, Collection: x.Collection, CollectionID: x.CollectionID}.name()
 		p.field("Not replayed", attention, "!", fmt.Sprintf("%d × %s, %s: %s", x.Rows, x.Kind, name, x.Why))
@@ -197,18 +89,18 @@ func (p *page) replayRest(r ReplayReport) {
 }
 
 // replayNext says what to type next.
-func (p *page) replayNext(r ReplayReport) {
-	a := r.Approval
+func (p *page) replayNext(r replay.Report) {
+	d := r.Decision
 	switch {
-	case r.ToWrite() == 0 || r.Digest == "":
-	case a.Verdict == "denied":
-		p.field("Approval", attention, "!", a.Code+": "+a.Detail)
-	case a.Verdict != "":
-		p.field("Approval", good, "✓", a.Detail)
+	case r.ToWrite() == 0 || r.Digest == "" || d == nil:
+	case d.Allowed():
+		p.field("Approval", good, "✓", d.Detail)
+	default:
+		p.field("Approval", attention, "!", d.Reason()+": "+d.Detail)
 	}
 }
 
-func (p *page) replayGrid(r ReplayReport) {
+func (p *page) replayGrid(r replay.Report) {
 	if len(r.Counts) == 0 {
 		return
 	}
@@ -223,7 +115,7 @@ func (p *page) replayGrid(r ReplayReport) {
 
 func rowCount(n int64) cell { return cell{text: strconv.FormatInt(n, 10)} }
 
-func (p *page) replayConflicts(r ReplayReport) {
+func (p *page) replayConflicts(r replay.Report) {
 	if len(r.Conflicts) == 0 {
 		return
 	}
@@ -236,4 +128,119 @@ func (p *page) replayConflicts(r ReplayReport) {
 	if r.MoreConflicts > 0 {
 		p.field("More", attention, "!", fmt.Sprintf("%d are not shown; --export writes all", r.MoreConflicts))
 	}
+}
+
+type wireReplay struct {
+	FormatVersion string              `json:"formatVersion"`
+	Topology      string              `json:"topology"`
+	Generation    int64               `json:"generation"`
+	Stale         string              `json:"stale"`
+	Promoted      string              `json:"promoted"`
+	Until         *string             `json:"until"`
+	Fenced        bool                `json:"fenced"`
+	Refused       *string             `json:"refused"`
+	Digest        *string             `json:"digest"`
+	ToWrite       int64               `json:"toWrite"`
+	Collections   []wireReplayCount   `json:"collections"`
+	NotReplayed   []wireReplayRest    `json:"notReplayed"`
+	Conflicts     []wireReplayClash   `json:"conflicts"`
+	MoreConflicts int64               `json:"moreConflicts"`
+	Problems      []wireReplayProblem `json:"problems"`
+	Export        *string             `json:"export"`
+	Exported      int64               `json:"exportedLines"`
+	Approval      *wireReplayApproval `json:"approval"`
+	Done          *wireReplayDone     `json:"done"`
+}
+
+type wireReplayCount struct {
+	Database     string  `json:"database"`
+	Collection   string  `json:"collection"`
+	CollectionID string  `json:"collectionId"`
+	Upserts      int64   `json:"upserts"`
+	Deletes      int64   `json:"deletes"`
+	There        int64   `json:"there"`
+	Conflicts    int64   `json:"conflicts"`
+	Replaced     int64   `json:"replaced"`
+	First        *string `json:"first"`
+	Last         *string `json:"last"`
+}
+
+type wireReplayRest struct {
+	Database     *string `json:"database"`
+	Collection   *string `json:"collection"`
+	CollectionID *string `json:"collectionId"`
+	Kind         string  `json:"kind"`
+	Why          string  `json:"why"`
+	Rows         int64   `json:"rows"`
+}
+
+type wireReplayClash struct {
+	Database   string  `json:"database"`
+	Collection string  `json:"collection"`
+	Key        string  `json:"key"`
+	Kind       string  `json:"kind"`
+	At         *string `json:"at"`
+}
+
+type wireReplayProblem struct {
+	Channel string `json:"channel"`
+	Problem string `json:"problem"`
+}
+
+type wireReplayApproval struct {
+	Verdict string   `json:"verdict"`
+	Code    *string  `json:"code"`
+	Detail  string   `json:"detail"`
+	By      []string `json:"by"`
+}
+
+type wireReplayDone struct {
+	Written   int64    `json:"written"`
+	HeldBack  int64    `json:"heldBack"`
+	Right     int64    `json:"right"`
+	Missing   int64    `json:"missing"`
+	Doubled   int64    `json:"doubled"`
+	Remaining int64    `json:"remaining"`
+	NotRead   []string `json:"notRead"`
+	Problem   *string  `json:"problem"`
+}
+
+func encodeReplay(r replay.Report) wireReplay {
+	out := wireReplay{
+		FormatVersion: answerFormat, Topology: r.Topology, Generation: r.Generation, Stale: r.Stale, Promoted: r.Promoted,
+		Until: timeOrNil(r.Until), Fenced: r.Fenced, Refused: textOrNil(r.Refused), Digest: textOrNil(r.Digest), ToWrite: r.ToWrite(),
+		Collections: mapList(r.Counts, func(c replay.Count) wireReplayCount {
+			return wireReplayCount{
+				Database: c.Database, Collection: c.Collection, CollectionID: strconv.FormatInt(c.CollectionID, 10), Upserts: c.Upserts, Deletes: c.Deletes,
+				There: c.There, Conflicts: c.Conflicts, Replaced: c.Replaced, First: timeOrNil(c.First), Last: timeOrNil(c.Last),
+			}
+		}),
+		NotReplayed: mapList(r.Rest, func(x replay.Rest) wireReplayRest {
+			id := ""
+			if x.CollectionID != 0 {
+				id = strconv.FormatInt(x.CollectionID, 10)
+			}
+			return wireReplayRest{Database: textOrNil(x.Database), Collection: textOrNil(x.Collection), CollectionID: textOrNil(id), Kind: x.Kind, Why: x.Why, Rows: x.Rows}
+		}),
+		Conflicts: mapList(r.Conflicts, func(c replay.Conflict) wireReplayClash {
+			return wireReplayClash{Database: c.Database, Collection: c.Collection, Key: c.Key, Kind: c.Kind, At: timeOrNil(c.At)}
+		}),
+		MoreConflicts: r.MoreConflicts,
+		Problems:      mapList(r.Problems, func(x replay.Problem) wireReplayProblem { return wireReplayProblem(x) }),
+		Export:        textOrNil(r.Export), Exported: r.Exported,
+	}
+	if d := r.Decision; d != nil {
+		verdict := d.Verdict
+		if d.Blocked != "" {
+			verdict = approval.VerdictDenied
+		}
+		out.Approval = &wireReplayApproval{Verdict: verdict.String(), Code: textOrNil(d.Reason()), Detail: d.Detail, By: mapList(d.By, same)}
+	}
+	if d := r.Done; d != nil {
+		out.Done = &wireReplayDone{
+			Written: d.Written, HeldBack: d.HeldBack, Right: d.Right, Missing: d.Missing, Doubled: d.Doubled, Remaining: d.Remaining,
+			NotRead: mapList(d.NotRead, same), Problem: textOrNil(d.Problem),
+		}
+	}
+	return out
 }

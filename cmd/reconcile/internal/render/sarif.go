@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"milvus-reconcile/cmd/reconcile/internal/jsonyaml"
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
 )
@@ -25,7 +27,7 @@ func SARIF(w io.Writer, d Document) error {
 	for i := range results {
 		results[i].RuleIndex = slices.IndexFunc(rules, func(r sarifRule) bool { return r.ID == results[i].RuleID })
 	}
-	return writeIndented(w, sarifLog{
+	return jsonyaml.WriteJSON(w, sarifLog{
 		Schema:  "https://json.schemastore.org/sarif-2.1.0.json",
 		Version: "2.1.0",
 		Runs: []sarifRun{{
@@ -101,7 +103,7 @@ func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding) sarifResult {
 	}
 	if f.Accepted {
 		r.Suppressions = []sarifSuppression{{
-			Kind: "external", Justification: Safe("accepted by " + orElse(list(d.approval(t).By), "the approver")),
+			Kind: "external", Justification: safetext.Safe("accepted by " + orElse(list(d.approval(t).By), "the approver")),
 		}}
 	}
 	return r
@@ -139,7 +141,7 @@ func sarifRuleOf(code string) sarifRule {
 	}
 	e, ok := explain.Lookup(code)
 	if !ok {
-		return newRule(code, Safe(code), Safe(code), "`reconcile explain` lists all codes.", "warning")
+		return newRule(code, safetext.Safe(code), safetext.Safe(code), "`reconcile explain` lists all codes.", "warning")
 	}
 	return newRule(code, e.Title, e.Cause+" "+e.Risk, e.Remedy+"\n\nGuide: "+guideWords(e), sarifLevel(e.Severity))
 }
@@ -244,7 +246,7 @@ func newRule(id, short, full, help, level string) sarifRule {
 func sarifLocations(topology string, at plan.Position) []sarifLocation {
 	var l sarifLocation
 	if topology != "" {
-		l.LogicalLocations = []sarifLogical{{Name: Safe(topology), Kind: "namespace"}}
+		l.LogicalLocations = []sarifLogical{{Name: safetext.Safe(topology), Kind: "namespace"}}
 	}
 	l.PhysicalLocation = sarifPhysical{
 		ArtifactLocation: sarifArtifact{URI: relativeURI(at.File), URIBaseID: "%SRCROOT%"},
@@ -261,7 +263,7 @@ func relativeURI(file string) string {
 
 // sarifMessage makes no links: in a message, [text](target) is one.
 func sarifMessage(text string) sarifText {
-	return sarifText{strings.ReplaceAll(Safe(text), "](", "] (")}
+	return sarifText{strings.ReplaceAll(safetext.Safe(text), "](", "] (")}
 }
 
 // fingerprint keeps a result the same when lines move or numbers in its

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan"
 )
 
@@ -140,7 +141,7 @@ func (p *page) brief(d Document, b brief) {
 		}
 	}
 	if notes := p.parts.notAskedFor(b.notes); len(notes) > 0 {
-		lines := clipped(wrap(Safe(strings.Join(notes, " · ")), p.prose()-4), b.noteMost, p.prose()-4)
+		lines := clipped(wrap(safetext.Safe(strings.Join(notes, " · ")), p.prose()-4), b.noteMost, p.prose()-4)
 		for i, l := range lines {
 			p.line(pad("", 2+2*one(i > 0)), p.paint(faint, l))
 		}

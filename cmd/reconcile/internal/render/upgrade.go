@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/upgrade"
 )
 
 // wireUpgrade is how to bring one topology to a version.
@@ -29,13 +29,13 @@ type wireUpgradeNote struct {
 	Remedy  string  `json:"remedy"`
 }
 
-func encodeUpgrade(u plan.Upgrade) wireUpgrade {
+func encodeUpgrade(u upgrade.Advice) wireUpgrade {
 	return wireUpgrade{
 		Topology: u.Topology, To: u.To.Label,
-		Order: mapList(u.Order, func(s plan.UpgradeStep) wireUpgradeStep {
+		Order: mapList(u.Order, func(s upgrade.Step) wireUpgradeStep {
 			return wireUpgradeStep{Cluster: s.Cluster, From: textOrNil(s.From.Label), Why: s.Why, Stops: mapList(s.Stops, same)}
 		}),
-		Beware: mapList(u.Beware, func(n plan.UpgradeNote) wireUpgradeNote {
+		Beware: mapList(u.Beware, func(n upgrade.Note) wireUpgradeNote {
 			return wireUpgradeNote{Cluster: textOrNil(n.Cluster), Message: n.Message, Remedy: n.Remedy}
 		}),
 		Mends: mapList(u.Mends, same),
@@ -72,7 +72,7 @@ func (p *page) upgradesOfMany(d Diagnosis) {
 }
 
 // upgrade shows the order first, then what to do before.
-func (p *page) upgrade(u plan.Upgrade) {
+func (p *page) upgrade(u upgrade.Advice) {
 	if len(u.Order) == 0 {
 		p.title(u.Topology, good, "every cluster runs "+u.To.Label)
 		return

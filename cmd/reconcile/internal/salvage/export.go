@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // exportLine is one line of an export: one row of an insert, one key of a delete, or
@@ -87,17 +88,8 @@ func (x *export) write(m milvus.SalvagedMessage) error {
 }
 
 // writeRest writes the rows of a message that a replay does not write, and why.
-func (x *export) writeRest(m milvus.LoggedMessage, verdicts []verdict) error {
-	why := func(row int) string {
-		switch v := verdicts[min(row, len(verdicts)-1)]; {
-		case v.why != "":
-			return v.why
-		case v.decision == newer:
-			return whyNewer
-		default:
-			return ""
-		}
-	}
+func (x *export) writeRest(m milvus.LoggedMessage, verdicts []replay.Verdict) error {
+	why := func(row int) string { return verdicts[min(row, len(verdicts)-1)].NotReplayed() }
 	line := lineOf(m.SalvagedMessage)
 	row := 0
 	err := m.SalvagedMessage.Rows(func(cells map[string]any) error {

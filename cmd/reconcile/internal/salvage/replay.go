@@ -3,24 +3,21 @@ package salvage
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"os"
 	"slices"
 	"sync"
 	"time"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/replay"
 )
 
-// replay finds which lost rows can be written into the promoted cluster, and writes them.
-// What it reads of both logs lies in a folder of its own, without the content of rows.
-type replay struct {
+// comparison compares both logs: it finds which lost rows can be written into the promoted
+// cluster. What it reads lies in a folder of its own, without the content of rows.
+type comparison struct {
 	logs   *milvus.Replay
 	dir    string
 	export *export // nil without an export
@@ -37,8 +34,8 @@ type ReplayOf struct {
 
 // PlanReplay reads both logs and says what a replay would write. It changes nothing. It
 // exports what is not written to a new file at the path; an empty path means no export.
-func PlanReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of ReplayOf, exportPath string) (report render.ReplayReport, err error) {
-	r, err := openReplay(ctx, reader, t, of, exportPath)
+func PlanReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of ReplayOf, exportPath string) (report replay.Report, err error) {
+	r, err := openComparison(ctx, reader, t, of, exportPath)
 	if err != nil {
 		return report, err
 	}
@@ -46,12 +43,12 @@ func PlanReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of 
 	return f.report, errors.Join(err, r.close(err == nil))
 }
 
-func openReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of ReplayOf, exportPath string) (*replay, error) {
+func openComparison(ctx context.Context, reader *milvus.Reader, t plan.Topology, of ReplayOf, exportPath string) (*comparison, error) {
 	logs, err := reader.OpenReplay(ctx, t, of.Promoted, of.Stale, of.Since)
 	if err != nil {
 		return nil, fmt.Errorf("compare the logs: %w", err)
 	}
-	r := &replay{logs: logs}
+	r := &comparison{logs: logs}
 	if r.dir, err = os.MkdirTemp("", "reconcile-replay-"); err != nil {
 		err = fmt.Errorf("make a folder for what is read (hint: TMPDIR names another place): %w", err)
 	} else if exportPath != "" {
@@ -64,7 +61,7 @@ func openReplay(ctx context.Context, reader *milvus.Reader, t plan.Topology, of 
 }
 
 // close removes the folder, and closes the export. Only a whole one gets its name.
-func (r *replay) close(whole bool) error {
+func (r *comparison) close(whole bool) error {
 	r.logs.Close()
 	err := os.RemoveAll(r.dir) // of no folder, nothing
 	if r.export != nil {
@@ -73,19 +70,9 @@ func (r *replay) close(whole bool) error {
 	return err
 }
 
-// The reasons for which a row that could be written is not.
-const (
-	whyAutoID       = "the server gives the keys of the collection, so the row would come back under another key"
-	whyAutoIDUpsert = "it may be of an upsert whose row would come back under another key, as the server gives the keys of the collection"
-	whyExpired      = "its time to live is over"
-	whyPartition    = "the promoted cluster does not have its partition"
-	whyDivided      = "its key lies in several partitions, or was deleted from all of them before"
-	whyNewer        = "the promoted cluster has a newer write of the same key"
-)
-
 // found is what the logs say at one moment.
 type found struct {
-	report   render.ReplayReport
+	report   replay.Report
 	channels []foundChannel
 }
 
@@ -94,69 +81,87 @@ type foundChannel struct {
 	number  int
 	spill   *spill
 	place   *milvus.ReplayPlace // up to where the log of the promoted cluster was read
-	why     string              // why nothing of the channel is written; empty: rows are
 	touched map[int64]bool      // the collections of the lost rows
-	taints  map[int64]string    // why nothing of a collection is written on this channel
+	taints  replay.Taints       // what is not written
 }
 
 // channelsAtOnce is how many channels are read at the same time: a reading waits for the
 // next time tick, and a usual cluster has 16. Each has files of its own.
 const channelsAtOnce = 16
 
-func (r *replay) find(ctx context.Context, t plan.Topology, to *export) (found, error) {
+func (r *comparison) find(ctx context.Context, t plan.Topology, to *export) (found, error) {
 	return r.findAnd(ctx, t, to, nil)
 }
 
 // findAnd also calls visit, if it is not nil, with each message, of several channels at the
 // same time.
-func (r *replay) findAnd(ctx context.Context, t plan.Topology, to *export, visit func(context.Context, milvus.LoggedMessage, []verdict) error) (found, error) {
-	l := r.logs
-	out := found{report: render.ReplayReport{
-		Topology: t.Name, Generation: t.Generation, Stale: l.Stale, Promoted: l.Promoted, Until: l.Until, Fenced: l.Fenced, Refused: l.Refused,
-	}, channels: make([]foundChannel, len(l.Channels))}
-	s, sums := newReplayTally(), make([]string, len(l.Channels))
+func (r *comparison) findAnd(ctx context.Context, t plan.Topology, to *export, visit func(context.Context, milvus.LoggedMessage, []replay.Verdict) error) (found, error) {
+	out := found{report: r.report(t, nil), channels: make([]foundChannel, len(r.logs.Channels))}
+	var counting sync.Mutex
+	tally, sums := replay.NewTally(), make([]replay.ChannelSum, len(r.logs.Channels))
 	err := r.eachChannel(ctx, func(ctx context.Context, i int) error {
-		sum := sha256.New()
-		err := r.findChannel(ctx, &out.channels[i], i, func(m milvus.LoggedMessage, verdicts []verdict) error {
-			addToDigest(sum, m, verdicts)
+		digest := replay.NewChannelDigest()
+		err := r.findChannel(ctx, &out.channels[i], i, func(m milvus.LoggedMessage, verdicts []replay.Verdict) error {
+			addToDigest(digest, m, verdicts)
 			if visit != nil {
 				if err := visit(ctx, m, verdicts); err != nil {
 					return err
 				}
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.add(m, verdicts)
+			counting.Lock()
+			defer counting.Unlock()
+			tally.Add(messageOf(m), verdicts)
 			if to == nil {
 				return nil
 			}
 			return to.writeRest(m, verdicts)
 		})
-		sums[i] = hex.EncodeToString(sum.Sum(nil))
+		sums[i] = replay.ChannelSum{Channel: r.logs.Channels[i].Channel, Sum: digest.String()}
 		return err
 	})
-	if err != nil {
-		return out, err
-	}
-	sum := sha256.New()
-	fmt.Fprintf(sum, "reconcile-replay/2\n%s\n%s\n%s\n", t.Name, l.Stale, l.Promoted)
-	for i, ch := range out.channels {
-		fmt.Fprintf(sum, "%s %s\n", l.Channels[i].Channel, sums[i])
-		if ch.why != "" {
-			out.report.Problems = append(out.report.Problems, render.ReplayProblem{Channel: r.channelName(i), Problem: ch.why})
+	if err == nil {
+		out.report = tally.Report(r.report(t, out.channels), sums)
+		if to != nil {
+			out.report.Export, out.report.Exported = to.path, to.lines
 		}
 	}
-	s.report(&out.report)
-	if out.report.Replayable() > 0 {
-		out.report.Digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
-	}
-	if to != nil {
-		out.report.Export, out.report.Exported = to.path, to.lines
-	}
-	return out, nil
+	return out, err
 }
 
-func (r *replay) findChannel(ctx context.Context, ch *foundChannel, number int, visit func(milvus.LoggedMessage, []verdict) error) error {
+// report says what was compared, and which channels nothing is written on.
+func (r *comparison) report(t plan.Topology, channels []foundChannel) replay.Report {
+	l := r.logs
+	out := replay.Report{
+		Topology: t.Name, Generation: t.Generation, Stale: l.Stale, Promoted: l.Promoted, Until: l.Until, Fenced: l.Fenced, Refused: l.Refused,
+	}
+	for i, ch := range channels {
+		if why := ch.taints.Channel; why != "" {
+			out.Problems = append(out.Problems, replay.Problem{Channel: r.channelName(i), Problem: why})
+		}
+	}
+	return out
+}
+
+func addToDigest(to replay.ChannelDigest, m milvus.LoggedMessage, verdicts []replay.Verdict) {
+	if m.Rows == nil {
+		return
+	}
+	for row, v := range verdicts {
+		if v.Replayable() {
+			to.Add(m.Rows.Write(row), v, m.Rows.Collection.Shape)
+		}
+	}
+}
+
+func messageOf(m milvus.LoggedMessage) replay.Message {
+	out := replay.Message{Database: m.Database, Collection: m.Collection, CollectionID: m.CollectionID, Kind: m.Kind, At: plan.TickTime(m.TimeTick)}
+	if m.Rows != nil {
+		out.Delete, out.Key = m.Rows.Delete, m.Rows.Key
+	}
+	return out
+}
+
+func (r *comparison) findChannel(ctx context.Context, ch *foundChannel, number int, visit func(milvus.LoggedMessage, []replay.Verdict) error) error {
 	var err error
 	if *ch, err = r.judge(ctx, number); err == nil {
 		err = r.each(ctx, *ch, visit)
@@ -167,13 +172,13 @@ func (r *replay) findChannel(ctx context.Context, ch *foundChannel, number int, 
 	return nil
 }
 
-func (r *replay) channelName(number int) string {
+func (r *comparison) channelName(number int) string {
 	c := r.logs.Channels[number]
 	return cmp.Or(c.Channel, c.Promoted)
 }
 
 // eachChannel calls do for every channel, some at a time, and ends all with the first error.
-func (r *replay) eachChannel(ctx context.Context, do func(ctx context.Context, channel int) error) error {
+func (r *comparison) eachChannel(ctx context.Context, do func(ctx context.Context, channel int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var all sync.WaitGroup
@@ -191,32 +196,9 @@ func (r *replay) eachChannel(ctx context.Context, do func(ctx context.Context, c
 	return context.Cause(ctx)
 }
 
-// addToDigest adds the writes that a replay may make, and those that are there already, that
-// a newer one holds back, or whose time to live is over: all of that can change while the
-// lost rows stay the same, and only takes writes away.
-func addToDigest(to hash.Hash, m milvus.LoggedMessage, verdicts []verdict) {
-	for row, v := range verdicts {
-		if m.Rows == nil || !v.replayable() {
-			continue
-		}
-		w := m.Rows.Write(row)
-		fmt.Fprintf(to, "%x %x %t %d %x\n", w.Key, w.Content, w.Delete, w.Partition, m.Rows.Collection.Shape)
-	}
-}
-
-// verdict is what becomes of one row of a message, or of a message without rows.
-type verdict struct {
-	decision
-	why string // why it is not written and never will be; empty: it may be
-}
-
-func (v verdict) replayable() bool {
-	return v.decision == expired || v.why == "" && (v.decision == write || v.decision == there || v.decision == newer)
-}
-
 // judge reads a channel of both logs and decides about each lost write.
-func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
-	ch := foundChannel{number: number, why: r.logs.Channels[number].Why, touched: map[int64]bool{}, taints: map[int64]string{}}
+func (r *comparison) judge(ctx context.Context, number int) (foundChannel, error) {
+	ch := foundChannel{number: number, touched: map[int64]bool{}, taints: replay.Taints{Channel: r.logs.Channels[number].Why}}
 	ch.spill = newSpill(r.dir, number)
 	err := r.logs.Lost(ctx, number, func(m milvus.LoggedMessage) error {
 		ch.taint(m, "the log of the stale cluster")
@@ -228,7 +210,7 @@ func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
 	if err != nil {
 		return ch, errors.Join(err, ch.spill.close())
 	}
-	if ch.why == "" && len(ch.touched) > 0 {
+	if ch.taints.Channel == "" && len(ch.touched) > 0 {
 		ch.place, err = r.logs.Newer(ctx, number, nil, func(m milvus.LoggedMessage) error {
 			ch.taint(m, "the log of the promoted cluster")
 			if m.Rows == nil || !ch.touched[m.Rows.Collection.ID] {
@@ -237,7 +219,8 @@ func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
 			return ch.spill.addRows(m, true)
 		})
 		if err != nil && ctx.Err() == nil {
-			ch.why, err = "what the promoted cluster took since its promotion could not be read: "+err.Error(), nil
+			ch.taints.Add(0, "what the promoted cluster took since its promotion could not be read: "+err.Error())
+			err = nil
 		}
 	}
 	if err == nil {
@@ -248,15 +231,9 @@ func (r *replay) judge(ctx context.Context, number int) (foundChannel, error) {
 	return ch, errors.Join(err, ch.spill.close())
 }
 
-// taint notes that rows of a collection, or of the whole channel, are not what the inserts
-// and deletes of the logs say.
 func (ch *foundChannel) taint(m milvus.LoggedMessage, whose string) {
-	switch {
-	case !m.Taints:
-	case m.CollectionID == 0 && ch.why == "":
-		ch.why = whose + ": " + m.Why
-	case ch.taints[m.CollectionID] == "":
-		ch.taints[m.CollectionID] = whose + ": " + m.Why
+	if m.Taints {
+		ch.taints.Add(m.CollectionID, whose+": "+m.Why)
 	}
 }
 
@@ -265,7 +242,7 @@ func (s *spill) addRows(m milvus.LoggedMessage, promoted bool) error {
 		return nil
 	}
 	for row := range m.Rows.Count {
-		if err := s.add(logged{LoggedWrite: m.Rows.Write(row), promoted: promoted}); err != nil {
+		if err := s.add(logged{Write: m.Rows.Write(row), promoted: promoted}); err != nil {
 			return err
 		}
 	}
@@ -274,51 +251,31 @@ func (s *spill) addRows(m milvus.LoggedMessage, promoted bool) error {
 
 // each reads the lost messages of a channel again, with what becomes of each row. A message
 // without rows has one verdict.
-func (r *replay) each(ctx context.Context, ch foundChannel, visit func(milvus.LoggedMessage, []verdict) error) (err error) {
+func (r *comparison) each(ctx context.Context, ch foundChannel, visit func(milvus.LoggedMessage, []replay.Verdict) error) (err error) {
 	d := ch.spill.decisions()
 	defer func() { err = errors.Join(err, d.close()) }()
 	return r.logs.Lost(ctx, ch.number, func(m milvus.LoggedMessage) error {
 		if m.Rows == nil {
-			return visit(m, slices.Repeat([]verdict{{why: cmp.Or(ch.why, m.Why)}}, int(max(1, m.RowCount))))
+			return visit(m, slices.Repeat([]replay.Verdict{{Why: cmp.Or(ch.taints.Channel, m.Why)}}, int(max(1, m.RowCount))))
 		}
-		verdicts := make([]verdict, m.Rows.Count)
+		rows, verdicts := rowsOf(m, r.logs.Now), make([]replay.Verdict, m.Rows.Count)
 		for row := range verdicts {
-			decided, err := d.next(m.Rows.Write(row))
+			fate, err := d.next(m.Rows.Write(row))
 			if err != nil {
 				return err
 			}
-			verdicts[row] = ch.verdict(m, decided, r.logs.Now)
+			verdicts[row] = ch.taints.Verdict(rows, fate)
 		}
 		return visit(m, verdicts)
 	})
 }
 
-// verdict says what becomes of a row at a time of the promoted cluster.
-func (ch foundChannel) verdict(m milvus.LoggedMessage, d decision, now time.Time) verdict {
-	v := verdict{d, ch.reason(m, d)}
-	if v.why == "" && d == write && m.Rows.Expired(now) {
-		return verdict{expired, whyExpired}
-	}
-	return v
-}
-
-// reason says why a row is never written; empty: it may be.
-func (ch foundChannel) reason(m milvus.LoggedMessage, d decision) string {
-	r := m.Rows
-	switch {
-	case ch.why != "":
-		return ch.why
-	case ch.taints[r.Collection.ID] != "":
-		return ch.taints[r.Collection.ID]
-	case r.Collection.AutoID && !r.Delete:
-		return whyAutoID
-	case r.Collection.AutoID && m.Transaction != "":
-		return whyAutoIDUpsert
-	case !r.Collection.Partition(r):
-		return whyPartition
-	case d == divided:
-		return whyDivided
-	default:
-		return ""
+// rowsOf is what the rules must know of the rows of a message, at a time of the promoted
+// cluster.
+func rowsOf(m milvus.LoggedMessage, now time.Time) replay.Rows {
+	c := m.Rows.Collection
+	return replay.Rows{
+		Collection: c.ID, AutoID: c.AutoID, Delete: m.Rows.Delete, InTransaction: m.Transaction != "",
+		NoPartition: !c.Partition(m.Rows), Expired: m.Rows.Expired(now),
 	}
 }

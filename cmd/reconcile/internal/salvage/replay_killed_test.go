@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // replayEnv makes the test's program replay between the two addresses in it, and end.
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	topology, fleet := pairAt(a, b)
 	run := ReplayRun{
 		Fleet: fleet, Topology: topology, Of: ReplayOf{Promoted: "b", Stale: "a"}, batch: 20, Rate: 4000,
-		Begin:  func(context.Context, render.ReplayReport) error { return nil },
+		Begin:  func(context.Context, replay.Report) error { return nil },
 		Wanted: func(context.Context) error { return nil },
 	}
 	if os.Getenv(replayFast) != "" {

@@ -18,10 +18,10 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // lab is a simulated pair: a is the primary, b its standby.
@@ -200,7 +200,7 @@ func (x *lab) times(in milvuspb.MilvusServiceClient, name string) map[int64]int 
 	return out
 }
 
-func (x *lab) plan() render.ReplayReport {
+func (x *lab) plan() replay.Report {
 	x.t.Helper()
 	report, err := PlanReplay(x.ctx, x.fleet.Reader(), x.topology, ReplayOf{Promoted: "b", Stale: "a"}, "")
 	x.must(err)

@@ -6,23 +6,24 @@ import (
 	"slices"
 	"sync"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/milvus/logrows"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // readingBack asks the promoted cluster for the rows that its log shows.
 type readingBack struct {
-	*replay
-	done   *render.ReplayDone
+	*comparison
+	done   *replay.Done
 	mu     sync.Mutex
-	open   []*milvus.ReplayBatch
+	open   []*logrows.Batch
 	silent map[int64]bool // collections that no query can read
 }
 
-func (b *readingBack) add(ctx context.Context, m milvus.LoggedMessage, verdicts []verdict) error {
+func (b *readingBack) add(ctx context.Context, m milvus.LoggedMessage, verdicts []replay.Verdict) error {
 	var rows []int
 	for i, v := range verdicts {
-		if v.why == "" && v.decision == there {
+		if v.There() {
 			rows = append(rows, i)
 		}
 	}
@@ -39,9 +40,9 @@ func (b *readingBack) add(ctx context.Context, m milvus.LoggedMessage, verdicts 
 func (b *readingBack) put(ctx context.Context, m milvus.LoggedMessage, rows []int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.open, func(x *milvus.ReplayBatch) bool { return x.Fits(m.Rows) && x.Rows+len(rows) <= batchRows })
+	i := slices.IndexFunc(b.open, func(x *logrows.Batch) bool { return x.Fits(m.Rows) && x.Rows+len(rows) <= batchRows })
 	if i < 0 {
-		b.open = append(b.open, &milvus.ReplayBatch{})
+		b.open = append(b.open, &logrows.Batch{})
 		i = len(b.open) - 1
 	}
 	x := b.open[i]
@@ -66,7 +67,7 @@ func (b *readingBack) flush(ctx context.Context) error {
 	return nil
 }
 
-func (b *readingBack) read(ctx context.Context, x *milvus.ReplayBatch) error {
+func (b *readingBack) read(ctx context.Context, x *logrows.Batch) error {
 	c := x.Collection()
 	if b.silent[c.ID] {
 		return nil

@@ -3,12 +3,11 @@ package salvage
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // ReplayRun carries a replay out.
@@ -20,7 +19,7 @@ type ReplayRun struct {
 	Rate     int // rows a second; 0: as fast as they are taken
 	// Begin is called once, before the first write, with what would be written. Its
 	// error ends the run.
-	Begin func(ctx context.Context, r render.ReplayReport) error
+	Begin func(ctx context.Context, r replay.Report) error
 	// Wanted is asked again and again while rows are written. Its error ends the run.
 	Wanted func(ctx context.Context) error
 
@@ -28,19 +27,16 @@ type ReplayRun struct {
 	wrap  func(replayWriter) replayWriter // for tests; nil: none
 }
 
-// otherWrites: more channels can be read than before, or fewer, or a collection changed.
-const otherWrites = "the rows that can be written are no longer those that the replay began with (hint: a dry run says what is left)"
-
 // Run reads both logs, writes what is to be written, and reads it back. What one run leaves
 // open, the next one finds: the log of the promoted cluster says what is there.
-func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err error) {
+func (x ReplayRun) Run(ctx context.Context) (report replay.Report, err error) {
 	if x.batch == 0 {
 		x.batch = batchRows
 	}
 	if x.Rate > 0 {
 		x.batch = min(x.batch, x.Rate) // no more at once than a second may bring
 	}
-	r, err := openReplay(ctx, x.Fleet.Reader(), x.Topology, x.Of, x.Export)
+	r, err := openComparison(ctx, x.Fleet.Reader(), x.Topology, x.Of, x.Export)
 	if err != nil {
 		return report, err
 	}
@@ -60,7 +56,13 @@ func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err err
 	if x.wrap != nil {
 		to = x.wrap(w)
 	}
-	done, left, digest := &render.ReplayDone{}, int64(0), ""
+	return x.rounds(ctx, r, to)
+}
+
+// rounds compares the logs and writes what is to be written, until there is nothing more.
+func (x ReplayRun) rounds(ctx context.Context, r *comparison, to replayWriter) (report replay.Report, err error) {
+	var rounds replay.Rounds
+	done := &replay.Done{}
 	for begun := false; ; begun = true {
 		f, err := r.find(ctx, x.Topology, nil)
 		if begun && err != nil {
@@ -74,22 +76,17 @@ func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err err
 			if err := x.Begin(ctx, report); err != nil {
 				return report, err
 			}
-			digest = report.Digest
 		}
 		report.Done = done
-		switch n := report.ToWrite(); {
-		case report.Digest != digest:
-			done.Problem = otherWrites
+		more, problem := rounds.Next(report, done.Written)
+		switch {
+		case problem != "":
+			done.Problem = problem
 			return report, nil
-		case n == 0:
+		case !more:
 			return x.finish(ctx, r, report)
-		case begun && n >= left:
-			done.Problem = fmt.Sprintf("%d rows were written, and the log of the promoted cluster does not show them", done.Written)
-			return report, nil
-		default:
-			left = n
 		}
-		run := &replaying{replay: r, ReplayRun: x, writer: to, pace: newPace(x.Rate)}
+		run := &replaying{comparison: r, ReplayRun: x, writer: to, pace: newPace(x.Rate)}
 		err = r.eachChannel(ctx, func(ctx context.Context, i int) error { return run.channel(ctx, f.channels[i]) })
 		done.Written, done.HeldBack = done.Written+run.written.Load(), done.HeldBack+run.heldBack.Load()
 		if err != nil && !errors.Is(err, errJudgeAgain) {
@@ -100,9 +97,9 @@ func (x ReplayRun) Run(ctx context.Context) (report render.ReplayReport, err err
 }
 
 // finish exports what is not written, and reads back what is.
-func (x ReplayRun) finish(ctx context.Context, r *replay, report render.ReplayReport) (render.ReplayReport, error) {
+func (x ReplayRun) finish(ctx context.Context, r *comparison, report replay.Report) (replay.Report, error) {
 	done := report.Done
-	back := &readingBack{done: done, replay: r, silent: map[int64]bool{}}
+	back := &readingBack{done: done, comparison: r, silent: map[int64]bool{}}
 	f, err := r.findAnd(ctx, x.Topology, r.export, back.add)
 	if err == nil {
 		err = back.flush(ctx)
@@ -112,7 +109,7 @@ func (x ReplayRun) finish(ctx context.Context, r *replay, report render.ReplayRe
 		return report, nil
 	}
 	if f.report.Digest != report.Digest {
-		done.Problem = otherWrites
+		done.Problem = replay.OtherWrites
 	}
 	report = f.report
 	report.Done = done

@@ -7,14 +7,14 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/reconcile/replay"
 )
 
-func (x *lab) run(change func(*ReplayRun)) (render.ReplayReport, error) {
+func (x *lab) run(change func(*ReplayRun)) (replay.Report, error) {
 	x.t.Helper()
 	r := ReplayRun{
 		Fleet: x.fleet, Topology: x.topology, Of: ReplayOf{Promoted: "b", Stale: "a"},
-		Begin:  func(context.Context, render.ReplayReport) error { return nil },
+		Begin:  func(context.Context, replay.Report) error { return nil },
 		Wanted: func(context.Context) error { return nil },
 	}
 	if change != nil {
@@ -80,7 +80,7 @@ func TestAReplayHoldsBackWhatIsWrittenMeanwhile(t *testing.T) {
 	x := lossy(t, 20, 40)
 	x.fence()
 	got, err := x.run(func(r *ReplayRun) {
-		r.Begin = func(context.Context, render.ReplayReport) error {
+		r.Begin = func(context.Context, replay.Report) error {
 			x.upsert(x.b, "t", everyColumn(span(1000, 8), 9), 8)
 			return nil
 		}
@@ -104,7 +104,7 @@ func TestAReplayThatIsNotWantedWritesNothing(t *testing.T) {
 	x := lossy(t, 20, 10)
 	x.fence()
 	no := errors.New("no")
-	if _, err := x.run(func(r *ReplayRun) { r.Begin = func(context.Context, render.ReplayReport) error { return no } }); !errors.Is(err, no) {
+	if _, err := x.run(func(r *ReplayRun) { r.Begin = func(context.Context, replay.Report) error { return no } }); !errors.Is(err, no) {
 		t.Error(err)
 	}
 	got, err := x.run(func(r *ReplayRun) { r.Wanted = func(context.Context) error { return no } })

@@ -14,9 +14,9 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
-	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/milvus/milvussim"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // disturbed is a writer whose first batch meets something.
@@ -25,7 +25,7 @@ type disturbed struct {
 	meets func(send func() error) error // nil: it has met it
 }
 
-func (w *disturbed) Send(ctx context.Context, b *milvus.ReplayBatch) error {
+func (w *disturbed) Send(ctx context.Context, b *logrows.Batch) error {
 	send := func() error { return w.replayWriter.Send(ctx, b) }
 	if meets := w.meets; meets != nil {
 		w.meets = nil
@@ -147,9 +147,9 @@ func TestAReplayWritesOnlyWhatItBeganWith(t *testing.T) {
 	x := lossy(t, 20, 200)
 	x.fence()
 	whole := x.plan()
-	var began render.ReplayReport
+	var began replay.Report
 	got, err := x.run(func(r *ReplayRun) {
-		r.Begin = func(_ context.Context, report render.ReplayReport) error {
+		r.Begin = func(_ context.Context, report replay.Report) error {
 			began = report
 			return nil
 		}
@@ -201,7 +201,7 @@ func TestAnExpiredRowDoesNotComeBack(t *testing.T) {
 		x.remove(x.a, "t", "id in [1]")
 	})
 	x.fence()
-	r, err := openReplay(x.ctx, x.fleet.Reader(), x.topology, ReplayOf{Promoted: "b", Stale: "a"}, "")
+	r, err := openComparison(x.ctx, x.fleet.Reader(), x.topology, ReplayOf{Promoted: "b", Stale: "a"}, "")
 	x.must(err)
 	defer func() { x.must(r.close(false)) }()
 	young, err := r.find(x.ctx, x.topology, nil)
@@ -212,24 +212,8 @@ func TestAnExpiredRowDoesNotComeBack(t *testing.T) {
 	if young.report.ToWrite() != 6 || old.report.ToWrite() != 1 || young.report.Digest != old.report.Digest {
 		t.Errorf("%+v and then %+v", young.report, old.report)
 	}
-	if len(old.report.Rest) != 1 || old.report.Rest[0].Rows != 5 || old.report.Rest[0].Why != whyExpired {
+	if len(old.report.Rest) != 1 || old.report.Rest[0].Rows != 5 || old.report.Rest[0].Why != replay.WhyExpired {
 		t.Errorf("%+v", old.report.Rest)
-	}
-}
-
-// TestHalfOfAnUpsertIsNotWritten: where the server gives the keys, an upsert deletes one key
-// and inserts another. Its delete alone would lose the row.
-func TestHalfOfAnUpsertIsNotWritten(t *testing.T) {
-	rows := &milvus.LoggedRows{Collection: &milvus.ReplayCollection{AutoID: true}, Delete: true, Count: 1}
-	of := func(transaction string) string {
-		m := milvus.LoggedMessage{SalvagedMessage: milvus.SalvagedMessage{Transaction: transaction}, Rows: rows}
-		return foundChannel{}.verdict(m, write, time.Now()).why
-	}
-	if why := of(""); why != "" {
-		t.Error(why)
-	}
-	if of("7") == "" {
-		t.Error("the delete of an upsert would be written without its insert")
 	}
 }
 
@@ -237,9 +221,9 @@ func TestHalfOfAnUpsertIsNotWritten(t *testing.T) {
 // the decision about another.
 func TestADecisionIsForItsRow(t *testing.T) {
 	s := newSpill(t.TempDir(), 0)
-	rows := []milvus.LoggedWrite{{Key: milvus.Mark{0: 32, 9: 1}, Group: 1}, {Key: milvus.Mark{0: 64, 9: 2}, Group: 2}}
+	rows := []replay.Write{{Key: replay.Mark{0: 32, 9: 1}, Group: 1}, {Key: replay.Mark{0: 64, 9: 2}, Group: 2}}
 	for _, w := range rows {
-		if err := s.add(logged{LoggedWrite: w}); err != nil {
+		if err := s.add(logged{Write: w}); err != nil {
 			t.Fatal(err)
 		}
 	}

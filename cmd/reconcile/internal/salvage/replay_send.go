@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/reconcile/milvus/logrows"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // replayWriter writes into the promoted cluster; *milvus.ReplayWriter is one.
 type replayWriter interface {
 	Writable(ctx context.Context) error
-	Send(ctx context.Context, b *milvus.ReplayBatch) error
+	Send(ctx context.Context, b *logrows.Batch) error
 	Retry(ctx context.Context, try int, err error) error
 }
 
@@ -43,7 +45,7 @@ var errJudgeAgain = errors.New("too much was written meanwhile")
 
 // replaying writes the rows of all channels.
 type replaying struct {
-	*replay
+	*comparison
 	ReplayRun
 	writer            replayWriter
 	pace              *pace
@@ -78,20 +80,20 @@ type channelRun struct {
 	number  int
 	place   *milvus.ReplayPlace
 	touched map[int64]bool           // the collections that have lost rows there
-	moved   map[milvus.Mark]struct{} // keys that others wrote since the logs were compared
-	sent    map[milvus.Mark]struct{} // of the batch that was sent last
-	open    []*milvus.ReplayBatch
+	moved   map[replay.Mark]struct{} // keys that others wrote since the logs were compared
+	sent    map[replay.Mark]struct{} // of the batch that was sent last
+	open    []*logrows.Batch
 }
 
 func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
-	if ch.why != "" || ch.place == nil {
+	if ch.taints.Channel != "" || ch.place == nil {
 		return nil
 	}
-	c := &channelRun{replaying: r, number: ch.number, place: ch.place, touched: ch.touched, moved: map[milvus.Mark]struct{}{}}
-	err := r.each(ctx, ch, func(m milvus.LoggedMessage, verdicts []verdict) error {
+	c := &channelRun{replaying: r, number: ch.number, place: ch.place, touched: ch.touched, moved: map[replay.Mark]struct{}{}}
+	err := r.each(ctx, ch, func(m milvus.LoggedMessage, verdicts []replay.Verdict) error {
 		var rows []int
 		for i, v := range verdicts {
-			if v.why == "" && v.decision == write {
+			if v.ToWrite() {
 				rows = append(rows, i)
 			}
 		}
@@ -112,9 +114,9 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 
 // add puts rows into a batch that they fit, and sends a batch that is full.
 func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int) error {
-	i := slices.IndexFunc(c.open, func(b *milvus.ReplayBatch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= c.batch })
+	i := slices.IndexFunc(c.open, func(b *logrows.Batch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= c.batch })
 	if i < 0 {
-		c.open = append(c.open, &milvus.ReplayBatch{})
+		c.open = append(c.open, &logrows.Batch{})
 		i = len(c.open) - 1
 	}
 	b := c.open[i]
@@ -133,11 +135,11 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 // flush sends a batch until it is taken. Before each try it reads what the promoted cluster
 // took up to then: a try without an answer may have been taken, and others may have written
 // the same keys since.
-func (c *channelRun) flush(ctx context.Context, b *milvus.ReplayBatch) error {
+func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 	if err := c.pace.wait(ctx, b.Rows); err != nil {
 		return err
 	}
-	var tried *milvus.ReplayBatch // nil: nothing of it can be there
+	var tried *logrows.Batch // nil: nothing of it can be there
 	for try := 1; ; try++ {
 		if err := c.mayWrite(ctx); err != nil {
 			return err
@@ -146,10 +148,10 @@ func (c *channelRun) flush(ctx context.Context, b *milvus.ReplayBatch) error {
 			return err
 		}
 		if len(c.moved) > 0 {
-			c.heldBack.Add(int64(b.Without(func(w milvus.LoggedWrite) bool { _, moved := c.moved[w.Key]; return moved })))
+			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
-		c.sent = make(map[milvus.Mark]struct{}, b.Rows)
-		b.KeyMarks(func(key milvus.Mark) { c.sent[key] = struct{}{} })
+		c.sent = make(map[replay.Mark]struct{}, b.Rows)
+		b.KeyMarks(func(key replay.Mark) { c.sent[key] = struct{}{} })
 		err := c.writer.Send(ctx, b)
 		if err == nil {
 			c.written.Add(int64(b.Rows))
@@ -162,21 +164,11 @@ func (c *channelRun) flush(ctx context.Context, b *milvus.ReplayBatch) error {
 	}
 }
 
-// newestWrites are the newest writes of the promoted cluster to the keys of a batch.
-type newestWrites map[milvus.Mark]milvus.LoggedWrite
-
-// note takes the next write. Of an upsert the insert counts, and not its delete.
-func (n newestWrites) note(w milvus.LoggedWrite) {
-	if was, seen := n[w.Key]; !seen || was.Group != w.Group || !w.Delete {
-		n[w.Key] = w
-	}
-}
-
 // follow reads what the promoted cluster took on the channel since it was last read. Each
 // key is written once by a replay, so what was not sent just before is of others. Of a batch
 // whose try had no answer it takes out what is there, and learns what is of others.
-func (c *channelRun) follow(ctx context.Context, tried *milvus.ReplayBatch) error {
-	newest := newestWrites{}
+func (c *channelRun) follow(ctx context.Context, tried *logrows.Batch) error {
+	newest := replay.NewestWrites{}
 	next, err := c.logs.Newer(ctx, c.number, c.place, func(m milvus.LoggedMessage) error {
 		switch {
 		case m.CollectionID != 0 && !c.touched[m.CollectionID]:
@@ -191,7 +183,7 @@ func (c *channelRun) follow(ctx context.Context, tried *milvus.ReplayBatch) erro
 			if _, ours := c.sent[key]; !ours {
 				c.moved[key] = struct{}{}
 			} else if tried != nil {
-				newest.note(m.Rows.Write(row))
+				newest.Note(m.Rows.Write(row))
 			}
 		}
 		if len(c.moved) > maxMoved {
@@ -204,13 +196,12 @@ func (c *channelRun) follow(ctx context.Context, tried *milvus.ReplayBatch) erro
 	}
 	c.place = next
 	if tried != nil {
-		c.written.Add(int64(tried.Without(func(w milvus.LoggedWrite) bool {
-			is, seen := newest[w.Key]
-			same := is.Delete == w.Delete && is.Content == w.Content
-			if seen && !same {
+		c.written.Add(int64(tried.Without(func(w replay.Write) bool {
+			this, other := newest.Holds(w)
+			if other {
 				c.moved[w.Key] = struct{}{}
 			}
-			return seen && same
+			return this
 		})))
 	}
 	return nil

@@ -11,20 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"milvus-reconcile/reconcile/milvus"
-)
-
-// decision is what becomes of one lost row.
-type decision byte
-
-const (
-	write      decision = iota // nothing newer is there
-	there                      // the newest write of its key there is this very row
-	newer                      // the newest write of its key there is another one
-	replaced                   // a later lost write of the same key counts
-	divided                    // its key lies in several partitions
-	upsertsOwn                 // the delete of an upsert, which belongs to its insert
-	expired                    // its time to live is over, so it is not written
+	"milvus-reconcile/reconcile/replay"
 )
 
 // spillParts is into how many files the writes of a channel are divided by their keys. One
@@ -67,11 +54,11 @@ func (s *spill) close() error {
 	return all
 }
 
-func partOf(key milvus.Mark) int { return int(key[0]) % spillParts }
+func partOf(key replay.Mark) int { return int(key[0]) % spillParts }
 
 // logged is a write as it lies on disk.
 type logged struct {
-	milvus.LoggedWrite
+	replay.Write
 	promoted bool // it is in the log of the promoted cluster
 }
 
@@ -135,16 +122,6 @@ func (s *spill) each(part int, visit func(logged) error) error {
 	}
 }
 
-// keyHistory is what both logs say of one key.
-type keyHistory struct {
-	lost, there logged
-	hasThere    bool
-	at          int   // of the lost write that counts, among those of the part
-	partition   int64 // of its lost writes; 0: none yet
-	divided     bool
-	everywhere  uint64 // group of the newest lost delete of all partitions; 0: none
-}
-
 // judge writes one decision for each lost write of each part, in their order.
 func (s *spill) judge() error {
 	for part, f := range s.files {
@@ -159,21 +136,12 @@ func (s *spill) judge() error {
 }
 
 func (s *spill) judgePart(part int) (err error) {
-	keys := map[milvus.Mark]*keyHistory{}
-	var own []bool // whether a lost write is the delete of an upsert
+	var judge replay.Judge
 	err = s.each(part, func(w logged) error {
-		h := keys[w.Key]
-		if h == nil {
-			h = &keyHistory{}
-			keys[w.Key] = h
-		}
 		if w.promoted {
-			h.addThere(w)
-			return nil
-		}
-		own = append(own, false)
-		if of := h.addLost(w, len(own)-1); of >= 0 {
-			own[of] = true
+			judge.Taken(w.Write)
+		} else {
+			judge.Lost(w.Write)
 		}
 		return nil
 	})
@@ -185,72 +153,15 @@ func (s *spill) judgePart(part int) (err error) {
 		return fmt.Errorf("keep the decisions: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	out, at := bufio.NewWriter(f), 0
+	out := bufio.NewWriter(f)
 	err = s.each(part, func(w logged) error {
 		if w.promoted {
 			return nil
 		}
-		d := keys[w.Key].decide(at)
-		if own[at] {
-			d = upsertsOwn
-		}
-		at++
-		_, err := out.Write(append(proofOf(w.LoggedWrite), byte(d)))
+		_, err := out.Write(append(proofOf(w.Write), byte(judge.Fate(w.Key))))
 		return err
 	})
 	return errors.Join(err, out.Flush())
-}
-
-func (h *keyHistory) addThere(w logged) {
-	if h.hasThere && w.Group == h.there.Group && w.Delete {
-		return // an upsert: the insert is newer
-	}
-	h.there, h.hasThere = w, true
-}
-
-// addLost takes the lost write of that number. It returns the number of the one that turns
-// out to be the delete of an upsert; -1: none.
-func (h *keyHistory) addLost(w logged, at int) (own int) {
-	own = -1
-	if w.Group == h.lost.Group && w.Delete != h.lost.Delete { // both have one tick, and the insert stays
-		if w.Delete {
-			return at
-		}
-		own = h.at
-	}
-	switch {
-	case w.Partition == milvus.EveryPartition:
-		h.everywhere = w.Group
-	case h.partition != 0 && h.partition != w.Partition:
-		h.divided = true
-	default:
-		h.partition = w.Partition
-	}
-	h.lost, h.at = w, at
-	return own
-}
-
-// decide says what becomes of a lost write of the key. Of several, the newest alone counts.
-func (h *keyHistory) decide(at int) decision {
-	switch {
-	case h.divided, !h.lost.Delete && h.lost.Partition != 0 && h.everywhere != 0 && h.everywhere != h.lost.Group:
-		return divided
-	case at != h.at:
-		return replaced
-	case !h.hasThere:
-		return write
-	case h.there.same(h.lost):
-		return there
-	default:
-		return newer
-	}
-}
-
-// same says whether a write of the promoted cluster has the effect of a lost one. The
-// content of a row names its partition.
-func (w logged) same(lost logged) bool {
-	return w.Delete == lost.Delete && w.Content == lost.Content &&
-		(!w.Delete || w.Partition == lost.Partition || w.Partition == milvus.EveryPartition)
 }
 
 // decisions are read back in the order in which the lost writes come again.
@@ -278,14 +189,14 @@ func (d *decisions) open(part int) error {
 const proofSize = 8
 
 // proofOf tells a write from the others, so that no decision is taken for another row.
-func proofOf(w milvus.LoggedWrite) []byte {
+func proofOf(w replay.Write) []byte {
 	return append(slices.Clone(w.Key[8:8+proofSize/2]), w.Content[:proofSize/2]...)
 }
 
 var errOtherLog = errors.New("the log of the stale cluster is not what it was when it was read first: retention may have removed its beginning (hint: a dry run says what is left)")
 
 // next returns the decision about the next lost write.
-func (d *decisions) next(w milvus.LoggedWrite) (decision, error) {
+func (d *decisions) next(w replay.Write) (replay.Fate, error) {
 	part := partOf(w.Key)
 	if d.files[part] == nil {
 		if err := d.open(part); err != nil {
@@ -299,7 +210,7 @@ func (d *decisions) next(w milvus.LoggedWrite) (decision, error) {
 	if !bytes.Equal(raw[:proofSize], proofOf(w)) {
 		return 0, errOtherLog
 	}
-	return decision(raw[proofSize]), nil
+	return replay.Fate(raw[proofSize]), nil
 }
 
 func (d *decisions) close() error {

@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // TestAReplayIsPlanned: of each lost row it is decided what becomes of it.
@@ -42,8 +42,8 @@ func TestAReplayIsPlanned(t *testing.T) {
 	if !fenced.Fenced || fenced.Digest != got.Digest || !strings.HasPrefix(got.Digest, "sha256:") {
 		t.Errorf("fenced: %t, digest %q and then %q", fenced.Fenced, got.Digest, fenced.Digest)
 	}
-	ignore := cmpopts.IgnoreFields(render.ReplayCount{}, "CollectionID", "First", "Last")
-	want := []render.ReplayCount{{Database: "default", Collection: "t", Upserts: 34, Deletes: 2, There: 2, Conflicts: 5, Replaced: 10}}
+	ignore := cmpopts.IgnoreFields(replay.Count{}, "CollectionID", "First", "Last")
+	want := []replay.Count{{Database: "default", Collection: "t", Upserts: 34, Deletes: 2, There: 2, Conflicts: 5, Replaced: 10}}
 	if d := cmp.Diff(want, got.Counts, ignore); d != "" {
 		t.Error(d)
 	}

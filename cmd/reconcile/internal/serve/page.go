@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/safetext"
 	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/daemon"
 )
@@ -154,7 +154,7 @@ func urgency(class string) int { return slices.Index([]string{toneBad, toneWarn,
 func safe(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, line := range lines {
-		lines[i] = render.Safe(line)
+		lines[i] = safetext.Safe(line)
 	}
 	return strings.Join(lines, "\n")
 }

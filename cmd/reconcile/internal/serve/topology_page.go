@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"regexp"
 	"strings"
+	"sync"
 
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/plan"
@@ -65,7 +66,9 @@ type findingView struct {
 // remedyPart is a piece of a remedy: text, or a command that can be copied as it is.
 type remedyPart struct{ Text, Command string }
 
-var quotedCommand = regexp.MustCompile("['`](reconcile [^'`\n]+)['`]")
+var quotedCommand = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("['`](reconcile [^'`\n]+)['`]")
+})
 
 func remedyParts(remedy string) []remedyPart {
 	var out []remedyPart
@@ -75,7 +78,7 @@ func remedyParts(remedy string) []remedyPart {
 		}
 	}
 	end := 0
-	for _, at := range quotedCommand.FindAllStringSubmatchIndex(remedy, -1) {
+	for _, at := range quotedCommand().FindAllStringSubmatchIndex(remedy, -1) {
 		add(remedy[end:at[0]])
 		out = append(out, remedyPart{Command: remedy[at[2]:at[3]]})
 		end = at[1]

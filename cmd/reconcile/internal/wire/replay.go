@@ -10,6 +10,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/ledger"
+	"milvus-reconcile/reconcile/replay"
 )
 
 // ReplayLock is the right to replay lost rows into one topology.
@@ -59,32 +60,20 @@ func (k *ReplayLock) Finish(ctx context.Context, stale, detail string) error {
 	return nil
 }
 
-// ReplayDecision says whether a replay may be carried out.
-type ReplayDecision struct {
-	Verdict string // approved, denied, not_required
-	Code    string
-	Detail  string
-	By      []string
-	Blocked bool // no approval would help
-}
-
 // ReplayApproval says whether the replay with that digest is approved at a revision, or was
 // begun by an earlier run.
-func (e *Environment) ReplayApproval(ctx context.Context, rev desired.Revision, t plan.Topology, digest string) (ReplayDecision, error) {
-	out, _, err := e.decideReplay(ctx, rev, t, digest)
-	return out, err
-}
-
-func (e *Environment) decideReplay(ctx context.Context, rev desired.Revision, t plan.Topology, digest string) (ReplayDecision, approval.Decision, error) {
-	if open, begun, err := e.openReplay(ctx, t.Name); err != nil || begun && open.Digest == digest {
-		return ReplayDecision{Verdict: approval.VerdictNotRequired.String(), Detail: "an earlier run began it, with an approval that was used then", By: open.By}, approval.Decision{}, err
+func (e *Environment) ReplayApproval(ctx context.Context, rev desired.Revision, t plan.Topology, digest string) (replay.Decision, error) {
+	if open, begun, err := e.openReplay(ctx, t.Name); err != nil {
+		return replay.Decision{}, err
+	} else if begun && open.Digest == digest {
+		return replay.Continue(open.By), nil
 	}
 	p, err := e.Pass(ctx, rev)
 	if err != nil {
-		return ReplayDecision{}, approval.Decision{}, err
+		return replay.Decision{}, err
 	}
 	d, err := p.DecideReplay(ctx, t, digest)
-	return ReplayDecision{Verdict: d.Verdict.String(), Code: d.Code, Detail: d.Detail, By: d.By}, d, err
+	return replay.Decision{Decision: d}, err
 }
 
 func (e *Environment) openReplay(ctx context.Context, topology string) (ledger.Replay, bool, error) {
@@ -106,42 +95,30 @@ func (e *Environment) openReplay(ctx context.Context, topology string) (ledger.R
 // Begin reads Git once more, decides, and records the replay and its approval. One that an
 // earlier run began goes on without another approval, as long as Git wants its target as
 // the primary. What the operator suspended, or whose history was rewritten, has none.
-func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Topology, stale, digest string) (ReplayDecision, error) {
+func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Topology, stale, digest string) (replay.Decision, error) {
 	wanted, err := k.env.RereadGit(rev, "")(ctx)
 	if err != nil {
-		return ReplayDecision{}, fmt.Errorf("%s: Git could not be read again before the replay: %w", approval.CodeGitUnreadable, err)
+		return replay.Decision{}, fmt.Errorf("%s: Git could not be read again before the replay: %w", approval.CodeGitUnreadable, err)
 	}
-	if by := wanted.Superseded[t.Name]; by != "" {
-		return supersededReplay(t.Name, by), nil
+	reread := replay.Reread{
+		Topology: t.Name, Superseded: wanted.Superseded[t.Name], Rewritten: wanted.Rewritten[t.Name], Suspended: slices.Contains(k.env.Config.Suspend, t.Name),
 	}
-	if at := wanted.Rewritten[t.Name]; at != "" {
-		f := plan.HistoryRewritten(at)
-		return blockedReplay(f.Code, f.Message+": check who moved it and why, then accept it: 'reconcile apply "+t.Name+"'"), nil
-	}
-	if slices.Contains(k.env.Config.Suspend, t.Name) {
-		return blockedReplay("SUSPENDED", t.Name+" is suspended by the operator's configuration: take it out of 'suspend' when the work on it is done"), nil
+	if block := reread.Block(); block != nil {
+		return *block, nil
 	}
 	rev.Changes = wanted.Changes
-	out, d, err := k.env.decideReplay(ctx, rev, t, digest)
+	d, err := k.env.ReplayApproval(ctx, rev, t, digest)
 	if err != nil || d.Verdict != approval.VerdictApproved {
-		return out, err
+		return d, err
 	}
 	primary, _ := t.Primary()
 	err = k.lock.BeginReplay(ctx, ledger.Replay{
 		Generation: t.Generation, Commit: d.Commit, Stale: stale, Promoted: primary.ID, Digest: digest, By: d.By, Reasons: d.Reasons, Payloads: d.Payloads,
 	})
 	if err != nil {
-		return out, fmt.Errorf("write the ledger: %w", err)
+		return d, fmt.Errorf("write the ledger: %w", err)
 	}
-	return out, nil
-}
-
-func supersededReplay(topology, by string) ReplayDecision {
-	return blockedReplay(plan.CodeSuperseded, fmt.Sprintf("commit %.12s governs %s now: run the command again", by, topology))
-}
-
-func blockedReplay(code plan.Code, why string) ReplayDecision {
-	return ReplayDecision{Verdict: approval.VerdictDenied.String(), Code: string(code), Detail: why, Blocked: true}
+	return d, nil
 }
 
 // StillGoverns reads Git again. Its error says why what a revision wants of a topology holds
@@ -151,8 +128,8 @@ func (e *Environment) StillGoverns(ctx context.Context, rev desired.Revision, to
 	if err != nil {
 		return fmt.Errorf("read Git again: %w", err)
 	}
-	if by := wanted.Superseded[topology]; by != "" {
-		return fmt.Errorf("%s: %s", plan.CodeSuperseded, supersededReplay(topology, by).Detail)
+	if block := (replay.Reread{Topology: topology, Superseded: wanted.Superseded[topology]}).Block(); block != nil {
+		return fmt.Errorf("%s: %s", block.Blocked, block.Detail)
 	}
 	return nil
 }

@@ -52,11 +52,11 @@ func TestARunEndsWithAWord(t *testing.T) {
 
 func TestARunHasALimit(t *testing.T) {
 	r := &run{report: &Report{Began: time.Now().Add(-time.Hour)}, target: Target{Limit: 2 * time.Hour}}
-	if err := r.over(); err != nil {
+	if err := r.mayGoOn(); err != nil {
 		t.Errorf("within the limit: %v", err)
 	}
 	r.target.Limit = 0
-	if err := r.over(); err == nil || !strings.Contains(err.Error(), "15m0s are over") || !strings.Contains(err.Error(), "MILVUS_LIMIT") {
+	if err := r.mayGoOn(); err == nil || !strings.Contains(err.Error(), "15m0s are over") || !strings.Contains(err.Error(), "MILVUS_LIMIT") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -106,7 +106,7 @@ func (r *Report) record(t *testing.T, c Case) *recorder {
 func RunTarget(t *testing.T, target Target) *Report {
 	run := newRun(t, target)
 	for _, c := range targetOrder(Cases()) {
-		if why := c.skipped(target); why == "" && run.over() != nil {
+		if why := c.skipped(target); why == "" && run.mayGoOn() != nil {
 			run.report.add(Result{Case: c, Outcome: NotRun, Said: run.ended.Error()})
 			continue
 		}
@@ -151,8 +151,8 @@ func (r *run) env(t testing.TB) *env {
 	}
 }
 
-// over says why no further case is run.
-func (r *run) over() error {
+// mayGoOn says why no further case is run; nil: one may be.
+func (r *run) mayGoOn() error {
 	limit := cmp.Or(r.target.Limit, defaultLimit)
 	if r.ended == nil && time.Since(r.report.Began) > limit {
 		r.ended = fmt.Errorf("%s are over (hint: MILVUS_LIMIT is the time for the whole run)", limit)

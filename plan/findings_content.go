@@ -1,0 +1,225 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Readiness is what of a cluster's contents is not in place to serve. The zero value:
+// nobody asked.
+type Readiness struct {
+	Asked    bool
+	Imports  []string // that are under way, or wait for their commit, with their collection
+	Unloaded []string // "database/collection" that is not loaded, or not wholly
+	Indexes  []string // of loaded collections that are not finished
+	Unknown  []string // what did not answer, and why
+}
+
+// mostNamed bounds the names of each kind in a finding.
+const mostNamed = 5
+
+// parts says what is not in place on a cluster, a part for each kind.
+func (r Readiness) parts(cluster string) []string {
+	var out []string
+	add := func(what string, names []string) {
+		if len(names) > 0 {
+			out = append(out, what+": "+firstNames(names))
+		}
+	}
+	add("imports in flight on "+cluster, r.Imports)
+	add("not loaded on "+cluster, r.Unloaded)
+	add("indexes not finished on "+cluster, r.Indexes)
+	add("not known of "+cluster, r.Unknown)
+	return out
+}
+
+// firstNames names the first of some things and counts the rest.
+func firstNames(names []string) string {
+	if len(names) <= mostNamed {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), len(names)-mostNamed)
+}
+
+// found says whether anything is known not to be in place.
+func (r Readiness) found() bool { return len(r.Imports)+len(r.Unloaded)+len(r.Indexes) > 0 }
+
+// inFlightFindings say what is not in place on the cluster that a failover or a switchover
+// promotes. They block nothing. What only could not be read is information.
+func (s situation) inFlightFindings(d decision) []Finding {
+	next, old := s.view(d.primary.ID).Readiness, s.view(d.lost).Readiness
+	switch {
+	case !next.Asked:
+		return nil
+	case s.view(d.primary.ID).Contents.Hidden != "":
+		next.Unknown = append(slices.Clone(next.Unknown), s.view(d.primary.ID).Contents.Hidden)
+	}
+	switch {
+	case d.transition == TransitionFailover:
+		return inFlight(next, next.parts(d.primary.ID), d.primary.ID,
+			"a failover need not wait for it; what is still missing after it is told then, with what mends it: 'reconcile status "+s.topology.Name+" --verify'")
+	case d.transition != TransitionSwitchover:
+		return nil
+	}
+	if old.Asked && len(old.Unknown) == 0 { // what was released on purpose is loaded on neither
+		next.Unloaded = without(next.Unloaded, old.Unloaded)
+	}
+	before := Readiness{Imports: old.Imports, Unknown: old.Unknown}
+	parts := append(before.parts(d.lost), next.parts(d.primary.ID)...)
+	next.Imports = append(slices.Clone(next.Imports), old.Imports...)
+	return inFlight(next, parts, d.primary.ID,
+		"wait until it is done: commit or abort the imports on "+d.lost+", and see what is left: 'reconcile plan "+s.topology.Name+"'")
+}
+
+// inFlight makes the finding of a change that is planned.
+func inFlight(r Readiness, parts []string, cluster, remedy string) []Finding {
+	if len(parts) == 0 {
+		return nil
+	}
+	f := NewFinding(CodeContentInFlight, cluster, strings.Join(parts, "; "), remedy)
+	if !r.found() {
+		f.Severity = SeverityInfo
+	}
+	return []Finding{f}
+}
+
+// ContentMissing is what is not in place on a cluster after it was promoted, with the calls
+// that mend it. ok is false if nothing is known to be missing.
+func ContentMissing(topology, cluster string, r Readiness) (f Finding, ok bool) {
+	if !r.found() {
+		return Finding{}, false
+	}
+	var mends []string
+	if len(r.Unloaded) > 0 {
+		database, collection, _ := strings.Cut(r.Unloaded[0], "/")
+		mends = append(mends, fmt.Sprintf(`load what your applications query, in Python: MilvusClient(…, db_name=%q).load_collection(%q)`, database, collection))
+	}
+	if len(r.Imports) > 0 {
+		mends = append(mends, "commit or abort each import on "+cluster+": POST /v2/vectordb/jobs/import/commit or abort")
+	}
+	if len(r.Indexes) > 0 {
+		mends = append(mends, "wait for the indexes, and create one that failed once more")
+	}
+	mends = append(mends, "then see what is left: 'reconcile status "+topology+" --verify'")
+	return NewFinding(CodeContentInFlight, cluster, strings.Join(r.parts(cluster), "; "), strings.Join(mends, "; ")), true
+}
+
+// without returns the names that are not among others.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(others, n) })
+}
+
+// ContentVerdict is what an audit says of what a standby holds; the zero value is that it
+// proves nothing.
+type ContentVerdict string
+
+// The verdicts.
+const (
+	ContentUnproven ContentVerdict = ""
+	ContentEqual    ContentVerdict = "equal"    // all that was compared is equal
+	ContentDiverged ContentVerdict = "diverged" // the standby lacks something, or holds something else
+)
+
+// String returns the verdict as programs read it.
+func (v ContentVerdict) String() string { return wordOr(string(v), "unproven") }
+
+// AuditMark is what the newest audit of a standby found, and when it was last proven equal.
+type AuditMark struct {
+	Topology string
+	Primary  string // with which it was compared
+	Standby  string
+	At       time.Time
+	Verdict  ContentVerdict
+	Found    []string // what differs, or why it is not proven: the first that matter
+	More     int      // of them that are left out
+
+	EqualAt      time.Time // when it was last proven equal to this primary; zero: never
+	EqualRows    int64     // that were counted on both then
+	EqualSampled int       // that were compared bit by bit then
+}
+
+// Then returns the mark after a later audit. What was proven of the same pair is kept: an
+// audit that proves nothing takes no difference back.
+func (m AuditMark) Then(later AuditMark) AuditMark {
+	if later.At.Before(m.At) || m.Primary == later.Primary && m.Verdict == ContentDiverged && later.Verdict == ContentUnproven {
+		return m
+	}
+	if later.Verdict != ContentEqual && m.Primary == later.Primary {
+		later.EqualAt, later.EqualRows, later.EqualSampled = m.EqualAt, m.EqualRows, m.EqualSampled
+	}
+	return later
+}
+
+// LastEqual says when the standby was last proven equal, and by how much; empty: never.
+func (m AuditMark) LastEqual() string {
+	if m.EqualAt.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("last proven equal %s by %d rows, %d of them bit by bit", auditTime(m.EqualAt), m.EqualRows, m.EqualSampled)
+}
+
+// Lines says what an audit found, to a person.
+func (m AuditMark) Lines() []string {
+	switch m.Verdict {
+	case ContentDiverged:
+		return append([]string{fmt.Sprintf("an audit found that %s differs from %s", m.Standby, m.Primary)}, m.Found...)
+	case ContentEqual:
+		return []string{fmt.Sprintf("an audit proved that %s equals %s, by %d rows, %d of them bit by bit", m.Standby, m.Primary, m.EqualRows, m.EqualSampled)}
+	default:
+		return append([]string{fmt.Sprintf("an audit could not prove that %s equals %s", m.Standby, m.Primary)}, m.Found...)
+	}
+}
+
+func auditTime(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05Z") }
+
+// found lists what an audit found.
+func (m AuditMark) found() string {
+	text := strings.Join(m.Found, "; ")
+	if m.More > 0 {
+		text += fmt.Sprintf("; and %d more", m.More)
+	}
+	return wordOr(text, "the reason is not recorded")
+}
+
+// contentFindings say what the newest audit found of the standbys, or of the one that is
+// promoted. An audit of before the cluster was rebuilt says nothing of it.
+func (s situation) contentFindings(d decision) []Finding {
+	promotes := d.transition == TransitionFailover || d.transition == TransitionSwitchover
+	var out []Finding
+	for _, m := range s.memory.Audits {
+		c, listed := s.topology.Cluster(m.Standby)
+		concerns := c.Role == RoleStandby && m.Primary == d.primary.ID
+		if promotes {
+			concerns = m.Standby == d.primary.ID
+		}
+		if m.Topology != s.topology.Name || !listed || !concerns || s.memory.rebuiltSince(m.Standby, m.At) {
+			continue
+		}
+		switch m.Verdict {
+		case ContentDiverged:
+			out = append(out, NewFinding(CodeContentDiverged, m.Standby,
+				fmt.Sprintf("%s did not hold what %s held (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found()),
+				"see all of it and what mends it: 'reconcile audit "+s.topology.Name+"'; if nothing does, promote another standby, and rebuild this one"))
+		case ContentUnproven:
+			message := fmt.Sprintf("whether %s held what %s held was not proven (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found())
+			if last := m.LastEqual(); last != "" {
+				message += "; " + last
+			}
+			out = append(out, NewFinding(CodeContentUnproven, m.Standby, message, "remove what it names, and audit again: 'reconcile audit "+s.topology.Name+"'"))
+		case ContentEqual:
+		}
+	}
+	return out
+}
+
+// rebuiltSince says whether a cluster joined as a rebuilt one after a time.
+func (m Memory) rebuiltSince(cluster string, at time.Time) bool {
+	for _, p := range m.Provisions {
+		if p.Cluster == cluster && p.At.After(at) {
+			return true
+		}
+	}
+	return false
+}
