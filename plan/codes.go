@@ -235,6 +235,11 @@ var codeSpecs = []CodeSpec{
 		When: "another failover less than `blockPeriod` ago",
 	},
 	{
+		Code: CodeChangeFrozen, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFreeze,
+		fence: fenceGoesOn, End: EndNotFound, Messages: MessageWarns,
+		When: "a `freeze` of the operator's configuration holds the transition back; says until when. A failover passes unless the freeze names it, a fence and what was begun always (contract.md §8.18)",
+	},
+	{
 		Code: CodePChannelMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
 		fence: fenceGoesOn, End: EndNotFound,
 		When: "the channels that a cluster stores are not those of the file, or it serves a channel that neither the file nor its stored list has (S37: a force promote would be refused)",

@@ -51,7 +51,8 @@ func (p Plan) complete(removed []RemovedTopology) Plan {
 //  4. loss       of a failover: when the failure began, and how much may be lost
 //  5. resume     an open intent of the same document replaces what was computed
 //  6. fence      if one was asked for and nothing else is to do
-//  7. findings   sorted, each once; wants only where steps are left and nobody else acts
+//  7. freeze     of the operator holds back what has not begun
+//  8. findings   sorted, each once; wants only where steps are left and nobody else acts
 //
 // The second result is the evidence that the plan lacks.
 func (s situation) plan() (TopologyPlan, []Want) {
@@ -80,7 +81,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t.Replication = s.replication(d)
 	t.Matches = s.matches(d, t)
 	t.InSync = t.Live() && t.undisputed()
-	t = s.planFence(d, s.resume(d, t))
+	t = s.withFreeze(s.planFence(d, s.resume(d, t)))
 	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
 	if t.Transition == TransitionFence {
 		t.Findings = relaxForFence(append(t.Findings, s.resumedFenceFindings(d, t.Steps)...))
@@ -253,10 +254,11 @@ func sortedObserved(o Observed) Observed {
 // The plan is marked as Offline. Its views are the zero view, what depends on them is
 // nil, and it is never in sync. Before of each step is what the document before gives;
 // the digest is that of the live plan if the clusters do store that, in canonical
-// order. Open intents, recorded progress and audits are left out: they mean nothing without the
+// order. Freezes, open intents, recorded progress and audits are left out: they mean nothing without the
 // clusters.
 func Offline(d Desired, m Memory) Plan {
 	m.Intents, m.Progress, m.Outages, m.Audits, m.Holders, d.Fence = nil, nil, nil, nil, nil, nil
+	d.Freezes = nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {
 		s := newSituation(d, t, assumedViews(t), m)

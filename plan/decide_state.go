@@ -34,13 +34,14 @@ type situation struct {
 	views    []View // by cluster, in the order of t.Clusters
 	intent   *Intent
 	fenced   FenceRequest // the cluster that is asked to be fenced, if any
+	freezes  []Freeze
 	// offline: the views are those of [intended], and no cluster was asked.
 	offline bool
 }
 
 // newSituation takes from the inputs what belongs to one topology.
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
-	s := situation{topology: t, rules: effectiveRules(t, d.Limits), observed: o, memory: m}
+	s := situation{topology: t, rules: effectiveRules(t, d.Limits), observed: o, memory: m, freezes: d.Freezes}
 	for _, c := range t.Clusters {
 		s.views = append(s.views, normalView(c, o.View(c.ID)))
 	}

@@ -36,6 +36,7 @@ var (
 	guideRedirect      = Guide{"Redirect targets", "redirect.md#when-it-fails"}
 	guideLedger        = Guide{"The ledger", "ledger.md"}
 	guideShards        = Guide{"Shards", "run.md#shards"}
+	guideFreeze        = Guide{"Freeze changes", "freeze.md"}
 	guideHistory       = Guide{"When the history was rewritten", "run.md#when-the-history-was-rewritten"}
 )
 
@@ -84,6 +85,8 @@ const (
 	// MessageNone: none of its own. The message that asks for the approval says it, or it
 	// passes while the daemon waits.
 	MessageNone MessageMeaning = "none"
+	// MessageWarns: as a warning. It is as the operator wants it, and ends by itself.
+	MessageWarns MessageMeaning = "warns"
 	// MessageNoEnd: not that it is over. It is a risk of a change and ends with it, whether
 	// the change was carried out or given up.
 	MessageNoEnd MessageMeaning = "no end"
@@ -225,6 +228,7 @@ const (
 	CodeTopologyRemoved         Code = "TOPOLOGY_REMOVED"
 	CodeShardUndecided          Code = "SHARD_UNDECIDED"
 	CodeRecoveryBlock           Code = "RECOVERY_BLOCK"
+	CodeChangeFrozen            Code = "CHANGE_FROZEN"
 	CodePChannelMismatch        Code = "PCHANNEL_MISMATCH"
 	CodeClusterIDMismatch       Code = "CLUSTER_ID_MISMATCH"
 	CodeCredentialMissing       Code = "CREDENTIAL_MISSING"

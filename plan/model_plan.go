@@ -77,6 +77,8 @@ type TopologyPlan struct {
 	// FailedAt is when the old primary of a failover was first seen to fail, of
 	// one that is resumed when it was begun; zero: there is no failover.
 	FailedAt time.Time
+	// Frozen is that the transition waits for the end of a freeze; nil: it does not.
+	Frozen *Frozen
 	// UnderWay is the change that another process carries out now; nil: none.
 	UnderWay *UnderWay
 	// Outage is that the primary in force was seen down; nil: it was not.

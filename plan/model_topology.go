@@ -137,6 +137,9 @@ type Desired struct {
 	Limits Failover
 	// Shards are the operator's; none: one daemon acts on all topologies.
 	Shards []Shard
+	// Freezes are the operator's freezes that are in force at Memory.Now, and those that go
+	// on from them.
+	Freezes []Freeze
 	// Fence names the stale clusters that are asked to be demoted.
 	Fence []FenceRequest
 }

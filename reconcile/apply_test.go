@@ -106,6 +106,25 @@ func TestFailover(t *testing.T) {
 			"a suspended topology is left alone", func(s *reconciletest.Fixture) { s.Apply.Suspended = []string{"orders"} },
 			outcome{outcome: blocked, detail: "suspends"},
 		},
+		{"it passes a freeze that does not name it", frozen(-time.Hour, time.Hour, plan.TransitionFailover), outcome{applied, "", []string{reconciletest.Promote}, done, false, 1, 1}},
+		{"a freeze that names it blocks", frozen(-time.Hour, time.Hour), outcome{outcome: blocked, detail: "CHANGE_FROZEN"}},
+		{"a freeze that begins once a request may have left stops no further one", func(s *reconciletest.Fixture) {
+			frozen(-time.Hour, time.Hour)(s)
+			begins, everything := false, s.Apply.Freeze
+			s.Apply.Freeze = func(now time.Time) []plan.Freeze {
+				if begins {
+					return everything(now)
+				}
+				return nil
+			}
+			s.Actor.Answers["cluster-b"] = func(ctx context.Context, again func(context.Context) error) reconcile.StepResult {
+				begins = true
+				if err := again(ctx); err != nil {
+					return reconcile.StepResult{Status: plan.StepInDoubt, Detail: err.Error(), Sent: true}
+				}
+				return reconciletest.Answers(plan.StepInDoubt, true)(ctx, again)
+			}
+		}, outcome{unverified, "in_doubt", []string{reconciletest.Promote}, []string{"begin", "sent"}, true, 1, 1}},
 		{
 			"a superseded commit blocks", func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} },
 			outcome{outcome: blocked, detail: "SUPERSEDED"},

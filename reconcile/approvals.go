@@ -19,7 +19,7 @@ func (p Pass) authorize(computed plan.Plan, r Remembered) Report {
 	for i, t := range computed.Topologies {
 		d := p.decide(t, r)
 		report.Decisions[t.Name] = d
-		report.Plan.Topologies[i] = t.Accept(d.Accepted)
+		report.Plan.Topologies[i] = t.Accept(d.Accepted).WithApprovalAge(p.Policy.MaxAgeFor(t.Transition))
 	}
 	return report
 }
@@ -79,10 +79,15 @@ func refused(t plan.TopologyPlan, report Report) *stopped {
 	return nil
 }
 
-// BlockedBy names the codes of blocking findings in a phrase, "blocked by A, B".
+// BlockedBy names the codes of blocking findings in a phrase, "blocked by A, B". Of a freeze it
+// also says until when.
 func BlockedBy(findings []plan.Finding) string {
 	var out []string
 	for _, f := range findings {
+		if f.Code == plan.CodeChangeFrozen {
+			out = append(out, fmt.Sprintf("%s (%s)", f.Code, f.Message))
+			continue
+		}
 		out = append(out, string(f.Code))
 	}
 	return "blocked by " + strings.Join(out, ", ")

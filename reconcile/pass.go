@@ -22,6 +22,8 @@ type Pass struct {
 	Clock    func() time.Time
 	// Superseded names, by topology, the newer commit that governs it.
 	Superseded map[string]string
+	// Freeze returns the operator's freezes that matter at a moment. Nil: there are none.
+	Freeze func(now time.Time) []plan.Freeze
 	// AllProgress reads the lag of every standby, not only of topologies with a
 	// transition (drift, status, run).
 	AllProgress bool
@@ -206,9 +208,14 @@ func (p Pass) countdown(w plan.Want, failing func()) func(done, of int, left tim
 }
 
 // compute plans as of now and adds the findings that only the pass knows: a newer commit
-// governs, the history was rewritten, no daemon may act, the ledger is new.
+// governs, the history was rewritten, no daemon may act, the ledger is new. Freezes are those
+// of this moment.
 func (p Pass) compute(o plan.Observed, r Remembered) plan.Plan {
-	out := plan.Compute(p.Desired, o, p.at(r.Memory))
+	m := p.at(r.Memory)
+	if p.Freeze != nil {
+		p.Desired.Freezes = p.Freeze(m.Now)
+	}
+	out := plan.Compute(p.Desired, o, m)
 	for i, t := range out.Topologies {
 		if newer, ok := p.Superseded[t.Name]; ok {
 			out.Topologies[i].Findings = append([]plan.Finding{plan.SupersededBy(t.Name, newer)}, t.Findings...) // first, as nothing matters more

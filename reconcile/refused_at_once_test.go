@@ -37,6 +37,7 @@ func TestRefusedAtOnce(t *testing.T) {
 				s.Ledger.Memory.Failovers = []plan.LastFailover{{Topology: "orders", At: reconciletest.Start, Promoted: "cluster-a"}}
 			}, blocked, "RECOVERY_BLOCK", false,
 		},
+		{"frozen by the operator", frozen(-time.Hour, time.Hour), blocked, "CHANGE_FROZEN", false},
 		{"a newer commit governs", func(s *reconciletest.Fixture) { s.Apply.Superseded = map[string]string{"orders": "beef"} }, blocked, "SUPERSEDED", false},
 		{"approved", func(*reconciletest.Fixture) {}, applied, "", true},
 		{

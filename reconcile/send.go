@@ -125,6 +125,7 @@ func (r run) recheck(ctx context.Context, prep prepared) error {
 	default:
 		return errors.Join(context.Cause(ctx), r.checkExpiry(prep))
 	}
+	r.apply.Freeze = nil // it was begun before a freeze that begins now
 	p := r.apply.forTopology(r.name)
 	o := r.observeAndProbe(ctx, p, prep.remembered, prep.observed, func(d plan.Depth) []plan.View { return r.observeOthers(ctx, p, prep, d) })
 	return r.revalidate(ctx, prep, o)

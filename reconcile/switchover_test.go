@@ -11,6 +11,14 @@ import (
 	"milvus-reconcile/reconcile/reconciletest"
 )
 
+// frozen lets a freeze be in force from and until moments that are told from the start.
+func frozen(from, until time.Duration, passes ...plan.Transition) func(*reconciletest.Fixture) {
+	return func(s *reconciletest.Fixture) {
+		f := plan.Freeze{Name: "year-end", From: reconciletest.Start.Add(from), Until: reconciletest.Start.Add(until), Passes: passes}
+		s.Apply.Freeze = func(time.Time) []plan.Freeze { return []plan.Freeze{f} }
+	}
+}
+
 // TestSwitchover holds one run of an approved switchover of two clusters, sent
 // at once, to what may go wrong.
 func TestSwitchover(t *testing.T) {
@@ -47,6 +55,20 @@ func TestSwitchover(t *testing.T) {
 			s.Approve("orders", "Failover-Expires: "+reconciletest.Start.Add(time.Minute).Format(time.RFC3339))
 			s.Actor.OnProof = func() { s.Clusters.Clock.Pass(time.Hour) }
 		}, outcome{outcome: reconcile.OutcomeNotApproved, detail: "EXPIRED"}},
+		{
+			"a freeze is in force", frozen(-time.Hour, time.Hour),
+			outcome{outcome: reconcile.OutcomeBlocked, detail: "CHANGE_FROZEN (the switchover waits until " + reconciletest.Start.Add(time.Hour).UTC().Format(time.RFC3339)},
+		},
+		{"a freeze is over", frozen(-time.Hour, 0), outcome{reconcile.OutcomeApplied, "", both, []string{"begin", "sent", "effected", "finish"}, false, 1, 0}},
+		{"a freeze begins while replication is proven", func(s *reconciletest.Fixture) {
+			frozen(time.Minute, time.Hour)(s)
+			s.Actor.OnProof = func() { s.Clusters.Clock.Pass(2 * time.Minute) }
+		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "not sent: blocked by CHANGE_FROZEN", events: []string{"begin", "sent", "reverse"}}},
+		{"so it does where Git is read again", func(s *reconciletest.Fixture) {
+			frozen(time.Minute, time.Hour)(s)
+			readAgain(nil, nil, nil)(s)
+			s.Actor.OnProof = func() { s.Clusters.Clock.Pass(2 * time.Minute) }
+		}, outcome{outcome: reconcile.OutcomeBlocked, detail: "blocked by CHANGE_FROZEN"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)

@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/freeze"
 )
 
 // SecretRef says where a secret is; it never holds one. At most one field is
@@ -37,6 +38,7 @@ type Config struct {
 	SweepInterval time.Duration
 	Suspend       []string     // topologies that are observed and never applied
 	Shards        []plan.Shard // which daemon acts on which topologies; none: one acts on all
+	Freeze        freeze.Entries
 	Credentials   []Credential
 	Approval      Approval
 	Limits        plan.Failover // floors; zero fields set none

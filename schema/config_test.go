@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/freeze"
 )
 
 const emptyConfig = "apiVersion: reconcile/v1alpha1\nkind: Config\n"
@@ -84,6 +86,8 @@ shards:
   - {name: eu, paths: [deploy/topologies/eu, "deploy/topologies/*-eu.yaml"], labels: {region: eu}}
   - {name: us, labels: {region: us}}
 audit: {every: 6h, budget: 10m, rows: 0}
+freeze:
+  - {name: year-end, from: 2026-12-18T18:00:00+01:00, to: 2027-01-04T07:00:00Z, except: [detach], include: [failover]}
 `
 
 func defaultConfig() Config {
@@ -114,6 +118,10 @@ func wantFullConfig() Config {
 		SweepInterval: 45 * time.Second,
 		Audit:         Audit{Every: 6 * time.Hour, Budget: 10 * time.Minute},
 		Suspend:       []string{"orders"},
+		Freeze: freeze.Entries{{
+			Name: "year-end", From: time.Date(2026, 12, 18, 17, 0, 0, 0, time.UTC), To: time.Date(2027, 1, 4, 7, 0, 0, 0, time.UTC),
+			Passes: []plan.Transition{plan.TransitionDetach},
+		}},
 		Shards: []plan.Shard{
 			{Name: "eu", Paths: []string{"deploy/topologies/eu", "deploy/topologies/*-eu.yaml"}, Labels: map[string]string{"region": "eu"}},
 			{Name: "us", Labels: map[string]string{"region": "us"}},
@@ -237,6 +245,29 @@ func TestPlainGitStaysOnThisMachine(t *testing.T) {
 	}
 }
 
+// TestFreeze: what is not said passes as little as possible: a failover, and nothing else.
+func TestFreeze(t *testing.T) {
+	for text, want := range map[string]struct {
+		says   string
+		passes []plan.Transition
+	}{
+		"{cron: '0 18 * * FRI', duration: 62h, timezone: Europe/Berlin}": {`"0 18 * * FRI" (Europe/Berlin) for 62h`, []plan.Transition{plan.TransitionFailover}},
+		"{cron: '0 18 * * 5', duration: 90m, except: [detach]}":          {`"0 18 * * 5" (UTC) for 1h30m`, []plan.Transition{plan.TransitionDetach, plan.TransitionFailover}},
+		"{cron: '0 18 * * 5', duration: 62h, except: [failover]}":        {`"0 18 * * 5" (UTC) for 62h`, []plan.Transition{plan.TransitionFailover}},
+		"{cron: '0 18 * * 5', duration: 62h, include: [failover]}":       {`"0 18 * * 5" (UTC) for 62h`, nil},
+		"{from: 2026-12-18T18:00:00+01:00, to: 2027-01-04T08:00:00Z}":    {"2026-12-18T17:00:00Z to 2027-01-04T08:00:00Z", []plan.Transition{plan.TransitionFailover}},
+	} {
+		c, problems := ParseConfig("c.yaml", []byte(emptyConfig+"freeze: ["+text+"]\n"))
+		if len(problems) > 0 {
+			t.Errorf("%s: %v", text, problems)
+			continue
+		}
+		if e := c.Freeze[0]; e.Text() != want.says || !slices.Equal(e.Passes, want.passes) {
+			t.Errorf("%s: %s, passes %v", text, e.Text(), e.Passes)
+		}
+	}
+}
+
 func TestParseConfigRefuses(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a restart of a cluster without a credential", "clusters: [{id: cluster-a}]\n", `"cluster-a" has no credential`},
@@ -248,6 +279,25 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"a shard with a bad pattern", "shards: [{name: eu, paths: ['a[']}]", "not a pattern"},
 		{"a shard outside the repository", "shards: [{name: eu, paths: [../a]}]", "not a path inside the repository"},
 		{"no shards", "shards: []", "it is empty"},
+		{"a freeze without a time", "freeze: [{name: a}]", "the freeze has no time"},
+		{"a freeze of two forms", "freeze: [{from: 2026-12-18T18:00:00Z, to: 2026-12-19T18:00:00Z, cron: '0 18 * * 5'}]", "'cron' together with 'from'"},
+		{"a freeze without an end", "freeze: [{from: 2026-12-18T18:00:00Z}]", "the freeze lacks 'to'"},
+		{"a freeze without a length", "freeze: [{cron: '0 18 * * 5'}]", "the freeze lacks 'duration'"},
+		{"a freeze without a beginning", "freeze: [{timezone: UTC}]", "the freeze lacks 'cron' and 'duration'"},
+		{"a freeze that ends before it begins", "freeze: [{from: 2026-12-18T18:00:00Z, to: 2026-12-18T18:00:00+01:00}]", "ends before it begins"},
+		{"a freeze for ever", "freeze: [{from: 2026-12-18T18:00:00Z, to: 2028-12-18T18:00:00Z}]", "longer than a year"},
+		{"a freeze at no time", "freeze: [{from: 'next week', to: 2028-12-18T18:00:00Z}]", "not an RFC 3339 time"},
+		{"a freeze of no length", "freeze: [{cron: '0 18 * * 5', duration: 0s}]", "more than 0"},
+		{"a freeze with seconds", "freeze: [{cron: '0 0 18 * * 5', duration: 1h}]", "not a cron expression"},
+		{"a freeze with a zone in its cron", "freeze: [{cron: 'TZ=UTC 18 * * 5', duration: 1h}]", "not a cron expression"},
+		{"a freeze that never comes", "freeze: [{cron: '0 0 30 2 *', duration: 1h}]", "never comes"},
+		{"a freeze that never ends", "freeze: [{cron: '0 * * * *', duration: 1h}]", "the freeze never ends"},
+		{"a freeze in no zone", "freeze: [{cron: '0 18 * * 5', duration: 1h, timezone: Mars/Olympus}]", `"Mars/Olympus" is not a time zone`},
+		{"a freeze in the machine's zone", "freeze: [{cron: '0 18 * * 5', duration: 1h, timezone: Local}]", "a zone needs its name"},
+		{"a freeze twice", "freeze: [{name: a, cron: '0 18 * * 5', duration: 1h}, {name: a, cron: '0 18 * * 5', duration: 1h}]", `a second freeze "a"`},
+		{"a freeze that says two things", "freeze: [{cron: '0 18 * * 5', duration: 1h, except: [failover], include: [failover]}]", "stands in 'except' too"},
+		{"a freeze of an unknown change", "freeze: [{cron: '0 18 * * 5', duration: 1h, except: [promote]}]", "except"},
+		{"a freeze of a fence", "freeze: [{cron: '0 18 * * 5', duration: 1h, include: [fence]}]", "include"},
 		{"plain http", "git: {url: 'http://g.example/x'}", `the scheme "http" is not allowed`},
 		{"helper program", "git: {url: 'ext::sh -c x'}", "not a Git URL"},
 		{"option", "git: {url: --upload-pack=x}", "not a Git URL"},

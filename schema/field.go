@@ -158,7 +158,7 @@ func (f field) time() time.Time {
 		return time.Time{}
 	}
 	if t.Year() < 2000 || t.Year() > 9998 {
-		f.fail(quoted(s)+" is not a plausible time", "write the time when the cluster was provisioned")
+		f.fail(quoted(s)+" is not a plausible time", "write date and time with the year, such as 2026-11-01T09:00:00Z")
 	}
 	return t
 }

@@ -75,6 +75,7 @@ func (d *document) config() Config {
 		SweepInterval: root.get("sweepInterval").intervalOr(30 * time.Second),
 		Suspend:       uniqueNames(root.get("suspend")),
 		Shards:        shards(root.get("shards")),
+		Freeze:        freezes(root.get("freeze")),
 		Credentials:   credentials(root.get("credentials")),
 		Approval:      approvalRules(root.get("approval")),
 		Limits:        limits(root.get("limits")),

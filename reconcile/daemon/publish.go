@@ -268,14 +268,22 @@ func (s TopologyStatus) reason() string {
 	case s.Plan.Transition != plan.TransitionNone && s.Plan.Resumed:
 		return s.Plan.Transition.String() + ", begun earlier and carried on"
 	case s.Plan.Transition != plan.TransitionNone && s.Decision.Approved():
-		return s.Plan.Transition.String() + ", approved"
+		return s.Plan.Transition.String() + ", approved" + s.frozenWords()
 	case s.Plan.Transition != plan.TransitionNone:
-		return s.Plan.Transition.String() + ", " + cmp.Or(s.Decision.Code, "not approved")
+		return s.Plan.Transition.String() + ", " + cmp.Or(s.Decision.Code, "not approved") + s.frozenWords()
 	case s.State == StateDrifted:
 		return driftCodes(s.Drifts)
 	default:
 		return ""
 	}
+}
+
+// frozenWords say until when a freeze holds the change back; empty: none does.
+func (s TopologyStatus) frozenWords() string {
+	if s.Plan.Frozen == nil {
+		return ""
+	}
+	return ", waits until " + s.Plan.Frozen.UntilText()
 }
 
 // driftCodes names the codes of the drifts that matter, each once.

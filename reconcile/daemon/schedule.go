@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // Clock is the time of the loop. The deadlines of calls always use the clock of the
@@ -42,6 +44,15 @@ func retryAfter(failures int, usual time.Duration) time.Duration {
 		}
 	}
 	return min(d, usual)
+}
+
+// nextPass returns the delay before the next pass: the usual one, or a shorter one if the
+// freeze that holds a change back ends sooner.
+func nextPass(f *plan.Frozen, now time.Time, usual time.Duration) time.Duration {
+	if f == nil || f.Until.IsZero() {
+		return usual
+	}
+	return min(usual, max(f.Until.Sub(now), 0))
 }
 
 // lane is a queue of passes. Passes of different lanes never wait for each other.

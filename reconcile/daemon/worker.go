@@ -144,7 +144,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	if w.failures > 0 {
 		return retryAfter(w.failures, s.SweepInterval)
 	}
-	return jittered(s.SweepInterval, l.random())
+	return nextPass(w.last.Plan.Frozen, l.clock.Now(), jittered(s.SweepInterval, l.random()))
 }
 
 // planOrApply applies with the right to act, and plans without it. acted says that it had

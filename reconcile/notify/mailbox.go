@@ -234,6 +234,9 @@ func (m *mailbox) difference(p Pass) []Event {
 			Kind: KindRaised, Topology: p.Topology, Cluster: f.Cluster, Code: f.Code, Severity: f.Severity,
 			Message: f.Message, Remedy: f.Remedy, Commit: p.Commit,
 		}
+		if m.target.Format.people() && messagesOf(f.Code) == plan.MessageWarns {
+			e.Severity = plan.SeverityWarning
+		}
 		if m.wants(e) {
 			now[e.about()] = true
 			out = append(out, e)

@@ -86,6 +86,7 @@ var stories = map[string][]string{
 	"R85": {"reconcile/daemon/shards_test.go TestAShardActsOnItsOwnOnly", "plan/shard_test.go TestShardsDivideTheTopologies"},
 	"R83": {"testdata/script/propose-failover-best.txtar"},
 	"R87": {"testdata/script/r87-second-failover-of-a-star.txtar", "plan/primary_in_force_test.go TestASecondFailoverJudgesThePrimaryInForce", "plan/outage_test.go TestTheLastCopyIsTheOneThatAnswers"},
+	"R88": {"testdata/script/switchover.txtar", "testdata/script/run-suspend.txtar", "reconcile/daemon/freeze_test.go TestLoopWaitsForTheEndOfAFreeze", "reconcile/daemon/freeze_test.go TestAFreezeThatEndedWhileNobodyRan", "reconcile/daemon/freeze_test.go TestAnApprovalThatEndsInAFreeze"},
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
 }
 

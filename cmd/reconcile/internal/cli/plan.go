@@ -109,9 +109,14 @@ func planExit(report reconcile.Report, rev desired.Revision, detailed bool) Exit
 }
 
 // blocksRequest reports whether a finding blocks what the commit asks for. If it asks for
-// no transition, a split brain is shown but does not count: the commit does not ask for it.
+// no transition, a split brain is shown but does not count: the commit does not ask for it. Nor
+// does a freeze that the change only waits for.
 func blocksRequest(t plan.TopologyPlan, report reconcile.Report) bool {
-	for _, f := range t.Blocking(report.Decisions[t.Name].Accepted) {
+	accepted := report.Decisions[t.Name].Accepted
+	if t.WaitsForFreeze(accepted) {
+		return false
+	}
+	for _, f := range t.Blocking(accepted) {
 		if t.Transition != plan.TransitionNone || f.Code != plan.CodeSplitBrain {
 			return true
 		}

@@ -226,7 +226,7 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 		d.Approvals[name] = render.Approval{
 			Verdict: dec.Verdict, Code: dec.Code, By: dec.By,
 			Commit: dec.Commit, Detail: dec.Detail, Repository: dec.Repository, Accepted: dec.Accepted,
-			Needed: dec.Needed, Given: dec.Given,
+			Needed: dec.Needed, Given: dec.Given, Until: dec.Until,
 		}
 	}
 	for _, p := range rev.Problems {

@@ -88,6 +88,9 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 	}
 	memory := x.e.MemoryOf(ctx, snapshot)
 	memory.Now = x.e.Now()
+	rev.Desired.Freezes = x.e.Config.Freeze.At(memory.Now)
+	asked.Freezes = rev.Desired.Freezes
+	x.checkFreeze(memory.Now)
 	live := plan.Compute(asked, plan.Observed{Views: views}, memory)
 	x.e.RecordLossBounds(ctx, live, memory)
 	rehearsals := plan.Rehearse(rev.Desired, plan.Observed{Views: views}, withSeen(memory, live))

@@ -130,7 +130,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	t.Findings = d.findingsAfter(t, r)
 	b.actions = d.resultActions(t, r)
 	shown := toldElsewhere(t)
-	waits := d.blocked(t) && (r.Outcome == reconcile.OutcomeBlocked || r.Outcome == reconcile.OutcomeUnchanged)
+	waits := (d.blocked(t) || d.frozen(t)) && (r.Outcome == reconcile.OutcomeBlocked || r.Outcome == reconcile.OutcomeUnchanged)
 	if r.Outcome == reconcile.OutcomeNotApproved || waits || t.Transition == plan.TransitionNone {
 		b.rows = append(b.rows, d.changeRows(t, level)...)
 	}
@@ -144,7 +144,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	} else {
 		b.rows = append(b.rows, d.acceptedRows(t, level, shown)...)
 	}
-	if r.Outcome == reconcile.OutcomeNotApproved {
+	if r.Outcome == reconcile.OutcomeNotApproved || waits && d.frozen(t) {
 		b.rows = append(b.rows, d.approvalRows(t, level)...)
 	}
 	b.rows = append(b.rows, b.findingRows(d, t, "Beware", resultFindings(t, r, plan.SeverityCritical), level, shown)...)
@@ -197,6 +197,8 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 	case r.Outcome == reconcile.OutcomeUnchanged && !d.oneLineOnly(t):
 		words, s = d.headline(t)
 		return words + "; nothing was sent", s
+	case r.Outcome == reconcile.OutcomeBlocked && d.frozen(t):
+		return d.transitionHeadline(t) + " · " + d.frozenWords(t) + "; nothing was sent", attention
 	case t.Transition != plan.TransitionNone:
 		if r.Outcome == reconcile.OutcomeApplied && (t.Transition == plan.TransitionFailover || hasTrouble(plan.TopologyPlan{Findings: d.findingsAfter(t, r)})) {
 			s = attention
@@ -220,7 +222,7 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 func (d Document) planShowsWhy(t plan.TopologyPlan, r Result) bool {
 	switch r.Outcome {
 	case reconcile.OutcomeBlocked:
-		return d.blocked(t)
+		return d.blocked(t) || d.frozen(t)
 	case reconcile.OutcomeNotApproved:
 		return d.approval(t).Verdict == approval.VerdictDenied
 	default:
@@ -315,7 +317,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 	case reconcile.OutcomeNotApproved:
 		return d.actions(t)
 	case reconcile.OutcomeBlocked:
-		if d.blocked(t) || t.UnderWay != nil {
+		if d.blocked(t) || d.frozen(t) || t.UnderWay != nil {
 			return d.actions(t)
 		}
 		code, _, _ := strings.Cut(r.Detail, ":")

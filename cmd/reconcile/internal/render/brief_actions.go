@@ -44,6 +44,9 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 		}
 		return planAgain(t, remedyActions(t, found[i]), again)
 	}
+	if d.frozen(t) {
+		return d.frozenActions(t)
+	}
 	switch d.approval(t).Verdict {
 	case approval.VerdictApproved, approval.VerdictNotRequired:
 		return d.approvedActions(t, found)
@@ -338,12 +341,15 @@ func (d Document) approvalRows(t plan.TopologyPlan, level detail) []row {
 	}
 	switch a.Verdict {
 	case approval.VerdictApproved:
+		if ends := endsFrozenWords(t, a); ends != "" {
+			return []row{{label: "Approval", text: approvedWords(a) + ends, style: attention}}
+		}
 		return []row{{label: "Approval", text: approvedWords(a), style: good}}
 	case approval.VerdictNotRequired:
 		return []row{{label: "Approval", text: "not needed" + withDetail(a.Detail)}}
 	default:
 		prose, _ := splitDetail(a)
-		if words, _ := d.headline(t); a.Code == approval.CodeMissing && (d.blocked(t) || level.waits && strings.Contains(words, "WAITS FOR") && strings.Contains(prose, "carries no approval")) {
+		if words, _ := d.headline(t); a.Code == approval.CodeMissing && (d.blocked(t) || d.frozen(t) || level.waits && strings.Contains(words, "WAITS FOR") && strings.Contains(prose, "carries no approval")) {
 			return nil // the headline says so
 		}
 		if a.Code == approval.CodeMissing && strings.Contains(prose, "carries no approval") {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // doesWords say what a transition does, a line for each thing. Of one that is held back
@@ -16,6 +18,8 @@ func (d Document) doesWords(t plan.TopologyPlan) []string {
 	case t.UnderWay != nil:
 	case d.blocked(t):
 		lines[0] = "once unblocked, " + lines[0]
+	case d.frozen(t):
+		lines[0] = "once the freeze is over, " + lines[0]
 	case t.Resumed:
 		lines[0] = "carries on what was begun: " + lines[0]
 	}
@@ -248,4 +252,77 @@ var classWords = map[plan.ErrorClass]string{
 
 func classText(c plan.ErrorClass) string {
 	return orElse(classWords[c], strings.ReplaceAll(string(c), "_", " "))
+}
+
+// frozenWords say until when a change waits, and whether it is approved.
+func (d Document) frozenWords(t plan.TopologyPlan) string {
+	s := "FROZEN"
+	if !t.Frozen.Until.IsZero() {
+		s += " until " + minuteTime(t.Frozen.Until)
+	}
+	if d.approval(t).Verdict == approval.VerdictDenied && d.observed() == ObservedLive {
+		s += ", not approved"
+	}
+	return s
+}
+
+// inOrder reports whether a finding that blocks is that a change waits, as the operator wants.
+func (d Document) inOrder(t plan.TopologyPlan, f plan.Finding) bool {
+	return f.Code == plan.CodeChangeFrozen && d.frozen(t)
+}
+
+// minuteTime is a moment to the minute, and one that is none to the second.
+func minuteTime(t time.Time) string {
+	if t.Truncate(time.Minute).Equal(t) {
+		return t.UTC().Format("2006-01-02 15:04Z")
+	}
+	return clockTime(t)
+}
+
+// frozenActions are what to do about a change that a freeze holds back: approve it if the
+// approval then counts when the freeze is over, and wait.
+func (d Document) frozenActions(t plan.TopologyPlan) []action {
+	a, now, f := d.approval(t), d.generatedAt(), *t.Frozen
+	wait := action{label: labelThen, words: "wait; a running daemon carries it out when the freeze is over:", command: watchCommand(t.Name)}
+	approve := action{label: labelNow, words: approversWords(a), command: approveCommand(t, a.Repository, "")}
+	ends := a.Verdict == approval.VerdictApproved && !a.Until.IsZero() && f.Outlasts(a.Until)
+	switch {
+	case f.Until.IsZero(), a.Verdict == approval.VerdictDenied && !d.approvalHelps(t):
+		return d.frozenRemedy(t)
+	case a.Verdict != approval.VerdictDenied && !ends:
+		wait.label = labelNow
+		return []action{wait, {label: labelThen, words: "without a daemon, once it is over:", command: executeCommand(t)}}
+	case now.Before(f.ApproveFrom):
+		wait.label, wait.words = labelNow, "wait, and approve it after "+minuteTime(f.ApproveFrom)+": what is approved sooner ends before the freeze does"
+		return []action{wait}
+	case ends:
+		approve.words = "who approved approves again, since the approval ends before the freeze does:"
+	}
+	return []action{approve, wait}
+}
+
+// approvalHelps reports whether a first approval, or one more, ends a denial.
+func (d Document) approvalHelps(t plan.TopologyPlan) bool {
+	a := d.approval(t)
+	_, howTo := splitDetail(a)
+	return howTo || strings.Contains(a.Detail, approveAgain)
+}
+
+// frozenRemedy is the remedy of the freeze itself.
+func (d Document) frozenRemedy(t plan.TopologyPlan) []action {
+	for _, f := range t.Findings {
+		if f.Code == plan.CodeChangeFrozen {
+			return remedyActions(t, f)
+		}
+	}
+	return nil
+}
+
+// endsFrozenWords say that an approval ends before the freeze that it waits for; empty: it
+// does not.
+func endsFrozenWords(t plan.TopologyPlan, a Approval) string {
+	if t.Frozen == nil || a.Until.IsZero() || !t.Frozen.Outlasts(a.Until) {
+		return ""
+	}
+	return "; that is before the freeze ends, so it must be approved again"
 }

@@ -97,7 +97,7 @@ func (r *decodeReader) document(w wireDocument) Document {
 			r.fail("topology %q has no name or stands twice", t.Name)
 		}
 		d.Plan.Topologies = append(d.Plan.Topologies, r.topology(t))
-		d.Approvals[t.Name] = decodeApproval(t)
+		d.Approvals[t.Name] = r.approval(t)
 	}
 	return d
 }
@@ -169,6 +169,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Digest:     r.digest(w.Digest),
 		DataLoss:   r.loss(w.DataLoss),
 		Losses:     r.countedLosses(w.Name, w.Lost),
+		Frozen:     r.frozen(w.Frozen),
 		UnderWay:   r.underWay(w.UnderWay),
 		Outage:     r.outage(w.Outage),
 		InSync:     w.InSync,
@@ -196,11 +197,11 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 	return t
 }
 
-func decodeApproval(w wireTopology) Approval {
+func (r *decodeReader) approval(w wireTopology) Approval {
 	a := Approval{
 		Verdict: verdictOf(w.Approval.Verdict), Code: text(w.Approval.Code),
 		By: w.Approval.By, Commit: text(w.Approval.Commit), Detail: text(w.Approval.Detail), Repository: w.Approval.Repository,
-		Needed: w.Approval.Needed, Given: w.Approval.Given,
+		Needed: w.Approval.Needed, Given: w.Approval.Given, Until: r.time(w.Approval.Until),
 	}
 	for _, f := range w.Findings {
 		if f.Accepted {
@@ -292,6 +293,13 @@ func (r *decodeReader) tick(s string) uint64 {
 		r.fail("%q is no time tick", s)
 	}
 	return n
+}
+
+func (r *decodeReader) frozen(w *wireFrozen) *plan.Frozen {
+	if w == nil {
+		return nil
+	}
+	return &plan.Frozen{By: w.By, Until: r.time(w.Until), ApproveFrom: r.time(w.ApproveFrom)}
 }
 
 func (r *decodeReader) underWay(w *wireUnderWay) *plan.UnderWay {

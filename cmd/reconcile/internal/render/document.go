@@ -59,6 +59,7 @@ type Approval struct {
 	Repository string
 	// Needed is how many people must approve, and Given how many did; 0: not known.
 	Needed, Given int
+	Until         time.Time   // when an approval ends; zero: there is none
 	Accepted      []plan.Code // counted only when Verdict is approval.VerdictApproved
 }
 
@@ -171,25 +172,31 @@ func (d Document) blocking(t plan.TopologyPlan) []plan.Finding {
 }
 
 // stops returns the findings that block, without the probes that status and drift leave to
-// others.
+// others, and without a freeze.
 func (d Document) stops(t plan.TopologyPlan) []plan.Finding {
 	return slices.DeleteFunc(slices.Clone(t.Blocking(d.accepted(t))), func(f plan.Finding) bool {
-		return f.Code == plan.CodePrimaryNotProbed && d.blocksNothing(t, f)
+		return f.Code != plan.CodeSplitBrain && d.blocksNothing(t, f)
 	})
 }
 
 // blocksNothing reports whether a finding does not hold back what Git asks for: it asks for
-// nothing, or only probes are missing, which status and drift leave to others.
+// nothing, only probes are missing, which status and drift leave to others, or it is in order
+// and waits for the end of a freeze.
 func (d Document) blocksNothing(t plan.TopologyPlan, f plan.Finding) bool {
 	switch f.Code {
 	case plan.CodeSplitBrain:
 		return t.Transition == plan.TransitionNone
 	case plan.CodePrimaryNotProbed:
 		return d.kind() == KindStatus || d.kind() == KindDrift
+	case plan.CodeChangeFrozen:
+		return d.inOrder(t, f)
 	default:
 		return false
 	}
 }
+
+// frozen reports whether a change is in order and waits for the end of a freeze.
+func (d Document) frozen(t plan.TopologyPlan) bool { return t.WaitsForFreeze(d.accepted(t)) }
 
 func (d Document) blocked(t plan.TopologyPlan) bool { return len(d.blocking(t)) > 0 }
 

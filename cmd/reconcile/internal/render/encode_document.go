@@ -64,6 +64,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		Findings:   mapList(t.Findings, encodeFinding),
 		DataLoss:   encodeLoss(t.DataLoss),
 		Lost:       mapList(t.Losses, encodeCountedLoss),
+		Frozen:     encodeFrozen(t.Frozen),
 		UnderWay:   encodeUnderWay(t.UnderWay),
 		Outage:     encodeOutage(t.Outage),
 		InSync:     t.InSync,
@@ -80,7 +81,7 @@ func encodeApproval(a Approval) wireApproval {
 	return wireApproval{
 		Verdict: a.Verdict.String(), Code: textOrNil(a.Code), By: textList(a.By),
 		Commit: textOrNil(a.Commit), Detail: textOrNil(a.Detail), Repository: a.Repository,
-		Needed: a.Needed, Given: a.Given,
+		Needed: a.Needed, Given: a.Given, Until: timeOrNil(a.Until),
 	}
 }
 
@@ -140,6 +141,13 @@ func encodePosition(p plan.Position) *wirePosition {
 		return nil
 	}
 	return &wirePosition{File: p.File, Line: countOrNil(p.Line), Column: countOrNil(p.Column)}
+}
+
+func encodeFrozen(f *plan.Frozen) *wireFrozen {
+	if f == nil {
+		return nil
+	}
+	return &wireFrozen{By: textList(f.By), Until: timeOrNil(f.Until), ApproveFrom: timeOrNil(f.ApproveFrom)}
 }
 
 func encodeUnderWay(u *plan.UnderWay) *wireUnderWay {

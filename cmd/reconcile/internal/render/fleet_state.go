@@ -29,6 +29,7 @@ const (
 	standsUnjudged
 	standsUnderWay
 	standsBegun
+	standsFrozen
 	standsUnapproved
 	standsUnchecked
 	standsReady
@@ -59,6 +60,7 @@ var conditionWords = [...]struct {
 	standsUnjudged:       {"not judged", attention},
 	standsUnderWay:       {"under way", attention},
 	standsBegun:          {"begun and not finished", attention},
+	standsFrozen:         {"frozen", attention},
 	standsUnapproved:     {"not approved", attention},
 	standsUnchecked:      {"to change", attention},
 	standsReady:          {"ready to apply", attention},
@@ -196,6 +198,8 @@ func (d Document) changeCondition(t plan.TopologyPlan) condition {
 	switch {
 	case t.Resumed:
 		return standsBegun
+	case d.frozen(t):
+		return standsFrozen
 	case unobserved(t) || d.observed() == ObservedElsewhere:
 		return standsUnchecked
 	case d.approval(t).Verdict == approval.VerdictDenied:

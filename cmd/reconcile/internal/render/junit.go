@@ -98,7 +98,7 @@ func (d Document) junitSuite(t plan.TopologyPlan) junitSuite {
 		c := junitCase{ClassName: name, Name: findingName(f)}
 		text := placed(f.At, safetext.Safe(string(f.Severity)+": "+f.Message))
 		switch {
-		case f.Severity == plan.SeverityBlocking && !f.Accepted, d.kind() == KindDrift && drifts(t, f):
+		case f.Severity == plan.SeverityBlocking && !f.Accepted && !d.inOrder(t, f), d.kind() == KindDrift && drifts(t, f):
 			c.Failure = &junitFailure{Message: safetext.Safe(f.Message), Type: safetext.Safe(string(f.Code)), Text: placed(f.At, safetext.Safe(findingRemedy(f)))}
 		case f.Accepted:
 			c.Output = "accepted: " + text

@@ -116,6 +116,8 @@ func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	blocked := "nothing"
 	if len(codes) > 0 {
 		blocked = "✗ " + strings.Join(codes, ", ")
+	} else if d.frozen(t) {
+		blocked = "! " + safetext.CodeName(string(plan.CodeChangeFrozen)) + " until " + safetext.Markdown(t.Frozen.UntilText())
 	}
 	return markdownRow("**"+safetext.Markdown(t.Name)+"**", safetext.Markdown(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
 }

@@ -101,6 +101,9 @@ func sarifFinding(d Document, t plan.TopologyPlan, f plan.Finding) sarifResult {
 		Locations:           sarifLocations(t.Name, at),
 		PartialFingerprints: fingerprint(string(f.Code), t.Name, f.Cluster),
 	}
+	if d.inOrder(t, f) {
+		r.Level = sarifLevel(plan.SeverityInfo)
+	}
 	if f.Accepted {
 		r.Suppressions = []sarifSuppression{{
 			Kind: "external", Justification: safetext.Safe("accepted by " + orElse(list(d.approval(t).By), "the approver")),

@@ -31,6 +31,8 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "BLOCKED by " + codeWords(stops) + ", and not approved", bad
 	case blocking > 0:
 		return "BLOCKED by " + codeWords(stops), bad
+	case d.frozen(t):
+		return d.frozenWords(t), attention
 	case t.InSync && hasTrouble(t):
 		return "in sync, but beware: " + codeWords(worst(t)), attention
 	case t.InSync && d.unprovenLag(t) != "":
@@ -210,6 +212,8 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 		return "BLOCKED, and not approved"
 	case d.blocked(t):
 		return "BLOCKED"
+	case d.frozen(t):
+		return d.frozenWords(t)
 	case a.Verdict == approval.VerdictApproved && !t.Resumed && t.Replication == plan.ReplicationBehind:
 		return "APPROVED, replication BEHIND"
 	case a.Verdict == approval.VerdictApproved && !t.Resumed:

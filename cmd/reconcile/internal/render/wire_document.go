@@ -45,6 +45,7 @@ type wireTopology struct {
 	DataLoss   *wireLoss     `json:"dataLoss"`
 	// Lost is what earlier failovers lost; absent while nothing was counted.
 	Lost       []wireCountedLoss `json:"lost,omitempty"`
+	Frozen     *wireFrozen       `json:"frozen,omitempty"` // until when the transition waits; absent: it does not
 	UnderWay   *wireUnderWay     `json:"underWay"`
 	Outage     *wireOutage       `json:"outage"` // of the primary; null: it was not seen down
 	InSync     bool              `json:"inSync"`
@@ -67,6 +68,14 @@ type wireApproval struct {
 	// Needed is how many people must approve, and Given how many did.
 	Needed int `json:"needed,omitempty"`
 	Given  int `json:"given,omitempty"`
+	// Until is when the approval ends.
+	Until *string `json:"until,omitempty"`
+}
+
+type wireFrozen struct {
+	By          []string `json:"by"`
+	Until       *string  `json:"until"` // null: no end is known
+	ApproveFrom *string  `json:"approveFrom"`
 }
 
 type wireCluster struct {

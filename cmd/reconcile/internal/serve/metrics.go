@@ -107,6 +107,7 @@ var (
 	descStale    = desc("stale_primary", "1 for a former primary that is not seen to be fenced, 0 for one that is.", "topology", "cluster")
 	descLag      = desc("replication_lag_seconds", "Bounds of what a standby lacks of its source.", "topology", "cluster", "bound")
 	descFindings = desc("findings", "Findings that stand, by code and severity.", "topology", "code", "severity")
+	descFrozen   = desc("change_frozen_until_timestamp_seconds", "When no freeze holds the planned change back any more; absent if none does or no end is known.", "topology")
 	descAttempt  = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
 	descSuccess  = desc("last_success_timestamp_seconds", "End of the newest pass that could judge a topology.", "topology")
 	descFetch    = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
@@ -118,7 +119,7 @@ var (
 // Describe implements prometheus.Collector.
 func (snapshotCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descState, descWritable, descUp, descRole, descStale, descLag, descFindings,
+		descState, descWritable, descUp, descRole, descStale, descLag, descFindings, descFrozen,
 		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
 	} {
 		out <- d
@@ -142,6 +143,9 @@ func (l snapshotCollector) Collect(out chan<- prometheus.Metric) {
 		gauge(descWritable, float64(writablePrimaries(t.Plan)), t.Name)
 		timestamp(gauge, descAttempt, t.LastAttempt, t.Name)
 		timestamp(gauge, descSuccess, t.LastSuccess, t.Name)
+		if t.Plan.Frozen != nil {
+			timestamp(gauge, descFrozen, t.Plan.Frozen.Until, t.Name)
+		}
 		for _, c := range t.Plan.Clusters {
 			collectCluster(gauge, t.Name, c)
 		}

@@ -319,7 +319,7 @@ func findingTone(f plan.Finding) string {
 	switch {
 	case f.Severity == plan.SeverityInfo, f.Accepted:
 		return toneGood
-	case f.Severity == plan.SeverityWarning:
+	case f.Severity == plan.SeverityWarning, f.Code == plan.CodeChangeFrozen:
 		return toneWarn
 	default:
 		return toneBad

@@ -45,7 +45,7 @@ func documentOf(s daemon.Snapshot) render.Document {
 		d.Approvals[t.Name] = render.Approval{
 			Verdict: t.Decision.Verdict, Code: t.Decision.Code, By: t.Decision.By,
 			Commit: t.Decision.Commit, Detail: t.Decision.Detail, Repository: t.Decision.Repository, Accepted: t.Decision.Accepted,
-			Needed: t.Decision.Needed, Given: t.Decision.Given,
+			Needed: t.Decision.Needed, Given: t.Decision.Given, Until: t.Decision.Until,
 		}
 	}
 	for _, p := range s.Problems {

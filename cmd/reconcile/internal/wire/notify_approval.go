@@ -22,6 +22,7 @@ var notEndedByApproval = []string{
 
 // wantsApproval reports whether a change waits for nothing but people who approve it: what
 // blocks it otherwise is being probed, or can be accepted with the approval.
+// A freeze does not matter if an approval of now still counts when it ends.
 func wantsApproval(s daemon.TopologyStatus) bool {
 	t := s.Plan
 	if t.Transition == plan.TransitionNone || t.Resumed || t.Primary == "" || s.Decision.Approved() || slices.Contains(notEndedByApproval, s.Decision.Code) {
@@ -31,8 +32,15 @@ func wantsApproval(s daemon.TopologyStatus) bool {
 		return false
 	}
 	return !slices.ContainsFunc(t.Blocking(s.Decision.Accepted), func(f plan.Finding) bool {
-		return !f.Acceptable && f.Code != plan.CodePrimaryNotProbed
+		return !f.Acceptable && f.Code != plan.CodePrimaryNotProbed && !approvedInFreeze(s, f)
 	})
+}
+
+// approvedInFreeze reports whether a finding is a freeze during which people may approve: what
+// they approve counts when it ends.
+func approvedInFreeze(s daemon.TopologyStatus, f plan.Finding) bool {
+	frozen := s.Plan.Frozen
+	return f.Code == plan.CodeChangeFrozen && frozen != nil && !frozen.ApproveFrom.IsZero() && frozen.ApproveFrom.Before(s.LastSuccess)
 }
 
 // wantedApproval is what people are told of it; nil: no approval is wanted.
@@ -58,7 +66,9 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 	if accept := acceptable(s); len(accept) > 0 {
 		out.Remedy += "; who accepts what blocks it adds " + strings.Join(accept, " ")
 	}
-	if e.Config.Mode == schema.ModeApply {
+	if frozen := t.Frozen; frozen != nil && e.Config.Mode == schema.ModeApply {
+		out.Remedy += ". This daemon carries it out when the freeze is over, " + frozen.UntilText() + "."
+	} else if e.Config.Mode == schema.ModeApply {
 		out.Remedy += ". This daemon then carries it out."
 	} else {
 		out.Remedy += ". Then an operator types 'reconcile apply " + s.Name + "': this daemon only observes."

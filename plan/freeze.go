@@ -1,0 +1,120 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Freeze is a span of time in which the operator's configuration holds changes back. The
+// zero Freeze holds back every transition but a fence, and no end of it is known.
+type Freeze struct {
+	Name   string       // what people call it
+	From   time.Time    // its first moment
+	Until  time.Time    // the first moment after it; zero: no end is known
+	Passes []Transition // what it does not hold back
+}
+
+// holds says whether the freeze holds a transition back. It never holds back a fence, which
+// ends a second writer.
+func (f Freeze) holds(t Transition) bool {
+	return t != TransitionNone && t != TransitionFence && !slices.Contains(f.Passes, t)
+}
+
+// Frozen is that a planned transition waits for the end of a freeze.
+type Frozen struct {
+	By    []string  // the names of the freezes, in the order in which they hold it back
+	Until time.Time // when none holds it back any more; zero: not known
+	// ApproveFrom is from when on an approval still counts at Until; zero: not known.
+	ApproveFrom time.Time
+}
+
+// UntilText says until when, as people and messages read it.
+func (f Frozen) UntilText() string {
+	if f.Until.IsZero() {
+		return "an end that is not known"
+	}
+	return f.Until.UTC().Format(time.RFC3339)
+}
+
+// frozenAt says whether freezes hold a transition back at a moment, and until when: one that
+// begins before another ends goes on with it. nil: none does.
+func frozenAt(now time.Time, freezes []Freeze, t Transition) *Frozen {
+	freezes = slices.DeleteFunc(slices.Clone(freezes), func(f Freeze) bool { return !f.holds(t) })
+	slices.SortStableFunc(freezes, func(a, b Freeze) int {
+		return cmp.Or(a.From.Compare(b.From), a.Until.Compare(b.Until), strings.Compare(a.Name, b.Name))
+	})
+	out := Frozen{Until: now}
+	for _, f := range freezes {
+		switch {
+		case f.From.After(out.Until):
+		case f.Until.IsZero():
+			out.By, out.Until = appendOnce(out.By, f.Name), time.Time{}
+			return &out
+		case f.Until.After(out.Until):
+			out.By, out.Until = appendOnce(out.By, f.Name), f.Until
+		}
+	}
+	if len(out.By) == 0 {
+		return nil
+	}
+	return &out
+}
+
+// appendOnce adds a name that the list lacks.
+func appendOnce(names []string, name string) []string {
+	if slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
+}
+
+// withFreeze holds a transition back while the operator's configuration freezes it. What was
+// begun is carried on: half of a change is worse than a change in a freeze.
+func (s situation) withFreeze(t TopologyPlan) TopologyPlan {
+	if t.Resumed {
+		return t
+	}
+	t.Frozen = frozenAt(s.memory.Now, s.freezes, t.Transition)
+	if t.Frozen != nil {
+		t.Findings = append(slices.Clone(t.Findings), s.frozenFinding(t))
+	}
+	return t
+}
+
+// frozenFinding says until when a transition waits, and how to let it pass.
+func (s situation) frozenFinding(t TopologyPlan) Finding {
+	freezes, pass := "the freeze ", "add '"+t.Transition.String()+"' to 'except' of it"
+	if len(t.Frozen.By) > 1 {
+		freezes, pass = "the freezes ", "add '"+t.Transition.String()+"' to 'except' of each of them"
+	}
+	if t.Transition == TransitionFailover {
+		pass = strings.Replace(pass, "add 'failover' to 'except'", "take 'failover' out of 'include'", 1)
+	}
+	return NewFinding(CodeChangeFrozen, "",
+		"the "+t.Transition.String()+" waits until "+t.Frozen.UntilText()+": "+freezes+strings.Join(t.Frozen.By, ", then ")+" of the operator's configuration",
+		"wait until then, and watch it: 'reconcile status "+s.topology.Name+" --watch'; a running daemon carries it out then, if it is still approved; else, if it must not wait, "+pass+", send SIGHUP to the daemon, and plan again: 'reconcile plan "+s.topology.Name+"'")
+}
+
+// WaitsForFreeze says whether the end of a freeze is all that a transition waits for, apart
+// from an approval and from probes.
+func (t TopologyPlan) WaitsForFreeze(accepted []Code) bool {
+	blocking := t.Blocking(accepted)
+	return t.Frozen != nil && len(blocking) > 0 && len(withoutCodes(blocking, CodeChangeFrozen, CodePrimaryNotProbed)) == 0
+}
+
+// WithApprovalAge adds from when on an approval, which counts for as long as age, still counts
+// when the freeze is over.
+func (t TopologyPlan) WithApprovalAge(age time.Duration) TopologyPlan {
+	if t.Frozen == nil || t.Frozen.Until.IsZero() {
+		return t
+	}
+	f := *t.Frozen
+	f.ApproveFrom = f.Until.Add(-age)
+	t.Frozen = &f
+	return t
+}
+
+// Outlasts says whether the freeze ends after a moment. One without a known end does.
+func (f Frozen) Outlasts(at time.Time) bool { return f.Until.IsZero() || !at.After(f.Until) }
