@@ -181,7 +181,7 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 func (s situation) clusterPlans(d decision) []ClusterPlan {
 	var out []ClusterPlan
 	for _, c := range s.topology.Clusters {
-		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, View: s.view(c.ID)}
+		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, Site: c.Site, View: s.view(c.ID)}
 		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
 			cp.Lag = s.lag(c.ID)
 		}
@@ -326,7 +326,7 @@ func withoutObservation(t TopologyPlan) TopologyPlan {
 	t.Findings = withoutCodes(t.Findings, observedCodes...)
 	t.Clusters = slices.Clone(t.Clusters)
 	for i, c := range t.Clusters {
-		t.Clusters[i] = ClusterPlan{ID: c.ID, DesiredRole: c.DesiredRole, View: View{Cluster: c.ID}}
+		t.Clusters[i] = ClusterPlan{ID: c.ID, DesiredRole: c.DesiredRole, Site: c.Site, View: View{Cluster: c.ID}}
 	}
 	if t.DataLoss != nil {
 		t.DataLoss = &Window{}

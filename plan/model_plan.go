@@ -53,6 +53,7 @@ type ChannelWindow struct {
 type ClusterPlan struct {
 	ID          string
 	DesiredRole Role
+	Site        string // empty: the document does not say
 	View        View
 	Lag         *Window // of a standby
 }

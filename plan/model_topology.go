@@ -59,7 +59,10 @@ type Cluster struct {
 	PChannels     []string // own physical channels in numeric order
 	Promotable    bool     // a failover or switchover may choose it
 	Provisioned   Provisioned
-	At            Position
+	// Site is where it runs; empty: not said. It is no part of the document: an approval does
+	// not depend on it.
+	Site string `json:"-"`
+	At   Position
 }
 
 // VerifyLevel is how a promotion is proven (contract.md §8.8). The levels

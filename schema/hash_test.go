@@ -21,12 +21,15 @@ func TestHashIgnoresForm(t *testing.T) {
 	}
 }
 
-// TestLabelsAreNoPartOfTheDocument: an approval does not depend on them.
-func TestLabelsAreNoPartOfTheDocument(t *testing.T) {
+// TestLabelsAndSitesAreNoPartOfTheDocument: an approval does not depend on them.
+func TestLabelsAndSitesAreNoPartOfTheDocument(t *testing.T) {
 	plain := mustParse(t, minimal)[0]
 	labelled := mustParse(t, strings.Replace(minimal, "{name: orders}", "{name: orders, labels: {region: eu, team.example/owner: search}}", 1))[0]
 	if labelled.Labels["region"] != "eu" || labelled.Labels["team.example/owner"] != "search" || len(plain.Labels) != 0 {
 		t.Errorf("the labels are %q and %q", labelled.Labels, plain.Labels)
+	}
+	if site := mustParse(t, strings.Replace(minimal, "role: standby", "role: standby, site: eu-1", 1))[0]; site.Clusters[1].Site != "eu-1" || Hash(site) != Hash(plain) || plan.DocumentHash(site) != plan.DocumentHash(plain) {
+		t.Errorf("the site is not read, or changes the hash of the document: %+v", site.Clusters)
 	}
 	if Hash(plain) != Hash(labelled) || plan.DocumentHash(plain) != plan.DocumentHash(labelled) {
 		t.Error("a label changes the hash of the document")

@@ -202,6 +202,7 @@ func cluster(f field) plan.Cluster {
 		PChannels:     channels(f.get("pchannels"), id),
 		Promotable:    f.get("promotable").flagOr(true),
 		Provisioned:   provisioned(f.get("provisioned")),
+		Site:          f.get("site").text(),
 		At:            f.position(),
 	}
 }

@@ -43,6 +43,7 @@ with the token that the clusters use among themselves.`,
 	}
 	cmd.Flags().StringVar(&upgrade, "upgrade-to", "", "say how to upgrade the clusters to this release of Milvus")
 	g.addListing(cmd)
+	g.addSite(cmd)
 	return cmd
 }
 

@@ -30,6 +30,7 @@ So a later plan of a failover can say what may be lost, also without a daemon.`,
 	addWatch(cmd, &w)
 	g.addListing(cmd)
 	g.pageFlags(cmd)
+	g.addSite(cmd)
 	return cmd
 }
 

@@ -34,6 +34,7 @@ type globals struct {
 	path        string
 	timeout     time.Duration
 	concurrency int
+	site        string // of plan, status, drift and doctor
 
 	// keepFor is the maximum age of a connection that reads a cluster (apply, run).
 	keepFor time.Duration
@@ -108,10 +109,15 @@ func (g *globals) check(cmd *cobra.Command) error {
 // options returns what the command line says to package wire.
 func (g *globals) options() wire.Options {
 	return wire.Options{
-		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Concurrency: g.concurrency,
+		ConfigFile: g.config, Repo: g.repo, Ref: g.ref, Path: g.path, Site: g.site, Concurrency: g.concurrency,
 		TellOnce: !console.IsTerminal(g.std.Err), KeepFor: g.keepFor, Clock: g.Clock, Loader: &g.loader,
 		Messages: &g.Messages, TestHooks: g.std.TestHooks,
 	}
+}
+
+// addSite adds the option that selects topologies by a site of their clusters.
+func (g *globals) addSite(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.site, "site", "", "only topologies that have a cluster at this site ('site' of a cluster in the topology file)")
 }
 
 // emitAfterAction is emit for a command that has changed clusters. Its exit code says what

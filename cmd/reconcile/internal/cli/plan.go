@@ -60,6 +60,7 @@ configuration, so it checks no approval and makes no probes.
 	f.BoolVar(&o.offline, "offline", false, "plan from the topology files only, without calls and without a configuration")
 	f.StringVar(&o.observed, "observed", "", "plan from the 'status -o json' of another machine; - reads stdin")
 	g.pageFlags(cmd)
+	g.addSite(cmd)
 	addWatch(cmd, &o.watching)
 	cmd.MarkFlagsMutuallyExclusive("offline", "observed", "watch")
 	cmd.MarkFlagsMutuallyExclusive("detailed-exitcode", "watch")
@@ -178,6 +179,6 @@ func (g *globals) writeUnapplicable(planned plan.Plan, rev desired.Revision, o p
 func (g *globals) cloneRevision(ctx context.Context, o planOptions, names []string) (desired.Revision, error) {
 	defer g.Doing("reading the topology files and their history")()
 	return g.loader.LoadClone(ctx, desired.CloneQuery{
-		URL: cmp.Or(g.repo, "."), Ref: g.ref, Path: cmp.Or(g.path, "topologies"), Commit: o.commit, Base: o.base, Names: names,
+		URL: cmp.Or(g.repo, "."), Ref: g.ref, Path: cmp.Or(g.path, "topologies"), Commit: o.commit, Base: o.base, Names: names, Site: g.site,
 	})
 }

@@ -25,6 +25,7 @@ on the primary, and writes a row into it. In the ledger it keeps up to which tim
 standby has every write, and when a primary was first seen down.`,
 		Example: `  reconcile status orders
   reconcile status 'orders-*' --problems
+  reconcile status --site eu-1
   reconcile status --watch --interval 2s
   reconcile status orders --verify`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,6 +42,7 @@ standby has every write, and when a primary was first seen down.`,
 	cmd.Flags().BoolVar(&verify, "verify", false, "repeat the checks of a promotion on each primary")
 	addWatch(cmd, &w)
 	g.pageFlags(cmd)
+	g.addSite(cmd)
 	cmd.MarkFlagsMutuallyExclusive("watch", "verify")
 	g.addListing(cmd)
 	return cmd

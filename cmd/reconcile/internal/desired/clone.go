@@ -13,6 +13,7 @@ type CloneQuery struct {
 	Commit         string
 	Base           string   // the change starts from the documents at this commit; empty: from those before the governing one
 	Names          []string // of topologies, or patterns; empty: all
+	Site           string   // that one of the clusters is at; empty: any
 }
 
 // LoadClone reads the topologies of a clone.
@@ -26,6 +27,9 @@ func (l *Loader) LoadClone(ctx context.Context, q CloneQuery) (Revision, error) 
 		return Revision{}, err
 	}
 	if err := rev.Choose(q.Names); err != nil {
+		return Revision{}, err
+	}
+	if err := rev.ChooseSite(q.Site); err != nil {
 		return Revision{}, err
 	}
 	if q.Base == "" {

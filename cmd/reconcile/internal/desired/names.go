@@ -37,6 +37,31 @@ func (r *Revision) Choose(names []string) error {
 	return nil
 }
 
+// ChooseSite keeps the topologies that have a cluster at a site; empty: all.
+func (r *Revision) ChooseSite(site string) error {
+	if site == "" {
+		return nil
+	}
+	var sites []string
+	kept := slices.DeleteFunc(slices.Clone(r.Desired.Topologies), func(t plan.Topology) bool {
+		for _, c := range t.Clusters {
+			sites = append(sites, c.Site)
+		}
+		return !slices.ContainsFunc(t.Clusters, func(c plan.Cluster) bool { return c.Site == site })
+	})
+	if len(kept) == 0 {
+		slices.Sort(sites)
+		sites = slices.DeleteFunc(slices.Compact(sites), func(s string) bool { return s == "" })
+		how := ""
+		if len(sites) == 0 {
+			how = "give each cluster its 'site' in the topology file"
+		}
+		return errors.New(suggest.WithHint(fmt.Sprintf("no cluster of the topologies chosen is at the site %q", site), suggest.Hint(site, sites, how)))
+	}
+	r.Desired.Topologies, r.Desired.Removed = kept, nil
+	return nil
+}
+
 // UnknownTopology returns the error for a name that no valid document has. It proposes the
 // names that may have been meant. If files are not valid, the name may stand in one of them.
 func (r Revision) UnknownTopology(name string) error {

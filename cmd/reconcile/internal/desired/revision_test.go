@@ -95,6 +95,41 @@ func TestABlobIsParsedOnce(t *testing.T) {
 	look("", blobs+1)
 }
 
+// TestChooseSite: a site selects the topologies that have a cluster there, in whatever role.
+func TestChooseSite(t *testing.T) {
+	at := func(name string, sites ...string) plan.Topology {
+		out := plan.Topology{Name: name}
+		for _, site := range sites {
+			out.Clusters = append(out.Clusters, plan.Cluster{Site: site})
+		}
+		return out
+	}
+	all := Revision{Desired: plan.Desired{
+		Topologies: []plan.Topology{at("orders", "eu-1", "eu-2"), at("users", "eu-2", ""), at("video", "us-1", "eu-1"), at("lab", "")},
+		Removed:    []plan.RemovedTopology{{Name: "gone"}},
+	}}
+	for site, want := range map[string]string{
+		"": "orders users video lab", "eu-1": "orders video", "us-1": "video",
+		"eu-3": "did you mean eu-1 or eu-2?", "tokyo": "use eu-1, eu-2 or us-1",
+	} {
+		r, got := all, []string(nil)
+		err := r.ChooseSite(site)
+		for _, t := range r.Desired.Topologies {
+			got = append(got, t.Name)
+		}
+		switch {
+		case err != nil && !strings.Contains(err.Error(), want):
+			t.Errorf("%q: %v, want %s", site, err, want)
+		case err == nil && (strings.Join(got, " ") != want || len(r.Desired.Removed) > 0 != (site == "")):
+			t.Errorf("%q: %q and %d that are gone, want %s", site, got, len(r.Desired.Removed), want)
+		}
+	}
+	none := Revision{Desired: plan.Desired{Topologies: []plan.Topology{at("lab", "")}}}
+	if err := none.ChooseSite("eu-1"); err == nil || !strings.Contains(err.Error(), "give each cluster its 'site'") {
+		t.Error(err)
+	}
+}
+
 // TestChoose: a name selects itself, a pattern what it matches, among topologies that are
 // there and that are gone; what selects nothing is an error that proposes names.
 func TestChoose(t *testing.T) {

@@ -161,8 +161,8 @@ func importance(t plan.TopologyPlan, c plan.ClusterPlan) int {
 	return 4*one(c.ID == t.Primary || c.ID == t.OldPrimary) + 2*one(c.View.Reach != plan.ReachUp) + one(c.DesiredRole != plan.RoleStandby)
 }
 
-// memberNote is the version and the lag of a cluster that answers, or why it does not, unless
-// that was said.
+// memberNote is the site, the version and the lag of a cluster that answers, or why it does
+// not, unless that was said.
 func memberNote(t plan.TopologyPlan, c plan.ClusterPlan, said string) string {
 	var parts []string
 	told := strings.Contains(said, whyLost(c)) || strings.Contains(said, c.ID+": ") && strings.Contains(said, "("+classText(c.View.Class)+")")
@@ -171,6 +171,9 @@ func memberNote(t plan.TopologyPlan, c plan.ClusterPlan, said string) string {
 	}
 	if refusesToken(c.View) {
 		parts = append(parts, classText(plan.ClassUnauthenticated))
+	}
+	if c.Site != "" {
+		parts = append(parts, c.Site)
 	}
 	if c.View.Version != "" {
 		parts = append(parts, c.View.Version)

@@ -229,7 +229,7 @@ func (r *decodeReader) cluster(w wireCluster) plan.ClusterPlan {
 		view.Belief.Configuration = *c
 	}
 	r.observation(&view, w.Observation)
-	out := plan.ClusterPlan{ID: w.ID, DesiredRole: plan.Role(zeroWord(w.DesiredRole, "unknown")), View: view}
+	out := plan.ClusterPlan{ID: w.ID, DesiredRole: plan.Role(zeroWord(w.DesiredRole, "unknown")), Site: w.Site, View: view}
 	if w.Lag != nil {
 		out.Lag = &plan.Window{
 			Lower: duration(w.Lag.LowerSeconds), Upper: duration(w.Lag.UpperSeconds),

@@ -89,6 +89,7 @@ func encodeCluster(c plan.ClusterPlan) wireCluster {
 	out := wireCluster{
 		ID:           c.ID,
 		DesiredRole:  c.DesiredRole.String(),
+		Site:         c.Site,
 		Reach:        c.View.Reach.String(),
 		BelievedRole: c.View.Belief.Kind.String(),
 		ObservedAt:   timeOrNil(c.View.At),

@@ -235,10 +235,18 @@ func clusterRows(t plan.TopologyPlan) grid {
 	g := grid{head: []string{"cluster", "wanted", "believes", "reach", "version", "lag"}, least: 12}
 	for _, c := range t.Clusters {
 		reach, s := reachWords(c.View)
-		g.add(cell{text: c.ID}, cell{text: c.DesiredRole.String()}, cell{text: beliefWords(c.View) + SaysItsStandby(t, c)},
+		g.add(cell{text: ClusterName(c)}, cell{text: c.DesiredRole.String()}, cell{text: beliefWords(c.View) + SaysItsStandby(t, c)},
 			cell{text: reach, style: s}, cell{text: orElse(c.View.Version, "-")}, cell{text: orElse(lagInFull(t, c), "-")})
 	}
 	return g
+}
+
+// ClusterName is the id of a cluster, with its site if the document says it.
+func ClusterName(c plan.ClusterPlan) string {
+	if c.Site == "" {
+		return c.ID
+	}
+	return c.ID + " (" + c.Site + ")"
 }
 
 // notObserved reports whether a cluster was not observed.

@@ -81,6 +81,7 @@ type wireFrozen struct {
 type wireCluster struct {
 	ID            string             `json:"id"`
 	DesiredRole   string             `json:"desiredRole"`
+	Site          string             `json:"site,omitempty"` // absent: the document does not say
 	Reach         string             `json:"reach"`
 	BelievedRole  string             `json:"believedRole"`
 	ObservedAt    *string            `json:"observedAt"`

@@ -185,7 +185,7 @@ func clusterViewOf(t plan.TopologyPlan, c plan.ClusterPlan) clusterView {
 		believed += " of " + safe(source)
 	}
 	return clusterView{
-		ID: safe(c.ID), Desired: string(c.DesiredRole), Believed: believed, Version: cmp.Or(safe(c.View.Version), "-"),
+		ID: safe(render.ClusterName(c)), Desired: string(c.DesiredRole), Believed: believed, Version: cmp.Or(safe(c.View.Version), "-"),
 		Reach: c.View.Reach.String(), Lag: lagText(c), Differs: differs(c),
 	}
 }

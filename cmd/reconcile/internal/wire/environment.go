@@ -92,6 +92,9 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 	if err := rev.Choose(names); err != nil {
 		return desired.Revision{}, err
 	}
+	if err := rev.ChooseSite(e.options.Site); err != nil {
+		return desired.Revision{}, err
+	}
 	if base != "" {
 		other, err := e.options.Loader.Load(ctx, e.Repo, base)
 		if err != nil {

@@ -40,6 +40,7 @@ type Options struct {
 	Repo        string // instead of git.url
 	Ref         string // instead of git.ref
 	Path        string // instead of git.path
+	Site        string // only topologies that have a cluster there; empty: all
 	Concurrency int    // maximum number of topologies processed in parallel
 	TellOnce    bool   // a countdown is printed once, not at each round
 	// Daemon means that the process is the daemon. It reads the configuration again at
