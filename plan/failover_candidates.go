@@ -217,16 +217,21 @@ func ProposeBestFailover(t Topology, o Observed, m Memory) (to, why string, role
 		}
 	}
 	best := mostCaughtUp(able)
-	roles = map[string]Role{best.ID: RolePrimary, old.ID: RoleStale}
+	wanted, _ := t.Primary()
+	return best.ID, whyBest(best, able, passed), s.rolesAfter(best.ID, old.ID, wanted.ID), nil
+}
+
+// rolesAfter are the roles after a failover from one cluster to another, of a document that
+// wants a third as primary, or one of the two.
+func (s situation) rolesAfter(to, from, wanted string) map[string]Role {
+	roles := map[string]Role{from: RoleStale, wanted: RoleStale}
 	for _, c := range s.topology.Clusters {
-		if c.ID != best.ID && (c.Role == RoleStandby || s.follows(c.ID, old.ID)) {
+		if c.Role == RoleStandby || s.follows(c.ID, from) {
 			roles[c.ID] = RoleStale
 		}
 	}
-	if wanted, _ := t.Primary(); wanted.ID != best.ID {
-		roles[wanted.ID] = RoleStale
-	}
-	return best.ID, whyBest(best, able, passed), roles, nil
+	roles[to] = RolePrimary
+	return roles
 }
 
 // promotableStandbys are the standbys of a cluster that answer and may be promoted, and

@@ -85,7 +85,7 @@ var imports = map[string][]string{
 		"plan", "plan/explain", "plan/suggest", "reconcile/approval", "reconcile/gitsource",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
-	"cmd/reconcile/internal/propose":  {"plan", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wire"},
+	"cmd/reconcile/internal/propose":  {"plan", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
 	"cmd/reconcile/internal/importer": {"plan", "reconcile/gitsource", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
 	"cmd/reconcile/internal/salvage":  {"plan", "reconcile/milvus", "reconcile/milvus/logrows", "reconcile/replay", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/bench":             {},

@@ -21,12 +21,14 @@ type proposeOptions struct {
 	switchover bool
 	cancel     bool
 	commit     bool
+	site       string
+	back       bool
 }
 
 func newPropose(g *globals) *cobra.Command {
 	var o proposeOptions
 	cmd := &cobra.Command{
-		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--cancel",
+		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--cancel | --site SITE --failover|--switchover|--back",
 		Short: "Edit the file for a switchover or failover, or to take a change back",
 		Long: `propose edits the topology file in the work tree (--repo, else the current folder):
 it sets the roles so that CLUSTER becomes the primary, raises the generation, and
@@ -43,22 +45,39 @@ failover of a primary that serves. It reads the clusters and the ledger, writes 
 role that each cluster has now into the file, and raises the generation (git revert would
 lower it). It refuses if a request of the change may have been sent already.
 
+--site SITE edits all topologies whose primary is at that site, in one commit. For each it
+chooses a standby outside of the site: for a failover the one that has the most of the
+data, for a switchover one at the site that got the fewest primaries. --site SITE --back
+switches over to the standbys at that site. It lists the topologies that cannot move, each
+with the reason, and leaves their files as they are. Each topology has its own approval.
+
 propose changes no cluster and pushes nothing. If you name a CLUSTER, it calls no cluster
 at all. It commits only with --commit, in your name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
   reconcile propose orders --failover --commit
   reconcile propose orders/cluster-b --failover --commit
-  reconcile propose orders --cancel`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runPropose(cmd.Context(), g, o, args[0]) },
+  reconcile propose orders --cancel
+  reconcile propose --site eu-1 --failover --commit`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.checkTarget(args); err != nil {
+				return err
+			}
+			if o.site != "" {
+				return runSite(cmd.Context(), g, o)
+			}
+			return runPropose(cmd.Context(), g, o, args[0])
+		},
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.failover, "failover", false, "the primary is lost: promote CLUSTER by force")
 	f.BoolVar(&o.switchover, "switchover", false, "both work: swap their roles")
 	f.BoolVar(&o.cancel, "cancel", false, "take back a change that has not begun")
-	f.BoolVar(&o.commit, "commit", false, "commit the edited file")
-	cmd.MarkFlagsOneRequired("failover", "switchover", "cancel")
-	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "cancel")
+	f.BoolVar(&o.commit, "commit", false, "commit the edited files")
+	f.StringVar(&o.site, "site", "", "all topologies whose primary is at this site; with --back, those that have a standby there")
+	f.BoolVar(&o.back, "back", false, "with --site: switch over to the standbys at that site")
+	cmd.MarkFlagsOneRequired("failover", "switchover", "cancel", "back")
+	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "cancel", "back")
 	return cmd
 }
 
@@ -138,12 +157,17 @@ func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 		return err
 	}
 	fmt.Fprintln(people)
+	printSteps(people, next)
+	return nil
+}
+
+// printSteps prints what to type, in order.
+func printSteps(out io.Writer, next []nextStep) {
 	label := "NOW"
 	for _, step := range next {
-		fmt.Fprintln(people, console.Printable(fmt.Sprintf("  %-6s%s\n        %s", label, step.words, step.command)))
+		fmt.Fprintln(out, console.Printable(fmt.Sprintf("  %-6s%s\n        %s", label, step.words, step.command)))
 		label = "THEN"
 	}
-	return nil
 }
 
 // runCancel edits the file to take back a change that has not begun. Until the edit is

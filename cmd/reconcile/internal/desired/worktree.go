@@ -26,9 +26,9 @@ type WorkFile struct {
 // OpenWorkFile opens the file of a topology in the work tree that holds dir. path is the
 // folder of the topology files, relative to the top of the work tree.
 func (l *Loader) OpenWorkFile(ctx context.Context, dir, path, name string) (WorkFile, error) {
-	top, err := Git(ctx, dir, "", "rev-parse", "--show-toplevel")
+	top, err := topOf(ctx, dir)
 	if err != nil {
-		return WorkFile{}, fmt.Errorf("%w (hint: run it in a clone of the topology repository, or name one by --repo)", err)
+		return WorkFile{}, err
 	}
 	topologies, problems := schema.Load(os.DirFS(top), path)
 	i := slices.IndexFunc(topologies, func(t plan.Topology) bool { return t.Name == name })
@@ -41,15 +41,51 @@ func (l *Loader) OpenWorkFile(ctx context.Context, dir, path, name string) (Work
 	if i < 0 {
 		return WorkFile{}, unknownTopology(name, "below "+filepath.Join(top, path), topologies, false)
 	}
-	w := WorkFile{Top: top, Topology: topologies[i], File: topologies[i].At.File}
-	repo, err := gitsource.Open(ctx, gitsource.Config{URL: top, Path: path})
+	files, err := l.workFiles(ctx, top, path, topologies[i:i+1])
 	if err != nil {
 		return WorkFile{}, err
 	}
-	if w.history, err = l.Load(ctx, repo, "HEAD"); err != nil {
-		return WorkFile{}, err
+	return files[0], nil
+}
+
+// OpenWorkTree opens the files of all topologies in the work tree that holds dir. It fails if
+// one of the files is not valid: it may hold a topology that is meant.
+func (l *Loader) OpenWorkTree(ctx context.Context, dir, path string) ([]WorkFile, error) {
+	top, err := topOf(ctx, dir)
+	if err != nil {
+		return nil, err
 	}
-	return w, nil
+	topologies, problems := schema.Load(os.DirFS(top), path)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("not all topology files below %s are valid:\n%w", filepath.Join(top, path), problems)
+	}
+	return l.workFiles(ctx, top, path, topologies)
+}
+
+// topOf returns the top of the work tree that holds dir.
+func topOf(ctx context.Context, dir string) (string, error) {
+	top, err := Git(ctx, dir, "", "rev-parse", "--show-toplevel")
+	if err != nil {
+		return "", fmt.Errorf("%w (hint: run it in a clone of the topology repository, or name one by --repo)", err)
+	}
+	return top, nil
+}
+
+// workFiles are the files of topologies, with their history.
+func (l *Loader) workFiles(ctx context.Context, top, path string, topologies []plan.Topology) ([]WorkFile, error) {
+	repo, err := gitsource.Open(ctx, gitsource.Config{URL: top, Path: path})
+	if err != nil {
+		return nil, err
+	}
+	history, err := l.Load(ctx, repo, "HEAD")
+	if err != nil {
+		return nil, err
+	}
+	out := make([]WorkFile, len(topologies))
+	for i, t := range topologies {
+		out[i] = WorkFile{Top: top, File: t.At.File, Topology: t, history: history}
+	}
+	return out, nil
 }
 
 // committed returns the document at HEAD, or nil.
@@ -166,12 +202,17 @@ func (w WorkFile) upstream(ctx context.Context) (remote, ref string) {
 
 // CheckCommitted fails if the file has uncommitted changes, which Commit would include.
 func (w WorkFile) CheckCommitted(ctx context.Context) error {
-	status, err := Git(ctx, w.Top, "", "status", "--porcelain", "--", w.File)
+	return CheckCommitted(ctx, w.Top, w.File)
+}
+
+// CheckCommitted fails if one of some files has uncommitted changes.
+func CheckCommitted(ctx context.Context, top string, files ...string) error {
+	status, err := Git(ctx, top, "", append([]string{"status", "--porcelain", "--"}, files...)...)
 	if err != nil {
 		return err
 	}
 	if status != "" {
-		return fmt.Errorf("%s holds changes that are not committed (hint: commit or stash them first, or leave --commit out)", w.File)
+		return fmt.Errorf("%s holds changes that are not committed (hint: commit or stash them first, or leave --commit out)", strings.Join(files, ", "))
 	}
 	return nil
 }
@@ -179,10 +220,15 @@ func (w WorkFile) CheckCommitted(ctx context.Context) error {
 // Commit commits only that file, with the user's git configuration, signature and hooks.
 // It returns the commit id.
 func (w WorkFile) Commit(ctx context.Context, message string) (string, error) {
-	if _, err := Git(ctx, w.Top, message, "commit", "--quiet", "--only", "--file=-", "--", w.File); err != nil {
-		return "", fmt.Errorf("the file is edited but not committed: %w", err)
+	return Commit(ctx, w.Top, message, w.File)
+}
+
+// Commit commits only those files, as WorkFile.Commit does.
+func Commit(ctx context.Context, top, message string, files ...string) (string, error) {
+	if _, err := Git(ctx, top, message, append([]string{"commit", "--quiet", "--only", "--file=-", "--"}, files...)...); err != nil {
+		return "", fmt.Errorf("%s edited but not committed: %w", strings.Join(files, ", "), err)
 	}
-	return Git(ctx, w.Top, "", "rev-parse", "HEAD")
+	return Git(ctx, top, "", "rev-parse", "HEAD")
 }
 
 // RoleChanges describes how roles and generation differ from an earlier document; nil

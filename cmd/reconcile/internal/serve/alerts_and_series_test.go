@@ -235,7 +235,7 @@ func TestOnlySeriesThatExistAreAsked(t *testing.T) {
 // the metrics: each series with its labels, and nothing else.
 func TestEverySeriesIsDocumented(t *testing.T) {
 	var samples strings.Builder
-	for _, status := range []daemon.TopologyStatus{pair(7), failedOver()} {
+	for _, status := range []daemon.TopologyStatus{pair(7), failedOver(), frozen()} {
 		m := NewMetrics(boardOf(status))
 		m.Planned(plan.TransitionFailover)
 		m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)

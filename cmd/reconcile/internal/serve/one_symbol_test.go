@@ -47,3 +47,17 @@ func TestOneSymbolOfATopology(t *testing.T) {
 		}
 	}
 }
+
+// TestPageOfAFrozenChange holds that the page says until when a change waits, and from when on
+// an approval counts at that time.
+func TestPageOfAFrozenChange(t *testing.T) {
+	_, page := get(t, pages(boardOf(frozen())), "/topologies/orders")
+	for _, want := range []string{"SWITCHOVER to cluster-b · FROZEN until 2027-01-04 07:00Z", "Waits", "CHANGE_FROZEN", "approve it after 2027-01-03 07:00Z", "cluster-a (eu-1)"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page, "reconcile approve") {
+		t.Error("it asks for an approval that would end before the freeze does")
+	}
+}

@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 )
 
@@ -103,6 +104,19 @@ func lost() daemon.TopologyStatus {
 		plan.NewFinding(plan.CodeStalePrimary, "cluster-a", "it will be stale", ""),
 		plan.NewFinding(plan.CodePrimaryNotProbed, "cluster-a", "1 of 3 rounds", "wait"),
 	}
+	return t
+}
+
+// frozen is the pair with a switchover, which is not approved and waits for the end of a freeze.
+func frozen() daemon.TopologyStatus {
+	t := pair(7)
+	t.State, t.Plan.Transition, t.Plan.InSync = daemon.StatePending, plan.TransitionSwitchover, false
+	t.Plan.Generation, t.Plan.Primary, t.Plan.OldPrimary = 8, "cluster-b", "cluster-a"
+	t.Plan.Clusters[0].DesiredRole, t.Plan.Clusters[1].DesiredRole = plan.RoleStandby, plan.RolePrimary
+	t.Plan.Clusters[0].Site = "eu-1"
+	t.Plan.Frozen = &plan.Frozen{By: []string{"year-end"}, Until: time.Date(2027, 1, 4, 7, 0, 0, 0, time.UTC), ApproveFrom: time.Date(2027, 1, 3, 7, 0, 0, 0, time.UTC)}
+	t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeChangeFrozen, "", "the switchover waits until 2027-01-04T07:00:00Z", "wait until then: 'reconcile status orders --watch'")}
+	t.Decision = approval.Decision{Code: approval.CodeMissing, Needed: 1}
 	return t
 }
 
