@@ -29,6 +29,37 @@ type Remembered struct {
 	// Lapsed are the payload hashes of approvals that lapsed because the old primary was
 	// seen alive.
 	Lapsed []string
+	// HolderOf returns who else holds the lock of a topology; false: nobody is known to. Nil:
+	// Memory.Holders says so already.
+	HolderOf HolderOf
+}
+
+// HolderOf returns who else holds the lock of a topology; false: nobody is known to.
+type HolderOf func(ctx context.Context, topology string) (plan.LockHolder, bool)
+
+// LockHolders asks who else holds the lock of a topology with an open intent or an outage; of
+// these topologies alone, if some are named. Each answer is a call to the ledger: a daemon
+// that asked for all outages in the pass of each topology would spend its time on that after
+// the loss of a region.
+func LockHolders(ctx context.Context, m plan.Memory, ask HolderOf, only ...string) []plan.LockHolder {
+	var out []plan.LockHolder
+	asked := map[string]bool{}
+	add := func(topology string) {
+		if asked[topology] || len(only) > 0 && !slices.Contains(only, topology) {
+			return
+		}
+		asked[topology] = true
+		if h, held := ask(ctx, topology); held {
+			out = append(out, h)
+		}
+	}
+	for _, i := range m.Intents {
+		add(i.Topology)
+	}
+	for _, o := range m.Outages {
+		add(o.Topology)
+	}
+	return out
 }
 
 // Used says whether the approval of a generation was used, or the document of that
@@ -87,8 +118,13 @@ func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	if err != nil {
 		return r, LedgerUnread{err}
 	}
+	var only []string
 	if len(p.Desired.Topologies) == 1 {
 		r.Memory = r.memoryOf(p.Desired.Topologies[0])
+		only = []string{p.Desired.Topologies[0].Name}
+	}
+	if r.HolderOf != nil {
+		r.Memory.Holders = LockHolders(ctx, r.Memory, r.HolderOf, only...)
 	}
 	return r, nil
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -83,4 +84,33 @@ func someTopology(rt *rapid.T) plan.Topology {
 		t.Previous = &before
 	}
 	return t
+}
+
+// TestAPassAsksForItsOwnLockAlone: each holder is a call to the ledger. A pass that asked for
+// every outage would take the longer the more of a region is lost.
+func TestAPassAsksForItsOwnLockAlone(t *testing.T) {
+	var m plan.Memory
+	for _, name := range []string{"orders", "parts", "users"} {
+		m.Outages = append(m.Outages, plan.Outage{Cluster: name + "-a", Topology: name}, plan.Outage{Cluster: name + "-b", Topology: name})
+	}
+	m.Intents = []plan.Intent{{Topology: "parts"}}
+	var asked []string
+	ask := func(_ context.Context, topology string) (plan.LockHolder, bool) {
+		asked = append(asked, topology)
+		return plan.LockHolder{Topology: topology}, topology != "users"
+	}
+	for _, c := range []struct{ only, asked, held []string }{
+		{nil, []string{"parts", "orders", "users"}, []string{"parts", "orders"}},
+		{[]string{"orders"}, []string{"orders"}, []string{"orders"}},
+		{[]string{"other"}, nil, nil},
+	} {
+		asked = nil
+		var held []string
+		for _, h := range LockHolders(t.Context(), m, ask, c.only...) {
+			held = append(held, h.Topology)
+		}
+		if !slices.Equal(asked, c.asked) || !slices.Equal(held, c.held) {
+			t.Errorf("of %v: asked for %v, got %v", c.only, asked, held)
+		}
+	}
 }

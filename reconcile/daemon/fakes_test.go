@@ -119,16 +119,20 @@ func (n *notes) RecordOutages(ctx context.Context, seen []plan.Outage, over []st
 	return n.ledger.RecordOutages(ctx, seen, over)
 }
 
-func (n *notes) RecordGeneration(_ context.Context, m plan.GenerationMark) error {
+func (n *notes) RecordGeneration(_ context.Context, marks ...plan.GenerationMark) error {
 	n.ledger.Mu.Lock()
 	defer n.ledger.Mu.Unlock()
-	n.ledger.Memory.Generations = append(slices.Clone(n.ledger.Memory.Generations), m)
+	n.ledger.Memory.Generations = append(slices.Clone(n.ledger.Memory.Generations), marks...)
 	return nil
 }
 
 func (n *notes) RecordHome(context.Context, ...plan.Home) error { return nil }
 
 func (n *notes) RecordPublished(context.Context, string, reconcile.Published) error { return nil }
+
+func (n *notes) RecordFirstPublished(context.Context, map[string]reconcile.Published) error {
+	return nil
+}
 
 func (n *notes) RecordLapse(_ context.Context, _ approval.Change, payloads []string) error {
 	n.ledger.Mu.Lock()

@@ -52,10 +52,13 @@ type Records interface {
 	// RecordOutages joins outages that were seen with those that are recorded, and forgets
 	// those of the clusters in over.
 	RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error
-	RecordGeneration(ctx context.Context, mark plan.GenerationMark) error
+	RecordGeneration(ctx context.Context, marks ...plan.GenerationMark) error
 	RecordHome(ctx context.Context, homes ...plan.Home) error
 	// RecordPublished records what clients are told of a topology.
 	RecordPublished(ctx context.Context, topology string, p reconcile.Published) error
+	// RecordFirstPublished records what clients are told of topologies of which they were
+	// told nothing yet.
+	RecordFirstPublished(ctx context.Context, first map[string]reconcile.Published) error
 	// RecordLapse denies for good the approval with those payload hashes.
 	RecordLapse(ctx context.Context, change approval.Change, payloads []string) error
 }

@@ -9,46 +9,57 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile"
 )
 
-// recordEvery is how far apart two writes of progress are. With many topologies a pass
-// ends every few milliseconds, and each write makes every process read the ledger again.
+// recordEvery is how far apart two writes of what passes found are. With many topologies a
+// pass ends every few milliseconds, and each write makes every process read the ledger again.
 const recordEvery = time.Second
 
-// recorder writes progress and outages in few transactions: the first at once, and those
-// that come within recordEvery together.
+// recorder writes what passes found in few transactions: the first at once, and what comes
+// within recordEvery together.
 type recorder struct {
 	records Records
 	noted   func(began time.Time, err error)
 	clock   Clock
 
 	mu       sync.Mutex
-	pending  map[string]plan.ProgressRecord // by cluster
-	seen     map[string]plan.Outage         // by cluster
-	over     map[string]bool                // clusters whose outage ended
+	pending  found
 	busy     bool
 	flushing sync.WaitGroup
 	ending   chan struct{} // closed once nothing is added any more
 }
 
-// add has records written soon. The newest record of a cluster replaces older ones.
-func (r *recorder) add(records []plan.ProgressRecord, seen []plan.Outage, over []string) {
+// found is what passes found that the ledger keeps. The newest of each counts.
+type found struct {
+	progress    map[string]plan.ProgressRecord // by cluster
+	seen        map[string]plan.Outage         // by cluster
+	over        map[string]bool                // clusters whose outage ended
+	generations map[string]plan.GenerationMark // by topology
+	homes       map[string]plan.Home           // by cluster
+	published   map[string]reconcile.Published // by topology; of those of which nothing is recorded
+}
+
+func newFound() found {
+	return found{
+		progress: map[string]plan.ProgressRecord{}, seen: map[string]plan.Outage{}, over: map[string]bool{},
+		generations: map[string]plan.GenerationMark{}, homes: map[string]plan.Home{}, published: map[string]reconcile.Published{},
+	}
+}
+
+func (f found) empty() bool {
+	return len(f.progress)+len(f.seen)+len(f.over)+len(f.generations)+len(f.homes)+len(f.published) == 0
+}
+
+// add has what one pass found written soon.
+func (r *recorder) add(change func(found)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pending == nil {
-		r.pending, r.seen, r.over = map[string]plan.ProgressRecord{}, map[string]plan.Outage{}, map[string]bool{}
+	if r.pending.progress == nil {
+		r.pending = newFound()
 	}
-	for _, p := range records {
-		r.pending[p.Cluster] = p
-	}
-	for _, o := range seen {
-		r.seen[o.Cluster] = o
-	}
-	for _, cluster := range over {
-		r.over[cluster] = true
-		delete(r.seen, cluster)
-	}
-	if r.busy || len(r.pending)+len(r.seen)+len(r.over) == 0 {
+	change(r.pending)
+	if r.busy || r.pending.empty() {
 		return
 	}
 	r.busy = true
@@ -59,17 +70,15 @@ func (r *recorder) add(records []plan.ProgressRecord, seen []plan.Outage, over [
 func (r *recorder) flush() {
 	for {
 		r.mu.Lock()
-		progress, seen, over := slices.Collect(maps.Values(r.pending)), slices.Collect(maps.Values(r.seen)), slices.Collect(maps.Keys(r.over))
-		clear(r.pending)
-		clear(r.seen)
-		clear(r.over)
-		r.busy = len(progress)+len(seen)+len(over) > 0
+		some := r.pending
+		r.pending = newFound()
+		r.busy = !some.empty()
 		r.mu.Unlock()
-		if len(progress)+len(seen)+len(over) == 0 {
+		if some.empty() {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), recordWithin)
-		r.noted(r.clock.Now(), r.write(ctx, progress, seen, over))
+		r.noted(r.clock.Now(), r.write(ctx, some))
 		cancel()
 		select {
 		case <-r.clock.After(recordEvery):
@@ -78,14 +87,23 @@ func (r *recorder) flush() {
 	}
 }
 
-// write writes progress, and outages where there are some.
-func (r *recorder) write(ctx context.Context, progress []plan.ProgressRecord, seen []plan.Outage, over []string) error {
+// write writes what was found, in a transaction for each kind.
+func (r *recorder) write(ctx context.Context, f found) error {
 	var errs []error
-	if len(progress) > 0 {
-		errs = append(errs, r.records.RecordProgress(ctx, progress...))
+	if len(f.progress) > 0 {
+		errs = append(errs, r.records.RecordProgress(ctx, slices.Collect(maps.Values(f.progress))...))
 	}
-	if len(seen)+len(over) > 0 {
-		errs = append(errs, r.records.RecordOutages(ctx, seen, over))
+	if len(f.seen)+len(f.over) > 0 {
+		errs = append(errs, r.records.RecordOutages(ctx, slices.Collect(maps.Values(f.seen)), slices.Collect(maps.Keys(f.over))))
+	}
+	if len(f.generations) > 0 {
+		errs = append(errs, r.records.RecordGeneration(ctx, slices.Collect(maps.Values(f.generations))...))
+	}
+	if len(f.homes) > 0 {
+		errs = append(errs, r.records.RecordHome(ctx, slices.Collect(maps.Values(f.homes))...))
+	}
+	if len(f.published) > 0 {
+		errs = append(errs, r.records.RecordFirstPublished(ctx, f.published))
 	}
 	return errors.Join(errs...)
 }

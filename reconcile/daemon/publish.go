@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -335,27 +334,38 @@ func (w *worker) emitResult(r reconcile.Result, t plan.TopologyPlan, j passResul
 }
 
 // recordPass records what a later failover needs: the progress of standbys whose source
-// lives, the generation, and which topology each cluster belongs to.
+// lives, the generation, and which topology each cluster belongs to. It does not wait for
+// the ledger, but for what clients are told from now on.
 func (w *worker) recordPass(j passResult, t plan.TopologyPlan) {
-	ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
-	defer cancel()
 	m := j.report.Remembered().Memory
-	w.recordPublished(ctx, j.report.Remembered().Published[w.name])
+	known := j.report.Remembered().Published[w.name]
+	w.recordPublished(known)
 	m.Now = w.loop.clock.Now()
 	seen, over := plan.Outages(t, w.watch.evidence(), m)
-	w.loop.progress.add(plan.ProgressRecords(t, m, w.last.LastAttempt), seen, over)
-	if g := newestGeneration(m, t.Name); t.Generation > g {
-		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordGeneration(ctx, plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}))
-	}
-	var homes []plan.Home
-	for _, c := range t.Clusters {
-		if !slices.ContainsFunc(m.Homes, func(h plan.Home) bool { return h.Cluster == c.ID }) {
-			homes = append(homes, plan.Home{Cluster: c.ID, Topology: t.Name})
+	progress := plan.ProgressRecords(t, m, w.last.LastAttempt)
+	w.loop.progress.add(func(f found) {
+		for _, p := range progress {
+			f.progress[p.Cluster] = p
 		}
-	}
-	if len(homes) > 0 {
-		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordHome(ctx, homes...))
-	}
+		for _, o := range seen {
+			f.seen[o.Cluster] = o
+		}
+		for _, cluster := range over {
+			f.over[cluster] = true
+			delete(f.seen, cluster)
+		}
+		if t.Generation > newestGeneration(m, t.Name) {
+			f.generations[t.Name] = plan.GenerationMark{Topology: t.Name, Generation: t.Generation, Document: t.Document}
+		}
+		for _, c := range t.Clusters {
+			if !slices.ContainsFunc(m.Homes, func(h plan.Home) bool { return h.Cluster == c.ID }) {
+				f.homes[c.ID] = plan.Home{Cluster: c.ID, Topology: t.Name}
+			}
+		}
+		if known.Version == 0 && w.last.Published.Version > 0 {
+			f.published[w.name] = w.last.Published
+		}
+	})
 }
 
 // recordWithin bounds the writes to the ledger outside a pass.

@@ -42,10 +42,13 @@ func StatusFromLedger(r reconcile.Remembered, topology string) (TopologyStatus, 
 	}, p.Version > 0
 }
 
-// recordPublished records what clients are told, so that every process on the ledger tells
-// them the same.
-func (w *worker) recordPublished(ctx context.Context, known reconcile.Published) {
-	if p := w.last.Published; p.Version > known.Version {
+// recordPublished records what clients are told instead of what they were told before, so
+// that every process on the ledger tells them the same. What they are told first is written
+// together with the rest of a pass: no process can tell them anything older.
+func (w *worker) recordPublished(known reconcile.Published) {
+	if p := w.last.Published; known.Version > 0 && p.Version > known.Version {
+		ctx, cancel := context.WithTimeout(w.loop.workContext(), recordWithin)
+		defer cancel()
 		w.loop.noteRecorded(w.loop.clock.Now(), w.loop.records.RecordPublished(ctx, w.name, p))
 	}
 }

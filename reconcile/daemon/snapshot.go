@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -141,10 +142,9 @@ func (b *Board) Snapshot() Snapshot {
 	if b.made == nil {
 		made := b.common
 		made.Topologies = make([]TopologyStatus, 0, len(b.topologies))
-		for _, t := range b.topologies {
-			made.Topologies = append(made.Topologies, t)
+		for _, name := range slices.Sorted(maps.Keys(b.topologies)) { // sorting the names moves less than sorting all that is known
+			made.Topologies = append(made.Topologies, b.topologies[name])
 		}
-		slices.SortFunc(made.Topologies, func(x, y TopologyStatus) int { return strings.Compare(x.Name, y.Name) })
 		b.made = &made
 	}
 	return *b.made

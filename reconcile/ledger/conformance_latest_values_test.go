@@ -154,8 +154,8 @@ var latestCases = map[string]func(*testing.T, *fixture){
 	},
 	"the sweep of a large fleet is stored": func(t *testing.T, f *fixture) {
 		var sweep []plan.ProgressRecord
-		for i := range 3*maxBatch + 1 {
-			sweep = append(sweep, wide(fmt.Sprintf("c%03d", i), 64))
+		for i := range 3*f.store.batch() + 1 {
+			sweep = append(sweep, wide(fmt.Sprintf("c%04d", i), max(3, 64*50/f.store.batch())))
 		}
 		must(t, f.RecordProgress(t.Context(), sweep...))
 		same(t, f.read().Memory().Progress, sweep)

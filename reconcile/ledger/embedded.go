@@ -83,6 +83,9 @@ func (b *embedded) kind() plan.LedgerKind { return plan.LedgerEmbedded }
 
 func (b *embedded) name() string { return b.path }
 
+// batch is large: each transaction waits for the disk, and sums up all latest values.
+func (b *embedded) batch() int { return 1000 }
+
 func (b *embedded) close() error { return nil }
 
 func (b *embedded) load(ctx context.Context) (im image, err error) {

@@ -101,6 +101,9 @@ func (b *etcd) name() string {
 	return "etcd " + strings.Join(b.config.Endpoints, ",") + " " + b.config.Prefix
 }
 
+// batch is small: etcd limits the operations and the bytes of a transaction.
+func (b *etcd) batch() int { return 50 }
+
 func (b *etcd) key(parts ...string) string { return b.config.Prefix + "/" + strings.Join(parts, "/") }
 
 // connect returns the client, and creates it at the first use. With authentication that

@@ -25,9 +25,6 @@ const (
 	latestAudit    = "audit/"    // by standby
 )
 
-// maxBatch is the number of values that one transaction replaces at most.
-const maxBatch = 50
-
 func progressKey(cluster string) string { return latestProgress + cluster }
 
 func gitKey(url, ref string) string { return latestGitHead + url + " " + ref }
@@ -51,7 +48,7 @@ type gitHeadWire struct {
 // RecordProgress replaces the progress of standbys. It is no record of the chain: only
 // the newest matters, and every sweep writes it.
 func (l *Ledger) RecordProgress(ctx context.Context, records ...plan.ProgressRecord) error {
-	for batch := range slices.Chunk(records, maxBatch) {
+	for batch := range slices.Chunk(records, l.store.batch()) {
 		encoded := make(map[string][]byte, len(batch))
 		for _, p := range batch {
 			raw, err := encodeProgress(p)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ type Ledger struct {
 	clock    func() time.Time
 	holder   Holder
 	verified verified
+	together together
 }
 
 func newLedger(store backend, o Options) *Ledger {
@@ -91,24 +93,28 @@ func (l *Ledger) ensureExists(ctx context.Context) error {
 
 // SpendOnMatch spends the approval of a generation whose document the live state
 // matches. It does nothing if the approval is spent. While an intent has no result, it
-// returns an OpenIntentError.
+// returns an OpenIntentError. What several callers spend at once is one transaction.
 func (l *Ledger) SpendOnMatch(ctx context.Context, g plan.GenerationMark, commit string) error {
-	return l.write(ctx, nil, matchRule(g, commit))
+	return l.writeTogether(ctx, g.Topology, matchRule(g, commit))
 }
 
-// RecordGeneration records the greatest generation of a topology, and the hash of the
-// first document with it.
-func (l *Ledger) RecordGeneration(ctx context.Context, g plan.GenerationMark) error {
-	return l.write(ctx, nil, generationRule(g))
+// RecordGeneration records the greatest generation of topologies, and the hash of the first
+// document with each, in one transaction for each batch. No topology may occur twice.
+func (l *Ledger) RecordGeneration(ctx context.Context, marks ...plan.GenerationMark) error {
+	rules := make([]rule, len(marks))
+	for i, g := range marks {
+		rules[i] = generationRule(g)
+	}
+	return l.writeBatches(ctx, rules)
 }
 
-// RecordHome records the topology of each cluster id, in one transaction.
+// RecordHome records the topology of each cluster id, in one transaction for each batch.
 func (l *Ledger) RecordHome(ctx context.Context, homes ...plan.Home) error {
 	rules := make([]rule, len(homes))
 	for i, h := range homes {
 		rules[i] = homeRule(h)
 	}
-	return l.write(ctx, nil, rules...)
+	return l.writeBatches(ctx, rules)
 }
 
 // RecordLapse records that approvals lapsed: the old primary was up after they were
@@ -123,6 +129,31 @@ func (l *Ledger) RecordLapse(ctx context.Context, p Lapse) error {
 // version is not recorded again.
 func (l *Ledger) RecordServed(ctx context.Context, topology string, s Served) error {
 	return l.write(ctx, nil, servedRule(topology, s))
+}
+
+// RecordFirstServed records what is served of topologies, in one transaction for each batch.
+// It leaves alone those of which something is recorded.
+func (l *Ledger) RecordFirstServed(ctx context.Context, first map[string]Served) error {
+	var rules []rule
+	for _, topology := range sortedKeys(first) {
+		rules = append(rules, func(s *state) (*entry, error) {
+			if s.served[topology].Version > 0 {
+				return nil, nil //nolint:nilnil // a later version is recorded by RecordServed
+			}
+			return servedRule(topology, first[topology])(s)
+		})
+	}
+	return l.writeBatches(ctx, rules)
+}
+
+// writeBatches writes the records of rules that do not depend on each other.
+func (l *Ledger) writeBatches(ctx context.Context, rules []rule) error {
+	for batch := range slices.Chunk(rules, l.store.batch()) {
+		if err := l.write(ctx, nil, batch...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // topologyName matches the names that a lock may have: DNS-1123 labels

@@ -37,12 +37,12 @@ func (l *Ledger) RecordOutages(ctx context.Context, seen []plan.Outage, over []s
 	if _, exists := before.Born(); !exists {
 		return l.keepAside(ctx, func(kept aside) aside { return kept.join(seen, over, nil) })
 	}
-	for batch := range slices.Chunk(over, maxBatch) {
+	for batch := range slices.Chunk(over, l.store.batch()) {
 		if err := l.store.commit(ctx, nil, func(im image) (change, error) { return l.forgetOutages(im, batch) }); err != nil {
 			return err
 		}
 	}
-	for batch := range slices.Chunk(seen, maxBatch) {
+	for batch := range slices.Chunk(seen, l.store.batch()) {
 		if err := l.store.commit(ctx, nil, func(im image) (change, error) { return l.joinOutages(im, batch) }); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,18 +19,30 @@ func large(b *testing.B, topologies int) *Ledger {
 		b.Fatal(err)
 	}
 	var progress []plan.ProgressRecord
+	var homes []plan.Home
+	served := map[string]Served{}
 	for i := range topologies {
 		name := fmt.Sprintf("t%04d", i)
-		err = l.SpendOnMatch(b.Context(), plan.GenerationMark{Topology: name, Generation: 1, Document: "sha256:0"}, "c")
 		for _, c := range []string{"-a", "-b", "-c"} {
-			if err == nil {
-				err = l.RecordHome(b.Context(), plan.Home{Cluster: name + c, Topology: name})
-			}
+			homes = append(homes, plan.Home{Cluster: name + c, Topology: name})
 		}
-		if err != nil {
-			b.Fatal(err)
-		}
+		served[name] = Served{Version: 1, Document: `{"primary":"` + name + `-a"}`}
 		progress = append(progress, progressOf(name+"-b", name+"-a"), progressOf(name+"-c", name+"-a"))
+	}
+	var all sync.WaitGroup
+	for i := range topologies {
+		all.Go(func() {
+			if err := l.SpendOnMatch(b.Context(), plan.GenerationMark{Topology: fmt.Sprintf("t%04d", i), Generation: 1, Document: "sha256:0"}, "c"); err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if err := l.RecordHome(b.Context(), homes...); err != nil {
+		b.Fatal(err)
+	}
+	if err := l.RecordFirstServed(b.Context(), served); err != nil {
+		b.Fatal(err)
 	}
 	if err := l.RecordProgress(b.Context(), progress...); err != nil {
 		b.Fatal(err)
@@ -47,6 +60,24 @@ func progressOf(cluster, source string) plan.ProgressRecord {
 		})
 	}
 	return p
+}
+
+// BenchmarkReadAfterRecord is what a read costs after another record was written, as most of a
+// first sweep: the ledger is summed up again.
+func BenchmarkReadAfterRecord(b *testing.B) {
+	for _, topologies := range []int{1000, 10_000} {
+		b.Run(fmt.Sprintf("%d topologies", topologies), func(b *testing.B) {
+			l := large(b, topologies)
+			for i := 0; b.Loop(); i++ {
+				if err := l.RecordHome(b.Context(), plan.Home{Cluster: fmt.Sprintf("new-%d", i), Topology: "t0001"}); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := l.Read(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
 
 // BenchmarkPassAndWrite is what one pass of a daemon costs in its ledger: it

@@ -43,6 +43,8 @@ type state struct {
 	failovers   map[string]plan.LastFailover   // by topology
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]string              // cluster to topology
+	byTopology  keyOrder                       // of generations
+	byCluster   keyOrder                       // of homes
 	lapses      []Lapse
 	served      map[string]Served // by topology
 	losses      map[lossOf]plan.CountedLoss
@@ -99,6 +101,9 @@ func (s *state) apply(e entry) error {
 	case KindGeneration:
 		s.raiseGeneration(e)
 	case KindHome:
+		if _, known := s.homes[e.Cluster]; !known {
+			s.byCluster.add(e.Cluster)
+		}
 		s.homes[e.Cluster] = e.Topology
 	case KindLapsed:
 		s.lapses = append(s.lapses, Lapse{Topology: e.Topology, Generation: e.Generation, Commit: e.Commit, Payloads: e.Payloads, At: e.At})
@@ -226,8 +231,12 @@ func (s *state) spend(e entry, payload string) {
 // document with the same number is a finding of the planner; it does not replace the
 // first.
 func (s *state) raiseGeneration(e entry) {
-	if known, ok := s.generations[e.Topology]; ok && known.Generation >= e.Generation {
+	known, ok := s.generations[e.Topology]
+	if ok && known.Generation >= e.Generation {
 		return
+	}
+	if !ok {
+		s.byTopology.add(e.Topology)
 	}
 	s.generations[e.Topology] = plan.GenerationMark{Topology: e.Topology, Generation: e.Generation, Document: e.Document}
 }
@@ -237,7 +246,10 @@ func withoutSeq[T any](list []numbered[T], seq uint64) []numbered[T] {
 }
 
 func values[T any](list []numbered[T]) []T {
-	var out []T
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]T, 0, len(list))
 	for _, n := range list {
 		out = append(out, n.value)
 	}
@@ -253,10 +265,12 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 	for _, name := range sortedKeys(s.failovers) {
 		m.Failovers = append(m.Failovers, s.failovers[name])
 	}
-	for _, name := range sortedKeys(s.generations) {
+	m.Generations = slices.Grow(m.Generations, len(s.generations))
+	for _, name := range s.byTopology.sorted() {
 		m.Generations = append(m.Generations, s.generations[name])
 	}
-	for _, cluster := range sortedKeys(s.homes) {
+	m.Homes = slices.Grow(m.Homes, len(s.homes))
+	for _, cluster := range s.byCluster.sorted() {
 		m.Homes = append(m.Homes, plan.Home{Cluster: cluster, Topology: s.homes[cluster]})
 	}
 	for _, of := range slices.SortedFunc(maps.Keys(s.losses), lossOf.compare) {
@@ -276,6 +290,31 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.At.Compare(b.At))
 	})
 	return m
+}
+
+// keyOrder keeps keys sorted while they become more: only new ones are sorted.
+type keyOrder struct{ keys, added []string }
+
+func (o *keyOrder) add(key string) { o.added = append(o.added, key) }
+
+// sorted returns all keys. They must not be changed.
+func (o *keyOrder) sorted() []string {
+	if len(o.added) == 0 {
+		return o.keys
+	}
+	slices.Sort(o.added)
+	all := make([]string, 0, len(o.keys)+len(o.added))
+	old, added := o.keys, o.added
+	for len(old) > 0 && len(added) > 0 {
+		from := &old
+		if added[0] < old[0] {
+			from = &added
+		}
+		all = append(all, (*from)[0])
+		*from = (*from)[1:]
+	}
+	o.keys, o.added = append(append(all, old...), added...), nil
+	return o.keys
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,7 +32,13 @@ type lastRead struct {
 	mu         sync.Mutex
 	snapshot   ledger.Snapshot // of version 0: none
 	remembered reconcile.Remembered
-	published  map[ledger.Served]reconcile.Published // of documents that were decoded
+	published  map[string]published // of documents that were decoded, by topology
+}
+
+// published is a document of a topology, and what it says.
+type published struct {
+	served ledger.Served
+	says   reconcile.Published
 }
 
 // Read returns what the ledger holds. Callers must not change it.
@@ -55,35 +60,24 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	}
 	l.last.snapshot = s
 	out := l.last.remembered
-	out.New = l.isNew
-	out.Memory.Holders = holders(ctx, l.ledger, out.Memory)
+	out.New, out.HolderOf = l.isNew, holderIn(l.ledger)
 	return out, nil
 }
 
-// holders returns who else holds the lock of a topology with an open intent or an outage.
-// Not knowing it is no reason to stop: the lock itself decides who may act.
-func holders(ctx context.Context, l *ledger.Ledger, m plan.Memory) []plan.LockHolder {
-	var out []plan.LockHolder
-	ask := func(topology string) {
-		known := slices.ContainsFunc(out, func(h plan.LockHolder) bool { return h.Topology == topology })
-		if h, held, err := l.HeldByAnother(ctx, topology); !known && err == nil && held {
-			out = append(out, plan.LockHolder{Topology: topology, By: h.Name(), Since: h.Since})
-		}
+// holderIn returns who else holds the lock of a topology, as a ledger says. Not knowing it is
+// no reason to stop: the lock itself decides who may act.
+func holderIn(l *ledger.Ledger) reconcile.HolderOf {
+	return func(ctx context.Context, topology string) (plan.LockHolder, bool) {
+		h, held, err := l.HeldByAnother(ctx, topology)
+		return plan.LockHolder{Topology: topology, By: h.Name(), Since: h.Since}, err == nil && held
 	}
-	for _, i := range m.Intents {
-		ask(i.Topology)
-	}
-	for _, o := range m.Outages {
-		ask(o.Topology)
-	}
-	return out
 }
 
 // MemoryOf returns what a snapshot of the ledger remembers, with who else holds a lock.
 func (e *Environment) MemoryOf(ctx context.Context, s ledger.Snapshot) plan.Memory {
 	m := s.Memory()
 	if e.opened != nil {
-		m.Holders = holders(ctx, e.opened, m)
+		m.Holders = reconcile.LockHolders(ctx, m, holderIn(e.opened))
 	}
 	return m
 }
@@ -166,22 +160,25 @@ func (r ledgerRight) Begin(ctx context.Context, b reconcile.Beginning) error {
 
 // decodePublished decodes the topology documents that were last published to clients.
 func (l *lastRead) decodePublished(s ledger.Snapshot) (map[string]reconcile.Published, error) {
-	out := map[string]reconcile.Published{}
-	decoded := make(map[ledger.Served]reconcile.Published, len(l.published))
+	if l.published == nil {
+		l.published = map[string]published{}
+	}
+	out := make(map[string]reconcile.Published, len(l.published))
 	for topology, served := range s.Served() {
 		if served.Document == "" {
 			continue
 		}
-		p, known := l.published[served]
-		if !known {
-			if err := json.Unmarshal([]byte(served.Document), &p); err != nil {
+		p := l.published[topology]
+		if p.served != served {
+			p = published{served: served}
+			if err := json.Unmarshal([]byte(served.Document), &p.says); err != nil {
 				return nil, fmt.Errorf("read the ledger: what is served of %s: %w", topology, err)
 			}
-			p.Version = served.Version
+			p.says.Version = served.Version
+			l.published[topology] = p
 		}
-		out[topology], decoded[served] = p, p
+		out[topology] = p.says
 	}
-	l.published = decoded
 	return out, nil
 }
 

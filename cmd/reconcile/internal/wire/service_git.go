@@ -74,11 +74,32 @@ func (l loopRecords) RecordLapse(ctx context.Context, c approval.Change, payload
 
 // RecordPublished records the topology document that clients get.
 func (l loopRecords) RecordPublished(ctx context.Context, topology string, p reconcile.Published) error {
+	served, err := servedOf(p)
+	if err != nil {
+		return err
+	}
+	return l.RecordServed(ctx, topology, served)
+}
+
+// RecordFirstPublished records the documents of topologies of which none is recorded.
+func (l loopRecords) RecordFirstPublished(ctx context.Context, first map[string]reconcile.Published) error {
+	served := make(map[string]ledger.Served, len(first))
+	for topology, p := range first {
+		var err error
+		if served[topology], err = servedOf(p); err != nil {
+			return err
+		}
+	}
+	return l.RecordFirstServed(ctx, served)
+}
+
+// servedOf returns how the ledger keeps what clients are told.
+func servedOf(p reconcile.Published) (ledger.Served, error) {
 	document, err := json.Marshal(p)
 	if err != nil {
-		return fmt.Errorf("encode what is served: %w", err)
+		return ledger.Served{}, fmt.Errorf("encode what is served: %w", err)
 	}
-	return l.RecordServed(ctx, topology, ledger.Served{Version: p.Version, Document: string(document)})
+	return ledger.Served{Version: p.Version, Document: string(document)}, nil
 }
 
 // election is the daemon.Election of the ledger.
