@@ -26,6 +26,7 @@ func (f *Fleet) backlogs(ctx context.Context, t *topologyRead) {
 			continue
 		}
 		if asked := f.unsent(ctx, source); source.featuresFromDump && !asked {
+			f.lasting(source)
 			source.view.ForcePromotes, source.view.DumpDenied = f.probeFeatures(ctx, source.link, source.pass, source.view.Version)
 		}
 	}
@@ -79,6 +80,9 @@ func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 func (f *Fleet) ask(ctx context.Context, source *clusterRead, questions []*logQuestion, until uint64) bool {
 	asked := len(questions)
 	if questions = f.askBriefly(ctx, source, questions, until); len(questions) == 0 {
+		if asked > 0 {
+			source.learnFeatures([]plan.Support{plan.SupportYes}, false)
+		}
 		return asked > 0
 	}
 	f.lasting(source)

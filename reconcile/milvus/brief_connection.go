@@ -2,10 +2,13 @@ package milvus
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
@@ -14,15 +17,27 @@ import (
 	"milvus-reconcile/reconcile/milvus/unary"
 )
 
-// briefConn is a connection for the three calls by which a process that observes once
-// learns that a cluster answers, and as whom, and for those by which a daemon learns that a
-// topology at rest is as before. It costs a fraction of a grpc.ClientConn and
-// tells nothing of a failure: unless all answer as usual, everything is read over a
-// grpc.ClientConn, and that alone counts.
+// briefConn is a connection for the calls of a process that observes once, and for those by
+// which a daemon learns that a topology at rest is as before. It costs a fraction of a
+// grpc.ClientConn and tells nothing of a failure: unless all answer as usual, everything is
+// read over a grpc.ClientConn, and that alone counts.
 type briefConn struct {
 	*unary.Conn
 	fleet   *Fleet
 	cluster string
+}
+
+// dumpOfNothing says whether a server knows DumpMessages: it refuses the call without
+// arguments in words of its own.
+func (b *briefConn) dumpOfNothing(ctx context.Context) plan.Support {
+	err := b.AskEmpty(ctx, milvuspb.MilvusService_DumpMessages_FullMethodName, []any{&milvuspb.DumpMessagesRequest{}})[0]
+	if code := status.Code(err); code != codes.InvalidArgument && code != codes.Unknown || answers.IsNotTaken(err) {
+		return plan.SupportUnknown
+	}
+	if reach, _ := classifyWords(status.Convert(err).Message()); reach != plan.ReachUp {
+		return plan.SupportUnknown
+	}
+	return plan.SupportYes
 }
 
 // Invoke makes one call, as all others are made: with a span, and without tokens in its
@@ -34,16 +49,33 @@ func (b *briefConn) Invoke(ctx context.Context, method string, args, reply any, 
 	return b.fleet.secrets.WithoutTokens(err)
 }
 
-// mayBeBrief says whether a read needs no more than a brief connection can do. That of a
-// cluster at rest does not, as long as it is as expected.
+// infos reads some channels of a standby at once.
+func (b *briefConn) infos(ctx context.Context, channels []string, source string) ([]*milvuspb.GetReplicateInfoResponse, []error) {
+	requests, replies := make([]any, len(channels)), make([]any, len(channels))
+	out := make([]*milvuspb.GetReplicateInfoResponse, len(channels))
+	for i, channel := range channels {
+		out[i] = &milvuspb.GetReplicateInfoResponse{}
+		requests[i], replies[i] = &milvuspb.GetReplicateInfoRequest{SourceClusterId: source, TargetPchannel: channel}, out[i]
+	}
+	ctx, end := startSpan(ctx, b.cluster, milvuspb.MilvusService_GetReplicateInfo_FullMethodName)
+	errs := b.InvokeAll(ctx, milvuspb.MilvusService_GetReplicateInfo_FullMethodName, requests, replies)
+	end(errors.Join(errs...))
+	for i, err := range errs {
+		errs[i] = b.fleet.secrets.WithoutTokens(err)
+	}
+	return out, errs
+}
+
+// mayBeBrief says whether a read needs no more than a brief connection can do, as long as
+// the cluster is as expected.
 func (f *Fleet) mayBeBrief(s *clusterRead, pass ticket, what probeOptions) bool {
 	switch {
 	case !what.reuse, what.within != 0, what.secondDeadline, what.unlisted:
 		return false
-	case !what.features && !what.progress && !what.contents:
-		return f.oneShot
+	case f.oneShot:
+		return !what.contents
 	default:
-		return s.restsWhole() && f.knownBuild(pass, s.rest.view.Version)
+		return what.progress && s.restsWhole() && f.knownBuild(pass, s.rest.view.Version)
 	}
 }
 
@@ -95,15 +127,22 @@ func (f *Fleet) askBriefly(ctx context.Context, source *clusterRead, questions [
 	return left
 }
 
-// briefIsShort says whether a brief connection does not do any more: the cluster is not as
-// the observation before found it.
+// briefIsShort says whether a brief connection does not do any more: the cluster is no usual
+// one, or in a daemon not as the observation before found it.
 func (r *viewReader) briefIsShort() bool {
-	return r.brief != nil && r.options.progress && !r.target.restsWhole()
+	switch belief := r.view.Belief.Kind; {
+	case r.brief == nil, !r.options.progress:
+		return false
+	case r.fleet.oneShot:
+		return r.view.ReadsConfiguration != plan.SupportYes || belief != plan.BeliefPrimary && belief != plan.BeliefStandby
+	default:
+		return !r.target.restsWhole()
+	}
 }
 
 // unusual says whether details that came over a brief connection have to be read over
-// another one: who answers is not proven, a source gave no tick, or a channel is not
-// attached as before.
+// another one: who answers is not proven, a source gave no tick, a channel did not answer or
+// is not attached as before, or it is not sure that a standby can be promoted by force.
 func (r *viewReader) unusual() bool {
 	switch {
 	case r.brief == nil:
@@ -112,6 +151,9 @@ func (r *viewReader) unusual() bool {
 		return true
 	case !r.options.progress:
 		return false
+	case r.fleet.oneShot:
+		unread := slices.ContainsFunc(r.view.Progress, func(p plan.ChannelProgress) bool { return !p.Known })
+		return unread || !r.target.featuresFromDump && r.view.ForcePromotes != plan.SupportYes
 	}
 	before := r.target.rest.view.Progress
 	return !slices.EqualFunc(r.view.Progress, before, attachedAsBefore)
@@ -149,7 +191,7 @@ func (r *viewReader) detailsOrIdentity(ctx context.Context) {
 	}
 	soon, cancel := context.WithTimeout(ctx, r.soon())
 	defer cancel()
-	if r.options.progress { // at rest
+	if r.options.progress {
 		r.details(soon)
 		return
 	}
@@ -172,7 +214,7 @@ func (f *Fleet) dialBrief(t ticket) (*link, error) {
 	if t.token != "" {
 		o.Authorization = encodedToken(t.token)
 	}
-	l := &link{fleet: f, trace: &connectionTrace{}, brief: &briefConn{f.brief.Conn(o), f, t.cluster}}
+	l := &link{fleet: f, trace: &connectionTrace{}, brief: &briefConn{unary.New(o), f, t.cluster}}
 	l.api = milvuspb.NewMilvusServiceClient(l.brief)
 	return l, f.opened(l)
 }

@@ -41,7 +41,7 @@ func (w *world) sweep(f *Fleet, depth plan.Depth) (views map[string]plan.View, c
 // that what it asks does not depend on the speed of the machine.
 func (w *world) fleetWithLongWait() *Fleet {
 	f := w.fleet()
-	f.awaitSoon, f.brief.Idle = time.Minute, time.Minute
+	f.awaitSoon = time.Minute
 	return f
 }
 

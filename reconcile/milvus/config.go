@@ -11,7 +11,6 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/localpause"
 	"milvus-reconcile/reconcile/milvus/tokens"
-	"milvus-reconcile/reconcile/milvus/unary"
 )
 
 // The deadlines of contract.md §8.5, and how much is done at once.
@@ -95,7 +94,6 @@ type Fleet struct {
 	clock         Clock
 	secrets       tokens.Known
 	learnt        sync.Once // all tokens that can be read
-	brief         unary.Dialer
 
 	mu            sync.Mutex
 	open          map[io.Closer]struct{}
@@ -141,10 +139,6 @@ func NewFleet(c Config) *Fleet {
 		f.clock = wallClock{}
 	}
 	f.awaitSoon, f.wakeUpEvery = min(shortWhile, f.readTimeout/quarter), localpause.Every
-	f.brief.Idle = f.awaitSoon / 2
-	if !f.oneShot { // it may wait for the tick of the primary between two calls
-		f.brief.Idle += f.readTimeout
-	}
 	return f
 }
 

@@ -164,6 +164,15 @@ func (r *viewReader) progress(ctx context.Context, sources []string, timely bool
 	switch {
 	case len(out) == 0:
 		first <- false
+	case r.view.Belief.Kind == plan.BeliefStandby && r.brief != nil:
+		ctx, cancel := r.withReadTimeout(ctx)
+		defer cancel()
+		infos, errs := r.brief.infos(ctx, channels, r.view.Belief.Source)
+		for i, channel := range channels {
+			out[i].Channel = channel
+			checkpoints[i] = r.setChannel(&out[i], infos[i], errs[i])
+		}
+		first <- out[0].Known
 	case r.view.Belief.Kind == plan.BeliefStandby:
 		parallel.EachOvertaking(len(out), r.fleet.concurrency, read)
 	default:
@@ -215,16 +224,23 @@ func (r *viewReader) channel(ctx context.Context, channel string, sources []stri
 		one, cancel := r.withReadTimeout(ctx)
 		info, err := r.info(one, channel, source)
 		cancel()
-		if err != nil {
-			p.Error = r.fleet.secrets.Scrub(tokens.Text(err))
+		if checkpoint = r.setChannel(&p, info, err); err != nil {
 			break
 		}
-		p.Known = true
-		checkpoint = info.GetCheckpoint()
-		setProgress(&p, info)
 	}
 	slices.SortFunc(p.Salvage, func(a, b plan.Salvage) int { return cmp.Compare(a.SourceCluster, b.SourceCluster) })
 	return p, checkpoint
+}
+
+// setChannel sets what an answer says of a channel, and returns its checkpoint.
+func (r *viewReader) setChannel(p *plan.ChannelProgress, info *milvuspb.GetReplicateInfoResponse, err error) *commonpb.ReplicateCheckpoint {
+	if err != nil {
+		p.Error = r.fleet.secrets.Scrub(tokens.Text(err))
+		return nil
+	}
+	p.Known = true
+	setProgress(p, info)
+	return info.GetCheckpoint()
 }
 
 func (l *link) info(ctx context.Context, channel, source string) (*milvuspb.GetReplicateInfoResponse, error) {

@@ -124,13 +124,22 @@ func (r *viewReader) awaitSourceTick(ctx context.Context) bool {
 func (f *Fleet) probeFeatures(ctx context.Context, l *link, pass ticket, version string) (promotes plan.Support, denied bool) {
 	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
+	promotes, denied = l.dumpOfNothing(ctx)
+	f.rememberBuild(pass, version, promotes, denied)
+	return promotes, denied
+}
+
+// dumpOfNothing calls DumpMessages without arguments. Over a brief connection only the usual
+// refusal counts.
+func (l *link) dumpOfNothing(ctx context.Context) (promotes plan.Support, denied bool) {
+	if l.brief != nil {
+		return l.brief.dumpOfNothing(ctx), false
+	}
 	stream, err := l.api.DumpMessages(ctx, &milvuspb.DumpMessagesRequest{})
 	if err == nil {
 		_, err = stream.Recv()
 	}
-	promotes, denied = l.support(err)
-	f.rememberBuild(pass, version, promotes, denied)
-	return promotes, denied
+	return l.support(err)
 }
 
 // support derives from the end of a DumpMessages what the server supports. Only the words

@@ -122,7 +122,7 @@ func serve(t *testing.T) (*server, *grpc.Server, string) {
 
 func dial(t *testing.T, address string) (*unary.Conn, func(context.Context, string) (string, error)) {
 	t.Helper()
-	c := new(unary.Dialer).Conn(unary.Options{
+	c := unary.New(unary.Options{
 		Address: address, Authorization: "dG9rZW4=", UserAgent: "test",
 		Timeout: time.Minute, Lifetime: time.Minute, Codec: encoding.GetCodecV2("proto"), Limit: func(any) int { return 500_000 },
 	})
@@ -158,12 +158,49 @@ func TestCalls(t *testing.T) {
 	if _, err := c.NewStream(t.Context(), &grpc.StreamDesc{}, ""); err == nil {
 		t.Error("a stream was made")
 	}
-	if got, err := ask(t.Context(), strings.Repeat("x", 1<<16)); err != nil || !strings.HasPrefix(got, "dG9rZW4= test") {
-		t.Errorf("%q, %v", got, err)
+	if _, err := ask(t.Context(), strings.Repeat("x", 1<<14)); status.Code(err) != codes.ResourceExhausted {
+		t.Error(err) // longer than one frame
+	}
+	for range 4 {
+		if got, err := ask(t.Context(), strings.Repeat("x", 1<<14-200)); err != nil || !strings.HasPrefix(got, "dG9rZW4= test") {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	if _, err := ask(t.Context(), strings.Repeat("x", 1<<14-200)); status.Code(err) != codes.ResourceExhausted {
+		t.Error(err) // together more than a server takes unasked
 	}
 	g.GracefulStop() // the server takes no more calls
 	if _, err := ask(t.Context(), ""); err == nil {
 		t.Error("a server that is gone answered")
+	}
+}
+
+// TestManyCallsAtOnce: each gets its own answer or error, also where there are more than are
+// made at once.
+func TestManyCallsAtOnce(t *testing.T) {
+	_, _, address := serve(t)
+	c, _ := dial(t, address)
+	var requests, replies []any
+	for i := range 150 {
+		name := map[int]string{0: "denied", 1: "too large", 2: "large"}[i%10]
+		requests = append(requests, &milvuspb.DescribeDatabaseRequest{DbName: name})
+		replies = append(replies, &milvuspb.DescribeDatabaseResponse{})
+	}
+	errs := c.InvokeAll(t.Context(), milvuspb.MilvusService_DescribeDatabase_FullMethodName, requests, replies)
+	for i, err := range errs {
+		want, length := codes.OK, len("dG9rZW4= test")
+		switch i % 10 {
+		case 0:
+			want, length = codes.PermissionDenied, 0
+		case 1:
+			want, length = codes.ResourceExhausted, 0
+		case 2:
+			length = 300_000
+		}
+		got := len(replies[i].(*milvuspb.DescribeDatabaseResponse).GetDbName()) //nolint:forcetypeassert // it was made so
+		if status.Code(err) != want || got < length || length == 0 && got > 0 {
+			t.Errorf("call %d: %d bytes, %v", i, got, err)
+		}
 	}
 }
 
@@ -265,6 +302,19 @@ func TestServersInDisorder(t *testing.T) {
 		},
 		"a push": func(f *http2.Framer) {
 			_ = f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, BlockFragment: fields(":status", "200"), EndHeaders: true})
+		},
+		"pings that are not read": func(f *http2.Framer) {
+			for range 10_000 {
+				if f.WritePing(false, [8]byte{}) != nil {
+					return
+				}
+			}
+		},
+		"more than its window": func(f *http2.Framer) {
+			good(f)
+			for range unary.Window/(1<<14) + 1 {
+				_ = f.WriteData(1, false, make([]byte, 1<<14))
+			}
 		},
 		"a small window":           func(f *http2.Framer) { _ = f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1}) },
 		"a reset":                  func(f *http2.Framer) { _ = f.WriteRSTStream(1, http2.ErrCodeRefusedStream) },
