@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -93,13 +95,20 @@ func BenchmarkSweep(b *testing.B) {
 }
 
 type resident struct {
-	pid int
-	at  string // where it serves
+	pid  int
+	at   string // where it serves
+	stop func()
 }
 
 // daemon starts `reconcile run` and waits until it has looked at everything
 // and has recorded it.
 func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
+	b.Helper()
+	return e.daemonOf(b, e.binary, "", interval)
+}
+
+// daemonOf is daemon, of another build, with a ledger and a configuration of its own.
+func (e *estate) daemonOf(b *testing.B, binary, own string, interval time.Duration) resident {
 	b.Helper()
 	text, err := os.ReadFile(e.config)
 	if err != nil {
@@ -107,14 +116,20 @@ func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
 	}
 	at := freeport.Address(b)
 	config := strings.Replace(string(text), "mode: observe\n", fmt.Sprintf("mode: apply\nsweepInterval: %s\n", interval), 1) + fmt.Sprintf("serve: {address: %q}\n", at)
-	if err := os.WriteFile(e.config, []byte(config), 0o600); err != nil {
+	path := e.config
+	if own != "" {
+		path = filepath.Join(filepath.Dir(e.config), own+".yaml")
+		config = strings.Replace(config, "ledger.db", own+".db", 1)
+	}
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	cmd := exec.Command(e.binary, "run", "--config", e.config)
+	cmd := exec.Command(binary, "run", "--config", path)
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	stop := sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	b.Cleanup(stop)
 	for began := time.Now(); ; <-time.After(time.Second) {
 		data, err := testkit.Request("GET", "http://"+at+"/readyz", "")
 		if err == nil && !bytes.Contains(data, []byte("not")) {
@@ -124,7 +139,7 @@ func (e *estate) daemon(b *testing.B, interval time.Duration) resident {
 			b.Fatalf("the first sweep does not end: %v\n%s", err, data)
 		}
 	}
-	return resident{cmd.Process.Pid, at}
+	return resident{cmd.Process.Pid, at, stop}
 }
 
 // holds reports what the daemon holds on to.

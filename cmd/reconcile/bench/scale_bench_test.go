@@ -34,6 +34,12 @@ func newEstate(b *testing.B, topologies int, notes ...string) *estate {
 // startEstate is newEstate, of clusters that speak TLS or do not.
 func startEstate(b *testing.B, topologies int, secure bool, note string) *estate {
 	b.Helper()
+	return startPart(b, 0, topologies, secure, note)
+}
+
+// startPart is startEstate, of so many topologies from the first on.
+func startPart(b *testing.B, first, topologies int, secure bool, note string) *estate {
+	b.Helper()
 	if runtime.GOOS != "linux" {
 		b.Skip("only Linux has the whole of 127.0.0.0/8 without set-up")
 	}
@@ -42,7 +48,7 @@ func startEstate(b *testing.B, topologies int, secure bool, note string) *estate
 	if err := os.Mkdir(e.files, 0o755); err != nil {
 		b.Fatal(err)
 	}
-	for i := range topologies {
+	for i := first; i < first+topologies; i++ {
 		text := star(i, note, 1)
 		if secure {
 			text = strings.ReplaceAll(text, "http://", "https://")
