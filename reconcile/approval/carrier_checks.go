@@ -193,13 +193,11 @@ func carrierProblem(c Carrier) string {
 	return ""
 }
 
-// checkPurpose keeps approvals of changes and of replays apart.
+// checkPurpose keeps approvals of changes and of replays apart. One of the other kind is as
+// good as none: every failover leaves one behind.
 func (e *evaluation) checkPurpose(v *vote) (string, string) {
-	switch {
-	case e.Replay == "" && v.claim.Replay != "":
-		return CodeWrongTarget, "it approves a replay of lost rows, and no change. " + e.howTo()
-	case e.Replay != "" && v.claim.Replay == "":
-		return CodeWrongTarget, "it approves a change, and no replay of lost rows. " + e.howTo()
+	if (e.Replay == "") != (v.claim.Replay == "") {
+		return CodeMissing, e.missingText()
 	}
 	return "", ""
 }

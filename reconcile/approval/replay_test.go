@@ -36,10 +36,10 @@ func TestApprovalsOfReplaysAndChangesAreApart(t *testing.T) {
 		r    Request
 		code string
 	}{
-		{"a change by an approval of a replay", request(replay), CodeWrongTarget},
-		{"a change whose digest the replay has", request(replayTag(alice, digestA)), CodeWrongTarget},
-		{"a replay by an approval of the change", replayOf(digestB, newer(change, time.Second)), CodeWrongTarget},
-		{"a replay by an approval of that plan", replayOf(digestB, tagOf(alice, KeyPlan+": "+digestB)), CodeWrongTarget},
+		{"a change by an approval of a replay", request(replay), CodeMissing},
+		{"a change whose digest the replay has", request(replayTag(alice, digestA)), CodeMissing},
+		{"a replay by an approval of the change", replayOf(digestB, newer(change, time.Second)), CodeMissing},
+		{"a replay by an approval of that plan", replayOf(digestB, tagOf(alice, KeyPlan+": "+digestB)), CodeMissing},
 		{"a replay by its own approval", replayOf(digestB, replay), ""},
 		{"a replay, and a newer approval of a change", replayOf(digestB, replay, newer(newer(change, time.Second), time.Second)), ""},
 		{"a replay, and a newer withdrawal of the change", replayOf(digestB, replay, newer(withdrawn(alice), time.Minute)), ""},

@@ -109,6 +109,14 @@ func (r Report) HeldBack() (n int64) {
 	return n
 }
 
+// RestRows is how many lost rows, and messages without rows, no replay writes.
+func (r Report) RestRows() (n int64) {
+	for _, x := range r.Rest {
+		n += x.Rows
+	}
+	return n
+}
+
 // OtherWrites is the problem of a replay whose digest changed: more channels can be read than
 // before, or fewer, or a collection changed.
 const OtherWrites = "the rows that can be written are no longer those that the replay began with (hint: a dry run says what is left)"

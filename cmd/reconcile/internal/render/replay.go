@@ -22,7 +22,7 @@ func (p *page) replay(r replay.Report) {
 		p.field("Digest", good, "·", d)
 	}
 	if !r.Fenced {
-		p.field("Beware", attention, "!", fmt.Sprintf("%s still takes writes, so the digest can change; fence it first: 'reconcile fence %s/%s'", r.Stale, r.Topology, r.Stale))
+		p.field("Beware", attention, "!", r.Stale+" still takes writes, so the digest can change")
 	}
 	if r.Refused != "" {
 		p.field("Blocked", bad, "✗", r.Refused)
@@ -35,13 +35,18 @@ func (p *page) replay(r replay.Report) {
 	if r.Export != "" {
 		p.field("Export", good, "✓", fmt.Sprintf("%d lines in %s, each with its reason", r.Exported, r.Export))
 	}
-	p.replayNext(r)
+	p.replayApproval(r)
+	p.replayActions(r)
 	p.replayGrid(r)
 	p.replayConflicts(r)
 }
 
 func replayHeadline(r replay.Report) (string, style) {
-	there := fmt.Sprintf("%d already there", r.There())
+	there, rest := fmt.Sprintf("%d already there", r.There()), replayRestWords(r)
+	done := good // as far as a replay can do it
+	if r.RestRows() > 0 || len(r.Problems) > 0 {
+		done = attention
+	}
 	switch n, held := r.ToWrite(), r.HeldBack(); {
 	case r.Refused != "":
 		return "nothing can be replayed into " + r.Promoted, bad
@@ -50,12 +55,20 @@ func replayHeadline(r replay.Report) (string, style) {
 	case r.Done != nil && r.Done.Wrong() > 0:
 		return "replayed, but reading back found other rows", bad
 	case r.Done != nil:
-		return fmt.Sprintf("replayed: %d lost rows are there, %d are held back by newer ones", r.There(), held), good
+		return fmt.Sprintf("replayed: %d lost rows are there, %d are held back by newer ones%s", r.There(), held, rest), done
 	case n > 0:
-		return fmt.Sprintf("%d lost rows can be written into %s, %s, %d held back by newer ones", n, r.Promoted, there, held), attention
+		return fmt.Sprintf("%d lost rows can be written into %s, %s, %d held back by newer ones%s", n, r.Promoted, there, held, rest), attention
 	default:
-		return fmt.Sprintf("no lost row is to be written, %s, %d held back by newer ones", there, held), good
+		return fmt.Sprintf("no lost row is to be written, %s, %d held back by newer ones%s", there, held, rest), done
 	}
+}
+
+// replayRestWords counts the lost writes that no replay brings back.
+func replayRestWords(r replay.Report) string {
+	if n := r.RestRows(); n > 0 {
+		return fmt.Sprintf(", %d other writes cannot be replayed", n)
+	}
+	return ""
 }
 
 func (p *page) replayDone(r replay.Report) {
@@ -88,16 +101,65 @@ func (p *page) replayRest(r replay.Report) {
 	}
 }
 
-// replayNext says what to type next.
-func (p *page) replayNext(r replay.Report) {
+// replayApproval says whether the replay is approved, and why not.
+func (p *page) replayApproval(r replay.Report) {
+	d := r.Decision
+	if r.ToWrite() == 0 || r.Digest == "" || d == nil {
+		return
+	}
+	if d.Allowed() {
+		p.field("Approval", good, "✓", d.Detail)
+		return
+	}
+	why, _ := splitDetail(Approval{Detail: d.Detail})
+	p.field("Approval", attention, "!", d.Reason()+": "+why)
+}
+
+// replayActions are what to type next, each command alone on its line.
+func (p *page) replayActions(r replay.Report) {
+	actions := replayNext(r)
+	if len(actions) == 0 {
+		return
+	}
+	p.blank()
+	for _, a := range actions {
+		p.action(a)
+	}
+}
+
+func replayNext(r replay.Report) []action {
+	command := "reconcile salvage " + r.Topology + " --from " + r.Stale + " --replay"
+	write := action{words: "write them:", command: command}
+	if r.Done != nil && r.Done.Problem != "" {
+		write.words = "this goes on with what is left, and needs no further approval:"
+	}
+	if r.ToWrite() == 0 || r.Refused != "" {
+		return nil
+	}
+	if !r.Fenced {
+		return labelled(action{words: "make " + r.Stale + " refuse writes:", command: "reconcile fence " + r.Topology + "/" + r.Stale},
+			action{words: "see again what would be written:", command: command + " --dry-run"})
+	}
 	d := r.Decision
 	switch {
-	case r.ToWrite() == 0 || r.Digest == "" || d == nil:
+	case d == nil || d.Blocked != "":
+		return nil
 	case d.Allowed():
-		p.field("Approval", good, "✓", d.Detail)
+		return labelled(write)
 	default:
-		p.field("Approval", attention, "!", d.Reason()+": "+d.Detail)
+		a := Approval{Needed: d.Needed, Given: d.Given}
+		to := approval.Target{Topology: r.Topology, Cluster: r.Promoted}
+		return labelled(action{words: approversWords(a), command: approval.ReplayCommand(to, r.Digest, d.Repository)}, write)
 	}
+}
+
+// labelled are actions in their order: the first is for now.
+func labelled(actions ...action) []action {
+	for i := range actions {
+		actions[i].label = labelThen
+	}
+	actions[0].label = labelNow
+	return actions
 }
 
 func (p *page) replayGrid(r replay.Report) {

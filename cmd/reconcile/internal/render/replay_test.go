@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,53 @@ func TestARefusedReplayHasACross(t *testing.T) {
 		page := string(rendered(t, func(w io.Writer) error { return Replay(w, FormTable, refused, TableOptions{}) }))
 		if head, _, _ := strings.Cut(page, "\n"); !strings.HasPrefix(head, "✗") || !strings.Contains(head, "nothing can be replayed into cluster-b") {
 			t.Errorf("%s: the page begins with %q", name, head)
+		}
+	}
+}
+
+// TestAReplaySaysWhatToTypeNext, and is no success while a lost write stays lost.
+func TestAReplaySaysWhatToTypeNext(t *testing.T) {
+	change := func(with func(*replay.Report)) replay.Report {
+		r := replayPlanned()
+		with(&r)
+		return r
+	}
+	approve := "reconcile approve orders/cluster-b --replay " + replayPlanned().Digest + ` --reason "WHY" --push`
+	write := "reconcile salvage orders --from cluster-a --replay"
+	approved := func(r *replay.Report) { r.Decision = replayed().Decision }
+	for name, c := range map[string]struct {
+		r    replay.Report
+		mark string
+		want []string
+	}{
+		"not approved": {replayPlanned(), "!", []string{approve, write}},
+		"approved":     {change(approved), "!", []string{write}},
+		"not fenced": {change(func(r *replay.Report) { r.Fenced = false }), "!", []string{
+			"reconcile fence orders/cluster-a", write + " --dry-run",
+		}},
+		"suspended": {change(func(r *replay.Report) { r.Decision.Blocked = "SUSPENDED" }), "!", nil},
+		"not finished": {change(func(r *replay.Report) {
+			approved(r)
+			r.Done = &replay.Done{Problem: "the link broke"}
+		}), "✗", []string{write}},
+		"done, and some writes stay lost": {replayed(), "!", nil},
+		"done, and all is there": {change(func(r *replay.Report) {
+			*r = replayed()
+			r.Rest = nil
+		}), "✓", nil},
+	} {
+		var typed []string
+		for _, a := range replayNext(c.r) {
+			typed = append(typed, a.command)
+		}
+		page := string(rendered(t, func(w io.Writer) error { return Replay(w, FormTable, c.r, TableOptions{}) }))
+		if !slices.Equal(typed, c.want) || !strings.HasPrefix(page, c.mark) {
+			t.Errorf("%s: it says to type %q, and the page is\n%s", name, typed, page)
+		}
+		for _, command := range c.want {
+			if !strings.Contains(page, "\n        "+command+"\n") {
+				t.Errorf("%s: %q does not stand alone on its line", name, command)
+			}
 		}
 	}
 }
