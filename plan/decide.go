@@ -148,7 +148,7 @@ func (s situation) pairFindings(d decision, p pair) []Finding {
 	case p.cell.join:
 		return s.joinFindings(d.primary, p.member)
 	case p.cell.stale && p.other != stateNone:
-		return []Finding{s.staleFinding(d.primary, p.member)}
+		return []Finding{s.staleFinding(d, p.member)}
 	default:
 		return nil
 	}

@@ -64,7 +64,7 @@ func (s situation) planFence(d decision, t TopologyPlan) TopologyPlan {
 	case t.Transition != TransitionNone:
 		t.Findings = append(t.Findings, NewFinding(CodeMixedChange, stale,
 			stale+" is to be fenced, but the topology has a "+t.Transition.String()+" to carry out first",
-			"carry that out first: 'reconcile apply "+s.topology.Name+"'; or propose a document without it; then fence again: 'reconcile fence "+s.topology.Name+"/"+stale+"'"))
+			"see what that waits for, and carry it out or take it back first: 'reconcile plan "+s.topology.Name+"'; then fence again"))
 		return t
 	case s.fencedOrSilent(stale) && s.wantedStale(stale):
 		return t
@@ -123,9 +123,134 @@ func (s situation) fenceFindings(d decision, stale string) []Finding {
 	case v.IdentityConflict != "" || !v.IdentityProven || v.Belief.Kind == BeliefUnknown:
 		refuse(CodeRoleUnknown, stale, "nothing proves that the server at "+stale+"'s address is "+stale+", or which role it stores", isolate+"; see what answers there: 'reconcile doctor "+s.topology.Name+"'")
 	case !reaches:
-		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", isolate+", and keep 'role: stale'")
+		refuse(CodeServerWouldReject, stale, stale+" stores no list with "+d.primary.ID+" in it, so that no configuration can demote it", s.withoutFence(d.primary.ID, stale))
 	}
 	return append(out, s.tokenFindings(own)...)
+}
+
+// staleState says how a stale cluster answers, to continue "cluster-a …", and what to do
+// about it. A fence is told only where nothing is known for which it would be refused.
+func (s situation) staleState(d decision, stale Cluster) (state, remedy string) {
+	v, t, primary := s.view(stale.ID), s.topology.Name, d.primary
+	away := "keep applications away from " + stale.ID + " by network and load balancer until it is rebuilt"
+	fence := "make it refuse writes: 'reconcile fence " + t + "/" + stale.ID + "'"
+	takes := "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
+	switch {
+	case s.offline:
+		return "was not observed", away + "; when it answers, " + fence
+	case v.Reach != ReachUp:
+		return "does not answer (" + v.Reach.String() + ")", away + "; see when it answers: 'reconcile status " + t + " --watch'; then " + fence
+	case s.orphaned(stale.ID):
+		return "is up and refuses writes: it still waits as a standby of " + v.Belief.Source + ", and holds nothing that only it has",
+			"wipe it, restore it from " + primary.ID + ", and write that into the file: 'reconcile explain STALE_REJOIN'"
+	case v.Belief.Kind == BeliefStandby:
+		return "is up and fenced: it refuses writes", s.salvageThenRebuild(primary.ID, stale.ID)
+	case !canWrite(v):
+		return "is up, but whether it takes writes could not be read", away + "; see why its role is not known: 'reconcile doctor " + t + "'"
+	case s.neverFenced(primary.ID, stale.ID):
+		return takes + "; no fence is possible, since it stores no list with " + primary.ID + " in it", s.withoutFence(primary.ID, stale.ID)
+	case !canWrite(s.view(primary.ID)):
+		return takes, "keep applications away from " + stale.ID + "; it can be fenced only once " + primary.ID + " takes writes; watch both: 'reconcile status " + t + " --watch'"
+	case d.transition != TransitionNone:
+		return takes, "keep applications away from " + stale.ID + "; take the change back before a fence" + s.takeBack()
+	}
+	if missing := s.tokenFindings(v.Belief.Configuration); len(missing) > 0 {
+		return takes + "; " + missing[0].Message, missing[0].Remedy
+	}
+	return takes, fence + "; " + away
+}
+
+// neverFenced says whether no configuration can demote a cluster that takes writes: it
+// stores a list without the primary, as one does that was promoted before the primary was.
+func (s situation) neverFenced(primary, stale string) bool {
+	v := s.view(stale)
+	_, reaches := v.Belief.Configuration.Member(primary)
+	return canWrite(v) && v.Belief.Kind != BeliefUnconfigured && !reaches
+}
+
+// withoutFence is what is left to do about a stale cluster that no fence demotes.
+func (s situation) withoutFence(primary, stale string) string {
+	return "stop writes to " + stale + " by network or load balancer now, and keep it isolated; " + s.salvageThenRebuild(primary, stale)
+}
+
+// salvageThenRebuild is what comes after a stale cluster takes no writes any more.
+func (s situation) salvageThenRebuild(primary, stale string) string {
+	rebuild := "rebuild it, or take it out of service: 'reconcile explain " + string(CodeStalePrimary) + "'"
+	if s.neverFollowed(primary, stale) {
+		return rebuild
+	}
+	return "see what only it holds: '" + salvageCommand(s.topology.Name, stale) + "'; then " + rebuild
+}
+
+// neverFollowed says whether the primary is known not to have replicated from a stale cluster
+// when it was promoted. Then no checkpoint tells what only that one holds.
+//
+//	eu-1 -> us-1 by a failover, which orphans eu-2; then a failover from us-1 to eu-2
+func (s situation) neverFollowed(primary, stale string) bool {
+	read := false
+	for _, c := range s.view(primary).Progress {
+		read = read || c.Known
+		if slices.ContainsFunc(c.Salvage, func(x Salvage) bool { return x.SourceCluster == stale }) {
+			return false
+		}
+	}
+	orphaned := slices.ContainsFunc(s.memory.Stale, func(m StaleMark) bool {
+		return m.Cluster == primary && m.Promoted == stale && !m.Fenced && !s.memory.rebuiltSince(primary, m.Since)
+	})
+	return read || orphaned
+}
+
+// splitRemedy is how to end two writers: by a fence, where Git says which of them is stale
+// and nothing is known for which it would be refused; else by adopting the one that people
+// chose.
+func (s situation) splitRemedy(d decision, stale []string) string {
+	t := s.topology.Name
+	if len(stale) == 0 {
+		remedy := "stop writes to all but one by network or load balancer now; see which role each stores: 'reconcile status " + t + "'"
+		for _, c := range s.topology.withRole(RoleStandby) {
+			if adopt, ok := s.adoptCommand(c.ID); ok && canWrite(s.view(c.ID)) {
+				return remedy + "; else, after a failover to " + c.ID + " by hand, write what is so into the file: '" + adopt + "'"
+			}
+		}
+		return remedy
+	}
+	first := stale[0]
+	stop := "stop writes to " + first + " by network or load balancer now"
+	missing := s.tokenFindings(s.view(first).Belief.Configuration)
+	switch {
+	case s.neverFenced(d.primary.ID, first):
+		return s.withoutFence(d.primary.ID, first)
+	case !canWrite(s.view(d.primary.ID)):
+		return stop + "; it can be fenced only once " + d.primary.ID + " takes writes; watch both: 'reconcile status " + t + " --watch'"
+	case d.transition != TransitionNone:
+		return stop + "; take the change back before a fence" + s.takeBack()
+	case len(missing) > 0:
+		return missing[0].Remedy
+	default:
+		return stop + ", and make it refuse them: 'reconcile fence " + t + "/" + first + "'"
+	}
+}
+
+// adoptCommand is the command that writes into the file that a cluster was promoted by hand;
+// ok: it would be carried out. If another one takes writes too, it names the cluster.
+func (s situation) adoptCommand(promoted string) (command string, ok bool) {
+	command = "reconcile adopt " + s.topology.Name
+	if found, err := ProposeAdoption(s.topology, s.observed, ""); err == nil {
+		return command, found[promoted] == RolePrimary
+	}
+	_, err := ProposeAdoption(s.topology, s.observed, promoted)
+	if err == nil {
+		command += " --primary " + promoted
+	}
+	return command, err == nil
+}
+
+// takeBack continues "take it back" with the command that does it, where that is possible.
+func (s situation) takeBack() string {
+	if _, err := ProposeCancel(s.topology, s.observed, s.memory); err != nil {
+		return ", by hand; check the file: 'reconcile validate'"
+	}
+	return ", in a clone: 'reconcile propose " + s.topology.Name + " --cancel'"
 }
 
 // insteadOfFence is the remedy for a fence of a cluster that is not stale: one that serves

@@ -273,12 +273,12 @@ type LockHolder struct {
 }
 
 // heldBy says who else holds the lock of a topology.
-func (m Memory) heldBy(topology string) (string, bool) {
+func (m Memory) heldBy(topology string) (LockHolder, bool) {
 	i := slices.IndexFunc(m.Holders, func(h LockHolder) bool { return h.Topology == topology })
 	if i < 0 {
-		return "", false
+		return LockHolder{}, false
 	}
-	return m.Holders[i].By, true
+	return m.Holders[i], true
 }
 
 // underWay is the change that another process carries out; nil: none does.
@@ -286,12 +286,12 @@ func (s situation) underWay() *UnderWay {
 	if s.intent == nil {
 		return nil
 	}
-	by, held := s.memory.heldBy(s.topology.Name)
+	holder, held := s.memory.heldBy(s.topology.Name)
 	if !held {
 		return nil
 	}
 	i := *s.intent
-	return &UnderWay{Transition: i.Transition, Generation: i.Generation, By: by, Since: i.At, Step: i.stage(), StepSince: i.StepAt}
+	return &UnderWay{Transition: i.Transition, Generation: i.Generation, By: holder.By, Since: i.At, Step: i.stage(), StepSince: i.StepAt}
 }
 
 // stage says in words how far an intent is, by its records.

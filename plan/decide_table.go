@@ -363,6 +363,12 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	if v := s.view(o); p.cell.code == CodePrimaryReachable && v.Reach == ReachUp && !v.Belief.Configuration.HasEdge(o, prim) {
 		text.remedy = remedyWithoutEdge
 	}
+	if cancel := "take it back in a clone: 'reconcile propose {T} --cancel'"; strings.HasPrefix(text.remedy, cancel) {
+		text.remedy = "take it back" + s.takeBack() + strings.TrimPrefix(text.remedy, cancel)
+	}
+	if adopt, ok := s.adoptCommand(o); ok {
+		text.remedy = strings.Replace(text.remedy, "reconcile adopt {T}", adopt, 1)
+	}
 	cluster := o
 	if p.cell.code == CodeNotAStandby || p.cell.code == CodeCandidateUnreachable {
 		cluster = prim

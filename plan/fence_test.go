@@ -1,7 +1,11 @@
 package plan
 
 import (
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -132,3 +136,62 @@ func TestStandingFence(t *testing.T) {
 		})
 	}
 }
+
+// TestAFenceIsToldOnlyWhereItIsAccepted: what is told about a stale cluster that answers, and
+// about two writers. No fence is told for which the planner would refuse it.
+func TestAFenceIsToldOnlyWhereItIsAccepted(t *testing.T) {
+	done, star, memory := failingOver("b", "a"), failingOver("b", "a", "c"), hadFailedOver("a", "b")
+	chain := Memory{Stale: []StaleMark{
+		{Cluster: "a", Topology: "orders", Since: now.Add(-3 * time.Hour), Promoted: "c", Effected: true},
+		{Cluster: "b", Topology: "orders", Since: now.Add(-3 * time.Hour), Promoted: "c", Effected: true},
+		{Cluster: "c", Topology: "orders", Since: now.Add(-2 * time.Hour), Promoted: "b", Effected: true},
+	}, Failovers: []LastFailover{{Topology: "orders", Promoted: "c", At: now.Add(-3 * time.Hour)}, {Topology: "orders", Promoted: "b", At: now.Add(-2 * time.Hour)}}}
+	read := primaryOf("b")
+	read.Progress = []ChannelProgress{{Channel: channelsOf("b")[0], Known: true}}
+	tokenless := down("c")
+	tokenless.Credential = CredentialMissing
+	joining := document(8, cluster("a", RoleStale), cluster("b", RolePrimary), cluster("c", RoleStandby))
+	for _, c := range []struct {
+		name   string
+		stale  string
+		t      Topology
+		views  []View
+		memory Memory
+		fence  bool
+		says   []string // each finding says one of them
+	}{
+		{"it is back and takes writes", "a", done, []View{primaryOf("a", "b"), primaryOf("b")}, memory, true, []string{"reconcile fence orders/a"}},
+		{"it was promoted first", "a", done, []View{primaryOf("a"), primaryOf("b")}, memory, false, []string{"reconcile salvage orders --from a"}},
+		{"the same, and the primary never replicated from it", "a", done, []View{primaryOf("a"), read}, memory, false, []string{"reconcile explain STALE_PRIMARY"}},
+		{"a second failover of a star", "c", star, []View{down("a"), primaryOf("b"), primaryOf("c")}, chain, false, []string{"reconcile explain STALE_PRIMARY"}},
+		{"its role cannot be read", "a", done, []View{unread("a"), primaryOf("b")}, memory, false, []string{"reconcile doctor orders"}},
+		{"the primary is a standby", "a", done, []View{primaryOf("a", "b"), standbyOf("a", "b")}, Memory{}, false, []string{"reconcile status orders --watch", "reconcile propose orders --cancel"}},
+		{"the primary is gone", "a", done, []View{primaryOf("a", "b"), down("b")}, memory, false, []string{"reconcile status orders --watch", "reconcile propose orders/a --failover"}},
+		{"a token is missing", "a", star, []View{primaryOf("a", "b", "c"), primaryOf("b"), tokenless}, memory, false, []string{"reconcile doctor orders"}},
+		{"it does not answer", "a", done, []View{down("a"), primaryOf("b")}, memory, false, []string{"reconcile status orders --watch"}},
+		{"a cluster is to join first", "a", joining, []View{primaryOf("a", "b"), primaryOf("b"), empty("c")}, memory, false, []string{"reconcile validate"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := world{t: c.t, views: c.views, memory: c.memory}.plan(t)
+			told := false
+			for _, f := range p.Findings {
+				if f.Code != CodeSplitBrain && (f.Code != CodeStalePrimary || f.Cluster != c.stale) {
+					continue
+				}
+				told = true
+				if fenced := strings.HasPrefix(exactly.FindString(f.Remedy), "'reconcile fence"); fenced != c.fence {
+					t.Errorf("%s says %q", f.Code, f.Remedy)
+				}
+				if !slices.ContainsFunc(c.says, func(s string) bool { return strings.Contains(f.Remedy, s) }) {
+					t.Errorf("%s says %q, not one of %q", f.Code, f.Remedy, c.says)
+				}
+			}
+			if !told {
+				t.Errorf("nothing is told of it: %v", codesOf(p, SeverityBlocking, SeverityCritical))
+			}
+		})
+	}
+}
+
+// exactly matches the first command of a remedy.
+var exactly = regexp.MustCompile(`'reconcile [^']+'`)

@@ -313,7 +313,17 @@ func (s situation) missingFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
 		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
-		"ask their owners whether they were dropped on purpose; if not, see what the old primary still holds: '"+salvageCommand(s.topology.Name, s.replacedBy(id))+"'; or take them from a backup")}
+		"ask their owners whether they were dropped on purpose; "+s.whereMissing(id)+"; or take them from a backup")}
+}
+
+// whereMissing says where collections may be that did not come with a promotion: in the log
+// of the old primary, which can be read while that one answers.
+func (s situation) whereMissing(promoted string) string {
+	old := s.replacedBy(promoted)
+	if old != "" && s.view(old).Reach != ReachUp {
+		return "if not, salvage " + old + " once it answers; watch it: 'reconcile status " + s.topology.Name + " --watch'"
+	}
+	return "if not, see what the old primary still holds: '" + salvageCommand(s.topology.Name, old) + "'"
 }
 
 // replacedBy is the cluster that was the primary before a promotion: of those that it made

@@ -106,7 +106,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 		out = append(out, s.promoteFinding(d, t))
 	}
 	if old, ok := s.topology.Cluster(d.lost); ok {
-		out = append(out, s.staleFinding(d.primary, old))
+		out = append(out, s.staleFinding(d, old))
 	}
 	began := t.FailedAt
 	newest := newestTick(s.candidateProgress(c))

@@ -27,7 +27,7 @@ func (s situation) writerFindings(d decision) []Finding {
 	switch {
 	case len(writers) > 1:
 		names := strings.Join(writers, " and ")
-		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time", s.splitRemedy(stale))}
+		return []Finding{NewFinding(CodeSplitBrain, "", names+" can take writes at the same time", s.splitRemedy(d, stale))}
 	case len(writers) > 0 && len(writers) == len(stale) && d.transition == TransitionNone && s.rolesKnown():
 		return []Finding{NewFinding(CodeNoPrimary, "", "only "+writers[0]+", which is stale, takes writes, and "+d.primary.ID+", the primary, does not",
 			s.noPrimaryRemedy(d.primary.ID))}
@@ -46,23 +46,28 @@ func (s situation) noPrimaryRemedy(primary string) string {
 	if last := s.lastCopy(); last != "" && len(s.topology.withRole(RoleStandby)) == 0 && s.view(primary).Reach != ReachUp {
 		return "bring " + primary + " back; watch it: 'reconcile status " + s.topology.Name + " --watch'; else, if it is lost for good, ask for " + last + ", the last copy, in a clone: 'reconcile propose " + s.topology.Name + "/" + last + " --failover'"
 	}
+	then, orElse := "; if that fails, propose a failover, in a clone: "+failover, "; else fail over, in a clone: "+failover
+	if !s.mayBeReplaced(primary) {
+		then, orElse = "; see what keeps its standbys from being promoted: 'reconcile doctor "+s.topology.Name+"'", ""
+	}
 	switch s.view(primary).Reach {
 	case ReachUp:
-		return "restore the link between the clusters and watch the switchover end: 'reconcile status " + s.topology.Name + " --watch'; else fail over, in a clone: " + failover
+		return "restore the link between the clusters and watch the switchover end: 'reconcile status " + s.topology.Name + " --watch'" + orElse
 	case ReachUnknown:
-		return "find out whether " + primary + " lives: 'reconcile doctor " + s.topology.Name + "'; else, if it is lost for good, fail over, in a clone: " + failover
+		return "find out whether " + primary + " lives: 'reconcile doctor " + s.topology.Name + "'" + strings.Replace(orElse, "else fail", "else, if it is lost for good, fail", 1)
 	default:
-		return "bring " + primary + " back; if that fails, propose a failover, in a clone: " + failover
+		return "bring " + primary + " back" + then
 	}
 }
 
-// splitRemedy is how to end two writers: by a fence, where Git says which of them is
-// stale; else by adopting the one that people chose.
-func (s situation) splitRemedy(stale []string) string {
-	if len(stale) > 0 {
-		return "stop writes to " + stale[0] + " by network or load balancer now, and make it refuse them: 'reconcile fence " + s.topology.Name + "/" + stale[0] + "'"
-	}
-	return "stop writes to all but one by network or load balancer now; see which role each stores: 'reconcile status " + s.topology.Name + "'; else, after a failover by hand, write what is so into the file: 'reconcile adopt " + s.topology.Name + "'"
+// mayBeReplaced says whether a standby of a cluster answers that a failover may promote, as
+// far as it was read.
+func (s situation) mayBeReplaced(primary string) bool {
+	return slices.ContainsFunc(s.topology.Clusters, func(c Cluster) bool {
+		v := s.view(c.ID)
+		_, stale := s.memory.staleMark(c.ID)
+		return c.ID != primary && c.Promotable && c.Role != RoleDetached && !stale && v.Reach == ReachUp && v.ForcePromotes != SupportNo && s.follows(c.ID, primary)
+	})
 }
 
 // writesRightly says whether a writable cluster other than the primary is as it should
@@ -153,30 +158,9 @@ func salvageCommand(topology, stale string) string {
 
 // staleFinding flags a cluster that is stale, or becomes stale by this plan: how it
 // answers, what only it holds, and the command that makes it refuse writes.
-func (s situation) staleFinding(primary, stale Cluster) Finding {
-	v := s.view(stale.ID)
-	var state string
-	remedy := "keep applications away from " + stale.ID + " by network and load balancer until it is rebuilt; when it answers, make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'"
-	switch {
-	case s.offline:
-		state = "was not observed"
-	case v.Reach != ReachUp:
-		state = "does not answer (" + v.Reach.String() + ")"
-	case s.orphaned(stale.ID):
-		state = "is up and refuses writes: it still waits as a standby of " + v.Belief.Source + ", and holds nothing that only it has"
-		remedy = "wipe it, restore it from " + primary.ID + ", and write that into the file: 'reconcile explain STALE_REJOIN'"
-	case v.Belief.Kind == BeliefStandby:
-		state = "is up and fenced: it refuses writes"
-		remedy = "see what only it holds: '" + salvageCommand(s.topology.Name, stale.ID) + "'; then rebuild it before it may join again"
-	case canWrite(v) && s.view(primary.ID).Reach != ReachUp:
-		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
-		remedy = "keep applications away from it by network and load balancer: it lacks what " + primary.ID + " took, and can be fenced only once that answers; watch it: 'reconcile status " + s.topology.Name + " --watch'"
-	case canWrite(v):
-		state = "is up and takes writes" + s.divergingWrites(primary.ID, stale.ID)
-		remedy = "make it refuse writes: 'reconcile fence " + s.topology.Name + "/" + stale.ID + "'; keep applications away from it by network and load balancer until it is rebuilt"
-	default:
-		state = "is up, but whether it takes writes could not be read"
-	}
+func (s situation) staleFinding(d decision, stale Cluster) Finding {
+	v, primary := s.view(stale.ID), d.primary
+	state, remedy := s.staleState(d, stale)
 	if l, ok := s.memory.countedLoss(stale.ID); ok {
 		state += "; " + l.Text()
 		if v.Belief.Kind == BeliefStandby && len(l.Lost)+len(l.Later) > 0 {

@@ -182,6 +182,7 @@ type PrimaryOutage struct {
 	Outage
 	ProbedAt time.Time // when an earlier process last probed it in vain; zero: none did
 	HeldBy   string    // who else holds the lock of the topology; empty: nobody
+	HeldFrom time.Time // since when; zero: not known
 }
 
 // seenDown says whether a cluster was seen not to serve. Not knowing it is no outage.
@@ -213,8 +214,8 @@ func (s situation) primaryOutage(t TopologyPlan) *PrimaryOutage {
 	if len(one) == 0 {
 		return nil
 	}
-	by, _ := s.memory.heldBy(t.Name)
-	return &PrimaryOutage{Outage: one[0], ProbedAt: recorded.Until, HeldBy: by}
+	holder, _ := s.memory.heldBy(t.Name)
+	return &PrimaryOutage{Outage: one[0], ProbedAt: recorded.Until, HeldBy: holder.By, HeldFrom: holder.Since}
 }
 
 // SilenceText says of a primary that it does not answer from a moment on, in the story of a

@@ -324,7 +324,7 @@ func (s situation) servingPrimary() (string, error) {
 	case 0:
 		return "", fmt.Errorf("no cluster of %s is seen to take writes, so there is no state to go back to (hint: 'reconcile plan %s' says what is possible)", s.topology.Name, s.topology.Name)
 	}
-	return "", fmt.Errorf("%s take writes at the same time, so something was done already (hint: 'reconcile adopt %s' writes what is so into the file)", strings.Join(found, " and "), s.topology.Name)
+	return "", fmt.Errorf("%s take writes at the same time, so something was done already (hint: 'reconcile adopt %s --primary CLUSTER' writes what is so into the file)", strings.Join(found, " and "), s.topology.Name)
 }
 
 // mayServe says whether Git gives a cluster a role by which it may be the primary, now or

@@ -130,19 +130,48 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	return report
 }
 
-// readAgain reads the ledger again after rounds of evidence, which take long, and the
-// clusters too if another process began or ended something meanwhile.
+// readAgain reads the ledger and the clusters again after rounds of evidence, which take long:
+// another process may have begun or ended something meanwhile, and a person may have promoted
+// a cluster by hand. Where the ledger tells nothing new, the clusters have as long as the
+// evidence stays new; what they say later is left to the reads of an apply.
 func (p Pass) readAgain(ctx context.Context, o plan.Observed, before Remembered) (plan.Observed, Remembered) {
 	now, err := p.readMemory(ctx)
 	if err != nil {
 		return o, before
 	}
-	if sameChanges(before.Memory, now.Memory, p.Desired.Topologies[0].Name) {
+	same := sameChanges(before.Memory, now.Memory, p.Desired.Topologies[0].Name)
+	if same {
 		before.Memory.Holders = now.Memory.Holders
-		return o, before
+		now = before
+		within := staysNew(o.Evidence)
+		if within == 0 {
+			return o, now
+		}
+		bounded, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		ctx = bounded
 	}
-	o.Views = p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
+	views := p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
+	if !same || ctx.Err() == nil {
+		o.Views = views
+	}
 	return o, now
+}
+
+// staysNew is for how long rounds of evidence are no older than those that the next one would
+// join.
+func staysNew(made []plan.Evidence) time.Duration {
+	var out time.Duration
+	for _, e := range made {
+		within := e.Interval
+		for _, r := range e.Rounds {
+			within = max(within, r.Limit)
+		}
+		if out == 0 || within < out {
+			out = within
+		}
+	}
+	return out
 }
 
 // sameChanges says whether two memories hold the same of what was begun and ended in a

@@ -35,3 +35,20 @@ func TestAPlanSeesWhatBeganWhileItProbed(t *testing.T) {
 		t.Errorf("it is not under way: %+v", top.Findings)
 	}
 }
+
+// TestAPlanSeesAPromotionByHandWhileItProbed: what somebody did to the clusters meanwhile is
+// seen too, though the ledger does not hold it.
+func TestAPlanSeesAPromotionByHandWhileItProbed(t *testing.T) {
+	s := reconciletest.NewFixture(t)
+	s.Clusters.OnProbed = func() {
+		s.Clusters.Mu.Lock()
+		defer s.Clusters.Mu.Unlock()
+		s.Clusters.Set("cluster-b", func(v *plan.View) {
+			own, _ := v.Belief.Configuration.Member("cluster-b")
+			v.Belief = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{own}})
+		})
+	}
+	if top, _ := s.Plan(t).Plan.Topology("orders"); top.Transition != plan.TransitionNone || top.Has(plan.CodeForcePromote) {
+		t.Errorf("after a promotion by hand it plans %s: %+v", top.Transition, top.Findings)
+	}
+}

@@ -51,6 +51,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 
 // applyOnce applies and prints what came of it.
 func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) (reconcile.Report, error) {
+	command := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	g.keepFor = wire.KeptConnections // the read under the lock uses the connections of the first read
@@ -86,8 +87,9 @@ func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) 
 	e.NotifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	d := documentOf(report, rev, render.KindPlan, g.Clock())
+	ended := g.endedBy(command, ctx)
 	g.emitAfterAction(func(w io.Writer, form string) error {
-		return g.writeApply(w, form, d, report)
+		return g.writeApply(w, form, d, report, ended)
 	})
 	return report, nil
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 )
 
@@ -70,6 +71,19 @@ func (g *globals) interruptible(ctx context.Context, command string, do func() (
 		g.Warn("", text)
 	}
 	return nil
+}
+
+// endedBy says what ended a command that acts before its own end: a signal, which ends the
+// command's own context, or --timeout, which ends the one it acts with; empty: nothing did.
+func (g *globals) endedBy(command, acting context.Context) string {
+	switch {
+	case command.Err() != nil:
+		return "a signal"
+	case acting.Err() != nil:
+		return "--timeout " + plan.DurationText(g.timeout)
+	default:
+		return ""
+	}
 }
 
 // interruption says what an apply that was interrupted sent; empty: it was done already.

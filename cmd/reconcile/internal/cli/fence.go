@@ -50,6 +50,7 @@ func fenceOnce(ctx context.Context, g *globals, target string, lockWait time.Dur
 	if err != nil {
 		return reconcile.Report{}, err
 	}
+	command := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	e, err := g.options().Open(ctx)
@@ -80,8 +81,9 @@ func fenceOnce(ctx context.Context, g *globals, target string, lockWait time.Dur
 	}
 	g.exit = applyExit(report, desired.Revision{})
 	d := documentOf(report, rev, render.KindPlan, g.Clock())
+	ended := g.endedBy(command, ctx)
 	g.emitAfterAction(func(w io.Writer, form string) error {
-		return g.writeApply(w, form, d, report)
+		return g.writeApply(w, form, d, report, ended)
 	})
 	return report, nil
 }

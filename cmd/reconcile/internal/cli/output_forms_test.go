@@ -20,10 +20,10 @@ func TestFormsAreThoseOfTheRenderers(t *testing.T) {
 	writers := map[string]writer{
 		"plan": document, "drift": document, "status": document, "show": document, "propose": document, "adopt": document,
 		"apply": func(w io.Writer, form string) error {
-			return r.writeApply(w, form, render.Document{}, reconcile.Report{})
+			return r.writeApply(w, form, render.Document{}, reconcile.Report{}, "")
 		},
 		"fence": func(w io.Writer, form string) error {
-			return r.writeApply(w, form, render.Document{}, reconcile.Report{})
+			return r.writeApply(w, form, render.Document{}, reconcile.Report{}, "")
 		},
 		"salvage": func(w io.Writer, form string) error {
 			return render.Salvage(w, form, render.SalvageReport{}, render.TableOptions{})

@@ -235,11 +235,12 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 	return d
 }
 
-// writeApply renders what an apply did, with the plan that it carried out.
-func (r *resultWriter) writeApply(w io.Writer, form string, d render.Document, report reconcile.Report) error {
+// writeApply renders what an apply did, with the plan that it carried out. ended says what
+// ended it before its own end; empty: nothing did.
+func (r *resultWriter) writeApply(w io.Writer, form string, d render.Document, report reconcile.Report, ended string) error {
 	results := make([]render.Result, 0, len(report.Results))
 	for _, done := range report.Results {
-		out := render.Result{Topology: done.Topology, Outcome: done.Outcome, Detail: done.Detail, DataLoss: done.DataLoss, Missing: done.Missing, Silent: done.Silent}
+		out := render.Result{Topology: done.Topology, Outcome: done.Outcome, Detail: done.Detail, DataLoss: done.DataLoss, Missing: done.Missing, Silent: done.Silent, Ended: ended, SentTo: sortedOnce(report.SentTo(done))}
 		for _, s := range done.Steps {
 			out.Steps = append(out.Steps, render.StepResult{
 				ID: s.Step.ID, Action: s.Step.Action, Cluster: s.Step.Cluster, Status: s.Status, Detail: s.FullDetail(),
@@ -248,6 +249,12 @@ func (r *resultWriter) writeApply(w io.Writer, form string, d render.Document, r
 		results = append(results, out)
 	}
 	return render.Apply(w, form, d, results, r.tableOptions())
+}
+
+// sortedOnce returns each name once.
+func sortedOnce(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // writeDocument renders a plan, drift or status in one form.

@@ -123,9 +123,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 		return b
 	}
 	b := brief{name: r.Topology, headline: headline, style: s}
-	if r.Detail != "" && !d.planShowsWhy(t, r) {
-		b.rows = append(b.rows, row{label: resultLabel(r), text: resultDetail(r), style: s, most: 7 - 2*level.lines})
-	}
+	b.rows = append(b.rows, d.whyRows(t, r, s, level)...)
 	b.rows = append(b.rows, lostRows(t, r)...)
 	t.Findings = d.findingsAfter(t, r)
 	b.actions = d.resultActions(t, r)
@@ -139,7 +137,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 			shown.mark(f)
 		}
 	}
-	if r.Outcome != reconcile.OutcomeApplied && t.Blocked(d.accepted(t)) {
+	if r.Outcome != reconcile.OutcomeApplied && !r.ended() && t.Blocked(d.accepted(t)) {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
 	} else {
 		b.rows = append(b.rows, d.acceptedRows(t, level, shown)...)
@@ -156,7 +154,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	}
 	b.clip(level)
 	if len(r.Steps) > 0 {
-		b.steps = resultSteps(r, level.lines)
+		b.steps = resultSteps(r, b.said(), level.lines)
 	} else if planned {
 		var left int
 		b.members, left = memberRows(t, level, b.said())
@@ -199,6 +197,8 @@ func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (stri
 		return words + "; nothing was sent", s
 	case r.Outcome == reconcile.OutcomeBlocked && d.frozen(t):
 		return d.transitionHeadline(t) + " · " + d.frozenWords(t) + "; nothing was sent", attention
+	case r.ended():
+		return d.transitionHeadline(t) + " · " + r.endedWords(), bad
 	case t.Transition != plan.TransitionNone:
 		if r.Outcome == reconcile.OutcomeApplied && (t.Transition == plan.TransitionFailover || hasTrouble(plan.TopologyPlan{Findings: d.findingsAfter(t, r)})) {
 			s = attention
@@ -232,13 +232,23 @@ func (d Document) planShowsWhy(t plan.TopologyPlan, r Result) bool {
 
 // lostRows say the measured window, or what is left of the estimate, and what to keep.
 func lostRows(t plan.TopologyPlan, r Result) []row {
+	if t.Transition == plan.TransitionFence && r.Outcome == reconcile.OutcomeApplied {
+		return []row{fenceLoss(t)}
+	}
 	if t.Transition != plan.TransitionFailover || !r.touched() {
 		return nil
 	}
 	old := orElse(t.OldPrimary, "the old primary")
 	out := row{label: "Lost", text: lowerFirst(windowWords(r.DataLoss, old, orElse(t.Primary, "the standby"))), style: bad}
-	if r.DataLoss == nil {
+	switch {
+	case r.DataLoss != nil && r.DataLoss.Upper != nil:
+	case r.promoted(t):
+		out.text = lostNotMeasured(t)
+	default:
 		out.label, out.text = "May lose", failoverLoses(t)
+	}
+	if _, stuck := halfDoneResult(t, r); stuck {
+		return []row{out}
 	}
 	return []row{out, {label: "First", text: "keep " + old + ", isolated: until it is salvaged, what only it holds is not lost for good", style: attention}}
 }
@@ -253,6 +263,9 @@ func (r Result) touched() bool {
 // findingsAfter are the findings that an apply has left. What it was approved for has
 // happened and is not told again.
 func (d Document) findingsAfter(t plan.TopologyPlan, r Result) []plan.Finding {
+	if r.ended() { // that probes are missing is the end itself
+		return slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool { return f.Code == plan.CodePrimaryNotProbed })
+	}
 	if r.Outcome != reconcile.OutcomeApplied {
 		return t.Findings
 	}
@@ -287,59 +300,18 @@ func resultFindings(t plan.TopologyPlan, r Result, severities ...plan.Severity) 
 	})
 }
 
-func resultSteps(r Result, most int) grid {
+// resultSteps are the steps of an apply. What was said of one above is not said again.
+func resultSteps(r Result, said string, most int) grid {
 	g := grid{least: 20, most: most}
 	for _, x := range r.Steps {
 		words, style := statusWords(x.Status)
-		if x.Detail != "" && strings.Contains(r.Detail, x.Detail) {
+		if x.Detail != "" && (strings.Contains(said, x.Detail) || strings.Contains(x.Detail, string(plan.CodePromotionHalfDone)+": ")) {
 			x.Detail = "as said above"
 		}
 		g.add(cell{text: number(x.ID)}, cell{text: actionText(x.Action)}, cell{text: orElse(x.Cluster, "-")},
 			cell{text: style.mark() + " " + words, style: style}, cell{text: x.Detail})
 	}
 	return g
-}
-
-// resultActions are what to type after an apply.
-func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
-	again := "reconcile apply " + r.Topology
-	if t.Transition == plan.TransitionFence {
-		again = executeCommand(t)
-	}
-	now := action{label: labelNow}
-	switch r.Outcome {
-	case reconcile.OutcomeUnverified:
-		now.words, now.command = "see how the clusters stand:", "reconcile status "+r.Topology
-		return []action{now, {label: labelThen, words: "carry on; no new approval is needed:", command: again}}
-	case reconcile.OutcomeError:
-		now.words, now.command = "see how the clusters stand, and clear the cause:", "reconcile status "+r.Topology
-		return []action{now, {label: labelThen, words: "apply again:", command: again}}
-	case reconcile.OutcomeNotApproved:
-		return d.actions(t)
-	case reconcile.OutcomeBlocked:
-		if d.blocked(t) || d.frozen(t) || t.UnderWay != nil {
-			return d.actions(t)
-		}
-		code, _, _ := strings.Cut(r.Detail, ":")
-		if e, ok := explain.Lookup(code); ok { // a step met what the plan could not know
-			now = actionOf(t, lowerFirst(filledIn(e.FirstRemedy(), t, d.approval(t).Repository)))
-			if now.label = labelNow; now.command == "" {
-				now.words, now.command = now.words+"; see how the clusters stand:", "reconcile status "+r.Topology
-			}
-			return []action{now, {label: labelThen, words: "when nothing blocks any more:", command: again}}
-		}
-		now.words, now.command = "when nothing blocks any more:", again
-		return []action{now}
-	case reconcile.OutcomeApplied:
-		if t.Transition == plan.TransitionFence {
-			now.words, now.command = "see what only "+list(fenced(t))+" holds, then rebuild it or take it out of service:", t.Salvage(list(fenced(t)))
-			return []action{now}
-		}
-		now.words, now.command = "check that it stays so:", "reconcile status "+r.Topology
-		return []action{now}
-	default:
-		return d.actions(t)
-	}
 }
 
 // StepResult is what came of one step.
@@ -360,6 +332,9 @@ type Result struct {
 	DataLoss *plan.Window // as measured after a failover; nil: not known
 	Missing  []string     // collections known before that are not there
 	Silent   []string     // collections known before that are there and do not answer
+	// Ended says what ended the apply before its own end, as "a signal"; empty: nothing did.
+	Ended  string
+	SentTo []string // clusters that may have got a request
 }
 
 // Apply writes what an apply or a fence did, as "table", "json" or "yaml". As

@@ -33,6 +33,13 @@ func applyGoldens() map[string]applyCase {
 	doubt := append(promoted("in_doubt", "no answer within 60s; it still stores cluster-a → cluster-b"),
 		step(3, plan.ActionVerify, "cluster-b", plan.StepNotAttempted, ""),
 		step(4, plan.ActionRedirect, "cluster-b", plan.StepNotAttempted, ""))
+	half := plan.HalfPromotion("orders", "cluster-b", "cluster-a")
+	stuckSteps := append(promoted("in_doubt", "no read decided what came of it: "+string(half.Code)+": "+half.Message+" (hint: "+half.Remedy+"): context deadline exceeded"),
+		step(3, plan.ActionVerify, "cluster-b", plan.StepNotAttempted, ""),
+		step(4, plan.ActionRedirect, "cluster-b", plan.StepNotAttempted, ""))
+	unverified := append(promoted("done", "read back: it stores only itself"),
+		step(3, plan.ActionVerify, "cluster-b", plan.StepFailed, "create a collection on cluster-b: context deadline exceeded"),
+		step(4, plan.ActionRedirect, "cluster-b", plan.StepNotAttempted, ""))
 	exact := window(3100 * time.Millisecond)
 	exact.Method, exact.Age, exact.PerChannel = plan.MethodSalvage, nil, nil
 	granted := document(failover()).approve("orders", approved())
@@ -51,6 +58,22 @@ func applyGoldens() map[string]applyCase {
 		"apply_refused": {granted, []Result{{
 			Topology: "orders", Outcome: reconcile.OutcomeError, Steps: promoted("refused", "force promote can only be used on secondary clusters"),
 			Detail: "force_promote on cluster-b: force promote can only be used on secondary clusters",
+		}}},
+		"apply_interrupted": {document(blocked).approve("orders", approved()), []Result{{
+			Topology: "orders", Ended: "a signal", Detail: "make the rounds of evidence: context canceled",
+		}}},
+		"apply_interrupted_sent": {granted, []Result{{
+			Topology: "orders", Outcome: reconcile.OutcomeUnverified, Ended: "--timeout 25 s", SentTo: []string{"cluster-b"}, Steps: doubt,
+			Detail: "force_promote on cluster-b: no read decided what came of it: context deadline exceeded",
+		}}},
+		"apply_half_done": {granted, []Result{{
+			Topology: "orders", Outcome: reconcile.OutcomeUnverified, Ended: "--timeout 25 s", SentTo: []string{"cluster-b"}, Steps: stuckSteps,
+			Detail: "force_promote on cluster-b: " + stuckSteps[1].Detail,
+		}}},
+		"apply_loss_unknown": {granted, []Result{{Topology: "orders", Outcome: reconcile.OutcomeApplied, Steps: whole}}},
+		"apply_unverified": {granted, []Result{{
+			Topology: "orders", Outcome: reconcile.OutcomeUnverified, Steps: unverified,
+			Detail: "verify: create a collection on cluster-b: context deadline exceeded; the change itself took effect, the next apply goes on here",
 		}}},
 		"apply_not_approved": {document(failover()), []Result{{Topology: "orders", Outcome: reconcile.OutcomeNotApproved, Detail: "APPROVAL_MISSING: nobody approved"}}},
 		"apply_blocked": {document(blocked).approve("orders", approved()), []Result{{

@@ -43,13 +43,14 @@ type action struct {
 
 // detail is how much a brief says. What it leaves out, it counts.
 type detail struct {
-	remedies bool // below what to beware of
-	notes    bool // warnings and remarks
-	short    bool // one line for what is left out, and no second line of evidence
-	codes    bool // of what to beware of only the codes, of a denial only the first clause
-	findings int  // of one kind; 0: all. Below that, no evidence
-	members  int  // 0: all
-	lines    int  // of one finding or instruction; 0: all. Only here a text is cut
+	remedies    bool // below what to beware of
+	notes       bool // warnings and remarks
+	oneEvidence bool // no second line of evidence
+	shortNotes  bool // one line for what is left out
+	codes       bool // of what to beware of only the codes, of a denial only the first clause
+	findings    int  // of one kind; 0: all. Below that, no evidence
+	members     int  // 0: all
+	lines       int  // of one finding or instruction; 0: all. Only here a text is cut
 
 	noteCodes bool // of warnings only the codes
 	waits     bool // the headline says that an approval is wanted
@@ -59,14 +60,34 @@ type detail struct {
 var details = []detail{
 	{remedies: true, notes: true},
 	{notes: true},
-	{notes: true, short: true},
-	{notes: true, short: true, noteCodes: true, members: 12},
-	{notes: true, short: true, noteCodes: true, members: 8, codes: true},
-	{notes: true, short: true, noteCodes: true, members: 4, codes: true},
-	{short: true, members: 2, codes: true, findings: 2},
-	{short: true, members: 2, codes: true, findings: 1},
-	{short: true, members: 2, codes: true, findings: 1, lines: 2},
-	{short: true, members: 2, codes: true, findings: 1, lines: 1},
+	{notes: true, oneEvidence: true, shortNotes: true},
+	{notes: true, oneEvidence: true, shortNotes: true, noteCodes: true, members: 12},
+	{notes: true, oneEvidence: true, shortNotes: true, noteCodes: true, members: 8, codes: true},
+	{notes: true, oneEvidence: true, shortNotes: true, noteCodes: true, members: 4, codes: true},
+	{oneEvidence: true, shortNotes: true, members: 2, codes: true, findings: 2},
+	{oneEvidence: true, shortNotes: true, members: 2, codes: true, findings: 1},
+	{oneEvidence: true, shortNotes: true, members: 2, codes: true, findings: 1, lines: 2},
+	{oneEvidence: true, shortNotes: true, members: 2, codes: true, findings: 1, lines: 1},
+}
+
+// refills bring back, the most urgent first, what a level leaves out and the page still has
+// room for.
+var refills = []func(*detail){
+	func(d *detail) { d.lines = 0 },
+	func(d *detail) { d.lines = one(d.lines > 0) * 3 },
+	func(d *detail) { d.lines = one(d.lines > 0) * max(d.lines, 2) },
+	func(d *detail) { d.findings = 0 },
+	func(d *detail) { d.findings = one(d.findings > 0) * max(d.findings, 2) },
+	func(d *detail) { d.codes = false },
+	func(d *detail) { d.oneEvidence = false },
+	func(d *detail) { d.notes = true },
+	func(d *detail) { d.noteCodes = false },
+	func(d *detail) { d.members = 0 },
+	func(d *detail) { d.members = one(d.members > 0) * max(d.members, 12) },
+	func(d *detail) { d.members = one(d.members > 0) * max(d.members, 8) },
+	func(d *detail) { d.members = one(d.members > 0) * max(d.members, 4) },
+	func(d *detail) { d.shortNotes = false },
+	func(d *detail) { d.remedies = true },
 }
 
 // pageLines is what fits a terminal of 24 lines together with the prompt below.
@@ -95,7 +116,7 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 	}
 	if half, stuck := d.halfDone(t); stuck {
 		shown.mark(half)
-		b.rows = append(b.rows, row{label: "Stuck", text: d.pageWords(t, half), style: bad, most: level.lines})
+		b.rows = append([]row{stuckRow(d.pageWords(t, half), level)}, b.rows...)
 	}
 	if t.UnderWay == nil {
 		b.rows = append(b.rows, d.blockedRows(t, level, shown)...)
@@ -129,11 +150,11 @@ func clusterNotes(left int) []string {
 func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 	var out []row
 	if t.UnderWay != nil {
-		out = append(out, row{label: "Running", text: underWayWords(*t.UnderWay), style: attention})
+		out = append(out, row{label: "Running", text: d.runningWords(t), style: attention})
 	}
 	switch {
 	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
-		return append(out, row{label: "Does", text: "nothing before that has ended; then what Git wants is planned again"})
+		return append(out, row{label: "Does", text: "nothing before that has ended; then what Git wants is planned again"}, underWayLoss(*t.UnderWay))
 	case t.Transition == plan.TransitionNone:
 		return d.restRows(t)
 	}
@@ -144,15 +165,45 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 	for _, text := range d.doesWords(t) {
 		out = append(out, row{label: "Does", text: text, style: s})
 	}
-	loss, s := d.mayLose(t)
-	out = append(out, row{label: "May lose", text: loss, style: s})
+	out = append(out, d.lossRow(t))
 	if text := d.evidenceWords(t); text != "" && level.findings == 0 && (t.UnderWay == nil || t.Transition == plan.TransitionFailover) {
 		out = append(out, row{label: "Evidence", text: text})
 	}
-	if text := seenNote(t); text != "" && !level.short && t.Transition == plan.TransitionFailover {
+	if text := seenNote(t); text != "" && !level.oneEvidence && t.Transition == plan.TransitionFailover {
 		out = append(out, row{label: "Evidence", text: text})
 	}
 	return out
+}
+
+// lossRow says what a transition may lose, or of a promotion that is done how it will be known
+// what it lost.
+func (d Document) lossRow(t plan.TopologyPlan) row {
+	if promotionDone(t) {
+		return row{label: "Lost", text: lostNotMeasured(t), style: bad}
+	}
+	loss, s := d.mayLose(t)
+	return row{label: "May lose", text: loss, style: s}
+}
+
+// promotionDone reports whether a failover is carried on whose promotion took effect: nothing
+// is sent any more.
+func promotionDone(t plan.TopologyPlan) bool {
+	return t.Transition == plan.TransitionFailover && t.Resumed && !t.Changes()
+}
+
+// stuckRow says first what does not end by itself.
+func stuckRow(words string, level detail) row {
+	return row{label: "Stuck", text: words, style: bad, most: level.lines}
+}
+
+// runningWords say which change another process carries out. Of one that is stuck they say
+// what it waits for.
+func (d Document) runningWords(t plan.TopologyPlan) string {
+	u := *t.UnderWay
+	if _, stuck := d.halfDone(t); stuck {
+		u.Step, u.StepSince = "waits for that to end, and sends nothing again meanwhile", time.Time{}
+	}
+	return underWayWords(u)
 }
 
 // restRows say that nothing changes, and what may be lost nevertheless.
@@ -177,7 +228,7 @@ func (d Document) restRows(t plan.TopologyPlan) []row {
 	case c == standsBehind:
 		lost.text = "nothing now; a failover would lose " + behindWords(t)
 	default:
-		return []row{does}
+		lost.text, lost.style = d.restLoses(t)
 	}
 	return []row{does, lost}
 }
@@ -193,7 +244,7 @@ func (b brief) said() string {
 
 // clip limits what has no limit yet.
 func (b *brief) clip(level detail) {
-	b.noteMost = 2 - one(level.short)
+	b.noteMost = 2 - one(level.shortNotes)
 	for i := range b.rows {
 		if b.rows[i].most == 0 {
 			b.rows[i].most = level.lines

@@ -69,14 +69,20 @@ func (d Document) halfDone(t plan.TopologyPlan) (plan.Finding, bool) {
 // judgedBy names the process that holds the lock of a change and has recorded nothing that
 // it sends yet, with since when; empty: none does.
 func (d Document) judgedBy(t plan.TopologyPlan) string {
-	i := slices.IndexFunc(d.Holders, func(h plan.LockHolder) bool { return h.Topology == t.Name })
-	if i < 0 || t.UnderWay != nil || t.Transition == plan.TransitionNone {
+	var holder plan.LockHolder
+	if i := slices.IndexFunc(d.Holders, func(h plan.LockHolder) bool { return h.Topology == t.Name }); i >= 0 {
+		holder = d.Holders[i]
+	} else if t.Outage != nil {
+		holder.By, holder.Since = t.Outage.HeldBy, t.Outage.HeldFrom
+	}
+	switch {
+	case holder.By == "" || t.UnderWay != nil || t.Transition == plan.TransitionNone:
 		return ""
+	case holder.Since.IsZero():
+		return holder.By
+	default:
+		return holder.By + " since " + clockTime(holder.Since)
 	}
-	if d.Holders[i].Since.IsZero() {
-		return d.Holders[i].By
-	}
-	return d.Holders[i].By + " since " + clockTime(d.Holders[i].Since)
 }
 
 // watchCommand is what somebody types who waits.
@@ -273,22 +279,37 @@ func (d Document) urgentActions(t plan.TopologyPlan) []action {
 	if d.observed() != ObservedLive {
 		return nil
 	}
-	blocking := urgentFirst(t.Blocking(d.accepted(t)))
-	for _, found := range [][]plan.Finding{blocking, atSeverity(t, plan.SeverityCritical), atSeverity(t, plan.SeverityWarning)} {
+	blocking, critical := urgentFirst(t.Blocking(d.accepted(t))), atSeverity(t, plan.SeverityCritical)
+	for _, found := range [][]plan.Finding{blocking, append(silentPrimary(t), critical...), atSeverity(t, plan.SeverityWarning)} {
 		if len(found) == 0 {
 			continue
 		}
 		first := max(slices.IndexFunc(found, func(f plan.Finding) bool { return firstCommand(t, f) != "" }), 0)
 		out := remedyActions(t, found[first])
-		if i := slices.IndexFunc(out, func(a action) bool { return a.label == labelThen }); i < 0 {
-			out = append(out, otherActions(t, out, found)...)
+		then := slices.IndexFunc(out, func(a action) bool { return a.label == labelThen })
+		if then < 0 {
+			then = len(out)
 		}
+		out = slices.Insert(out, then, otherActions(t, out, found)...)
 		if len(blocking) > 0 || slices.ContainsFunc(out, action.edits) {
 			out = planAgain(t, out, "plan again:")
 		}
 		return out
 	}
 	return nil
+}
+
+// silentPrimary returns the finding that the primary does not answer, where no cluster takes
+// writes and nothing graver says so: it comes before all other findings.
+func silentPrimary(t plan.TopologyPlan) []plan.Finding {
+	if !Outage(t) || t.Has(plan.CodeNoPrimary) {
+		return nil
+	}
+	i := slices.IndexFunc(t.Findings, func(f plan.Finding) bool { return f.Code == plan.CodeClusterUnreachable && f.Cluster == t.Primary })
+	if i < 0 {
+		return nil
+	}
+	return t.Findings[i : i+1 : i+1]
 }
 
 // otherActions are the commands for the other findings of the same severity, one for each.

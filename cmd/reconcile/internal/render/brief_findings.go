@@ -26,7 +26,7 @@ func findingNotes(t plan.TopologyPlan, shown shownFindings, level detail) []stri
 		parts = append(parts, fmt.Sprintf("%d NOT SHOWN", len(hidden)))
 	}
 	switch all := codesOf(append(hidden, reworded...)); {
-	case len(all) > 0 && level.short:
+	case len(all) > 0 && level.shortNotes:
 		parts = append(parts, plural(len(all), "more code", "more codes"))
 	case len(all) > 0:
 		parts = append(parts, strings.Join(all, ", "))
@@ -167,8 +167,28 @@ func sameOfAnother(a, b plan.Finding) bool {
 	if a.Code != b.Code || a.Cluster == "" || b.Cluster == "" || a.Cluster == b.Cluster {
 		return false
 	}
-	name := regexp.MustCompile(`(^|[ ,(])` + regexp.QuoteMeta(a.Cluster) + `($|[ ,;:)])`)
-	return name.ReplaceAllString(a.Message, "${1}"+strings.ReplaceAll(b.Cluster, "$", "$$")+"${2}") == b.Message
+	return withName(a.Message, a.Cluster, b.Cluster) == b.Message
+}
+
+// withName replaces the name of a cluster, where it is a word of its own.
+func withName(text, from, to string) string {
+	var out strings.Builder
+	for rest, before := text, byte(' '); ; {
+		i := strings.Index(rest, from)
+		if i < 0 {
+			return out.String() + rest
+		}
+		if i > 0 {
+			before = rest[i-1]
+		}
+		after := rest[i+len(from):]
+		name := from
+		if strings.IndexByte(" ,(", before) >= 0 && (after == "" || strings.IndexByte(" ,;:)", after[0]) >= 0) {
+			name = to
+		}
+		out.WriteString(rest[:i] + name)
+		rest, before = after, from[len(from)-1]
+	}
 }
 
 func (d Document) acceptedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
@@ -258,12 +278,30 @@ func (d Document) pageWords(t plan.TopologyPlan, f plan.Finding) string {
 	if d.observed() == ObservedNone {
 		return words
 	}
-	var ids []string
-	for _, c := range t.Clusters {
-		ids = append(ids, regexp.QuoteMeta(c.ID))
+	kept, rest := "", words
+	for {
+		before, behind, found := strings.Cut(rest, " (")
+		inner, after, closed := strings.Cut(behind, ")")
+		if !found || !closed {
+			return kept + rest
+		}
+		if kept += before; !saysHowClustersAnswer(t, inner) {
+			kept += " (" + inner + ")"
+		}
+		rest = after
 	}
-	one := `(?:` + strings.Join(ids, "|") + `) (?:believes it is [^;()]+|stores no configuration|is [^;()]+)`
-	return regexp.MustCompile(` \(`+one+`(?:; `+one+`)*\)`).ReplaceAllString(words, "")
+}
+
+// saysHowClustersAnswer reports whether a text in brackets says only what the list of clusters
+// says too.
+func saysHowClustersAnswer(t plan.TopologyPlan, text string) bool {
+	for part := range strings.SplitSeq(text, "; ") {
+		id, says, _ := strings.Cut(part, " ")
+		if _, listed := member(t, id); !listed || says != "stores no configuration" && !strings.HasPrefix(says, "believes it is ") && !strings.HasPrefix(says, "is ") || strings.ContainsAny(says, "(;") {
+			return false
+		}
+	}
+	return true
 }
 
 func limited[T any](findings []T, most int) []T {

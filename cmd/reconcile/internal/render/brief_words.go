@@ -15,6 +15,8 @@ import (
 func (d Document) doesWords(t plan.TopologyPlan) []string {
 	lines := transitionDoes(t)
 	switch {
+	case promotionDone(t):
+		return []string{t.Primary + " is promoted; what is left: verify it and redirect traffic", lines[1]}
 	case t.UnderWay != nil:
 	case d.blocked(t):
 		lines[0] = "once unblocked, " + lines[0]
@@ -131,6 +133,43 @@ func failoverLoses(t plan.TopologyPlan) string {
 	return s + unwatchedWords(w, old)
 }
 
+// lostNotMeasured says of a failover that is done and whose loss was not measured how it will
+// be known.
+func lostNotMeasured(t plan.TopologyPlan) string {
+	old := orElse(t.OldPrimary, "the old primary")
+	return "not known yet: which of the last writes to " + old + " are missing on " + orElse(t.Primary, "the promoted cluster") + "; 'salvage' counts them once " + old + " answers"
+}
+
+// restLoses says what may be lost while no change is planned and a primary serves.
+func (d Document) restLoses(t plan.TopologyPlan) (string, style) {
+	stray := clustersWhere(t, func(c plan.ClusterPlan) bool {
+		return c.DesiredRole == plan.RoleStale && c.View.Reach == plan.ReachUp && c.View.Belief.Kind == plan.BeliefUnknown
+	})
+	switch {
+	case d.blocked(t):
+		return "nothing by waiting", plain
+	case t.Has(plan.CodeCollectionsMissing):
+		return "the collections below, unless they were dropped on purpose", bad
+	case t.Has(plan.CodeTrafficNotRedirected):
+		return "what applications write to a cluster that is not the primary", attention
+	case len(stray) > 0:
+		return "what applications write to " + list(stray) + ": it reaches no other cluster", attention
+	case t.Has(plan.CodeContentDiverged):
+		return "nothing now; a failover would lose what the standby does not hold", attention
+	default:
+		return "nothing now", plain
+	}
+}
+
+// underWayLoss says that a change under way, other than the one that Git wants now, tells its
+// loss when it ends.
+func underWayLoss(u plan.UnderWay) row {
+	if u.Transition != plan.TransitionFailover {
+		return row{label: "May lose", text: "nothing by waiting"}
+	}
+	return row{label: "May lose", text: "the last writes to the old primary; the result of the failover says how many", style: attention}
+}
+
 // unwatchedWords say what the bound does not cover.
 func unwatchedWords(w *plan.Window, old string) string {
 	if w.Unwatched == 0 {
@@ -142,7 +181,7 @@ func unwatchedWords(w *plan.Window, old string) string {
 // memberRows are the clusters: what each is and becomes, and how it answers. left is how
 // many are not shown; those that change or have trouble come first.
 func memberRows(t plan.TopologyPlan, level detail, said string) (g grid, left int) {
-	g.most = min(level.lines, 1)
+	g.most, g.least = min(level.lines, 1), 12
 	clusters, most := t.Clusters, level.members
 	if most > 0 && len(clusters) > most {
 		left = len(clusters) - most

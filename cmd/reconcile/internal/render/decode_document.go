@@ -320,7 +320,7 @@ func (r *decodeReader) outage(w *wireOutage) *plan.PrimaryOutage {
 		Cluster: w.Cluster, Since: r.time(w.FirstSeenDown), SeenUp: r.time(w.LastSeenUp), Unwatched: *duration(&w.UnwatchedSeconds),
 	}, ProbedAt: r.time(w.ProbedBefore)}
 	if w.ProbedFor != nil {
-		out.HeldBy = *w.ProbedFor
+		out.HeldBy, out.HeldFrom = *w.ProbedFor, r.time(w.ProbedSince)
 	}
 	return out
 }

@@ -224,6 +224,7 @@ type TopologyCondition struct {
 	Bad      bool   // the symbol is that of a fault
 	Good     bool   // nothing is wrong, and nothing is to be done
 	NoWriter bool   // no cluster takes writes
+	Judged   bool   // another process holds the lock of its change, and has sent nothing
 }
 
 // ConditionOf says what is the matter with a topology.
@@ -238,6 +239,7 @@ func (d Document) ConditionOf(t plan.TopologyPlan) TopologyCondition {
 	return TopologyCondition{
 		Rank: int(r.condition), Label: conditionWords[r.condition].words, Words: r.words, More: r.more,
 		Symbol: r.style.mark(), Bad: r.style == bad, Good: r.style == good && r.condition.style() == good, NoWriter: r.condition == standsWithoutPrimary || r.condition == standsChangesPrimary,
+		Judged: d.judgedBy(t) != "",
 	}
 }
 

@@ -167,7 +167,7 @@ func encodeOutage(o *plan.PrimaryOutage) *wireOutage {
 	}
 	return &wireOutage{
 		Cluster: o.Cluster, FirstSeenDown: timeOrNil(o.Since), LastSeenUp: timeOrNil(o.SeenUp),
-		UnwatchedSeconds: o.Unwatched.Seconds(), ProbedBefore: timeOrNil(o.ProbedAt), ProbedFor: textOrNil(o.HeldBy),
+		UnwatchedSeconds: o.Unwatched.Seconds(), ProbedBefore: timeOrNil(o.ProbedAt), ProbedFor: textOrNil(o.HeldBy), ProbedSince: timeOrNil(o.HeldFrom),
 	}
 }
 

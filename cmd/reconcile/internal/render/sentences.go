@@ -121,11 +121,14 @@ func joinWords(ids []string, primary string) string {
 }
 
 // joining returns the standbys that a step gives a source which no cluster
-// stores yet; without steps those that do not follow the primary.
+// stores yet; without steps those that do not follow the primary, or that it does not store.
 func joining(t plan.TopologyPlan) []string {
+	primary, _ := member(t, t.Primary)
+	stored := primary.View.Belief.Configuration
 	return clustersWhere(t, func(c plan.ClusterPlan) bool {
 		if len(t.Steps) == 0 {
-			return c.DesiredRole == plan.RoleStandby && c.View.Belief.Source != t.Primary
+			unknown := len(stored.Clusters) > 0 && !stored.HasEdge(t.Primary, c.ID)
+			return c.DesiredRole == plan.RoleStandby && (unknown || c.View.Belief.Source != t.Primary)
 		}
 		return c.DesiredRole == plan.RoleStandby && !targeted(t, c.ID, before) && targeted(t, c.ID, after)
 	})

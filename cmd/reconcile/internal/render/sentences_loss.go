@@ -148,8 +148,7 @@ func channelWords(w *plan.Window) string {
 // lossRows say what a failover may lose and when the old primary was first seen down, in a
 // status. It makes no probes of its own.
 func (d Document) lossRows(t plan.TopologyPlan) []row {
-	loss, s := d.mayLose(t)
-	return append([]row{{label: "May lose", text: loss, style: s}}, silenceRows(t, d.generatedAt())...)
+	return append([]row{d.lossRow(t)}, silenceRows(t, d.generatedAt())...)
 }
 
 // silenceRows say when a primary was first seen down, and who probes it.

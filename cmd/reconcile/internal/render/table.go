@@ -92,14 +92,26 @@ func (p *page) fitted(d Document, make func(detail) brief) {
 	if len(d.Plan.Topologies) == 1 {
 		above = p.lines()
 	}
-	b := make(details[0])
-	for _, level := range details[1:] {
+	fits := func(b brief) bool {
 		measured := &page{width: p.width, parts: p.parts}
 		measured.brief(d, b)
-		if p.parts.All || above+measured.lines() <= pageLines {
-			break
+		return p.parts.All || above+measured.lines() <= pageLines
+	}
+	at, b := 0, make(details[0])
+	for at+1 < len(details) && !fits(b) {
+		at++
+		b = make(details[at])
+	}
+	level := details[at]
+	for _, more := range refills {
+		fuller := level
+		more(&fuller)
+		if fuller == level {
+			continue
 		}
-		b = make(level)
+		if o := make(fuller); fits(o) {
+			b, level = o, fuller
+		}
 	}
 	p.brief(d, b)
 }

@@ -259,6 +259,62 @@ func returned() world {
 
 func standing() plan.TopologyPlan { return returned().planned() }
 
+// promotedFirst is the world in which cluster-b is back, which was promoted in the place of
+// cluster-a, and in whose place cluster-a was promoted later.
+func promotedFirst() world {
+	w := roles("orders", plan.RolePrimary, plan.RoleStale).seen(
+		storing("cluster-a", star("cluster-a")), storing("cluster-b", star("cluster-b")))
+	at := night.Add(-2 * time.Hour)
+	w.memory.Stale = []plan.StaleMark{
+		{Cluster: "cluster-a", Topology: "orders", Since: at.Add(-time.Hour), Promoted: "cluster-b", Effected: true, Fenced: true},
+		{Cluster: "cluster-b", Topology: "orders", Since: at, Promoted: "cluster-a", Effected: true},
+	}
+	w.memory.Failovers = []plan.LastFailover{{Topology: "orders", Promoted: "cluster-b", At: at.Add(-time.Hour)}, {Topology: "orders", Promoted: "cluster-a", At: at}}
+	return w
+}
+
+// promotedFirstOfStar is the same of a star: cluster-b was promoted in the place of cluster-c
+// and never replicated from it, but from cluster-a.
+func promotedFirstOfStar() world {
+	w := roles("orders", plan.RoleStale, plan.RolePrimary, plan.RoleStale).seen(
+		gone("cluster-a"), storing("cluster-b", star("cluster-b")), storing("cluster-c", star("cluster-c")))
+	at := night.Add(-2 * time.Hour)
+	w.memory.Stale = []plan.StaleMark{
+		{Cluster: "cluster-a", Topology: "orders", Since: at.Add(-time.Hour), Promoted: "cluster-c", Effected: true},
+		{Cluster: "cluster-b", Topology: "orders", Since: at.Add(-time.Hour), Promoted: "cluster-c", Effected: true},
+		{Cluster: "cluster-c", Topology: "orders", Since: at, Promoted: "cluster-b", Effected: true},
+	}
+	w.memory.Failovers = []plan.LastFailover{{Topology: "orders", Promoted: "cluster-c", At: at.Add(-time.Hour)}, {Topology: "orders", Promoted: "cluster-b", At: at}}
+	return w
+}
+
+// pairLost is a failover that was merged while the cluster to promote is down too.
+func pairLost() plan.TopologyPlan {
+	return roles("orders", plan.RoleStale, plan.RolePrimary).seen(gone("cluster-a"), gone("cluster-b")).planned()
+}
+
+// staleLost is a failover that is done, and both clusters are down after it.
+func staleLost() plan.TopologyPlan {
+	w := roles("orders", plan.RoleStale, plan.RolePrimary).seen(gone("cluster-a"), gone("cluster-b"))
+	w.memory = returned().memory
+	return w.planned()
+}
+
+// effected is a failover whose promotion is done, and whose verification is left.
+func effected() plan.TopologyPlan {
+	w := carriedOn()
+	w.memory.Intents[0].Effected = true
+	w.observed.Views[1] = storing("cluster-b", star("cluster-b"))
+	return w.planned()
+}
+
+// judged is a failover for which another process makes the probes under the lock.
+func judged() plan.TopologyPlan {
+	w := lost(2, nearly)
+	w.memory.Holders = []plan.LockHolder{{Topology: "orders", By: "reconcile (process 4711 on ops-1)", Since: night.Add(-12 * time.Second)}}
+	return w.planned()
+}
+
 // countedLoss is what the failover to cluster-b lost.
 func countedLoss(since time.Time) plan.CountedLoss {
 	return plan.CountedLoss{

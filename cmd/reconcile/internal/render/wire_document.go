@@ -131,6 +131,7 @@ type wireOutage struct {
 	// who prepares a change meanwhile.
 	ProbedBefore *string `json:"probedBefore"`
 	ProbedFor    *string `json:"probedFor"`
+	ProbedSince  *string `json:"probedSince"`
 }
 
 type wireLag struct {

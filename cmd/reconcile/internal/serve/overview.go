@@ -309,10 +309,14 @@ func toneOf(t daemon.TopologyStatus, s render.TopologyCondition) (symbol, class 
 // stateWords is the state of a topology. That it is as Git says is not said of one that
 // something is wrong with.
 func stateWords(t daemon.TopologyStatus, s render.TopologyCondition) string {
-	if t.State == daemon.StateInSync && !s.Good {
+	switch {
+	case t.State == daemon.StateInSync && !s.Good:
 		return s.Label
+	case s.Judged && t.State != daemon.StateSuspended:
+		return "being judged"
+	default:
+		return words(t.State.String())
 	}
-	return words(t.State.String())
 }
 
 func findingTone(f plan.Finding) string {

@@ -229,27 +229,6 @@ func TestPageOfATopologySaysItAll(t *testing.T) {
 	}
 }
 
-// TestPageOfAChangeUnderWay holds that the pages say who does what, when it began, and
-// nothing to type but how to watch it.
-func TestPageOfAChangeUnderWay(t *testing.T) {
-	s := boardOf(applying("orders"))
-	_, all := get(t, pages(s), "/")
-	_, one := get(t, pages(s), "/topologies/orders")
-	if want := "NO PRIMARY: FAILOVER to cluster-b · UNDER WAY"; !strings.Contains(all, want) || !strings.Contains(one, want) {
-		t.Errorf("the pages do not say %q", want)
-	}
-	for _, want := range []string{"the failover, by this daemon (process 4711 on ops-1) since 2026-11-22 11:59:55Z: sends the force promote of cluster-b", "<code>reconcile status orders --watch</code>"} {
-		if !strings.Contains(one, want) {
-			t.Errorf("the page does not say %q", want)
-		}
-	}
-	for _, bad := range []string{"<code>reconcile apply", "<code>reconcile approve", "--accept"} {
-		if strings.Contains(one, bad) {
-			t.Errorf("the page advises %q", bad)
-		}
-	}
-}
-
 // TestPageNeverContradictsItself holds that all pages tell the lag that the plan tells, with
 // a dead primary that at its death, and that a topology with a problem is not called in
 // sync.
