@@ -148,6 +148,36 @@ func TestEveryDayHasItsFreeze(t *testing.T) {
 	})
 }
 
+// TestInForceAsTheClockSays: in a zone whose clocks never change, a moment is frozen exactly if
+// the expression held for some minute within the length before it.
+func TestInForceAsTheClockSays(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		minute, hour, day := rapid.IntRange(0, 59).Draw(t, "minute"), rapid.IntRange(0, 23).Draw(t, "hour"), rapid.IntRange(0, 6).Draw(t, "day")
+		everyHour, everyDay := rapid.Bool().Draw(t, "every hour"), rapid.Bool().Draw(t, "every day")
+		fields := []string{fmt.Sprint(minute), fmt.Sprint(hour), "*", "*", fmt.Sprint(day)}
+		if everyHour {
+			fields[1] = "*"
+		}
+		if everyDay {
+			fields[4] = "*"
+		}
+		s, err := freeze.ParseSchedule(strings.Join(fields, " "), time.UTC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		length := time.Duration(rapid.IntRange(1, 3*24*60).Draw(t, "length")) * time.Minute
+		now := time.Date(2026, 11, 1, 0, rapid.IntRange(0, 30*24*60).Draw(t, "now"), rapid.IntRange(0, 59).Draw(t, "second"), 0, time.UTC)
+		want := false
+		for at := now.Truncate(time.Minute); now.Sub(at) < length; at = at.Add(-time.Minute) {
+			want = want || at.Minute() == minute && (everyHour || at.Hour() == hour) && (everyDay || int(at.Weekday()) == day)
+		}
+		got := slices.ContainsFunc(freeze.Entries{{Cron: s, Length: length}}.At(now), func(f plan.Freeze) bool { return !f.From.After(now) })
+		if got != want {
+			t.Fatalf("%s for %s at %s: %t", s, length, now, got)
+		}
+	})
+}
+
 // TestTooManyToTell: a freeze that cannot be followed to its end is in force without one.
 func TestTooManyToTell(t *testing.T) {
 	all := freeze.Entries{again(t, "* * * 1-11 *", "UTC", 20*24*time.Hour)}

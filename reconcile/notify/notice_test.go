@@ -282,6 +282,26 @@ func TestRisksOfAChangeAreNotCalledOver(t *testing.T) {
 	}
 }
 
+// TestAFreezeOnlyWarnsPeople: that a change waits as the operator wants it is no fault. Programs
+// are told the severity of the code.
+func TestAFreezeOnlyWarnsPeople(t *testing.T) {
+	passes := []notify.Pass{{Findings: []plan.Finding{finding(plan.CodeChangeFrozen, "", plan.SeverityBlocking)}}}
+	for _, c := range []struct {
+		format notify.Format
+		least  plan.Severity
+		want   int
+	}{
+		{notify.FormatSlack, plan.SeverityWarning, 1},
+		{notify.FormatSlack, plan.SeverityCritical, 0},
+		{notify.FormatPagerDuty, plan.SeverityCritical, 0},
+		{notify.FormatCloudEvents, plan.SeverityBlocking, 1},
+	} {
+		if got := passed(t, notify.Target{Format: c.format, Secret: secret("key"), MinSeverity: c.least}, passes); len(got) != c.want {
+			t.Errorf("%s from %s on: %d messages, want %d", c.format, c.least, len(got), c.want)
+		}
+	}
+}
+
 // pages are the keys that a PagerDuty target triggered and resolved, in order.
 func pages(t *testing.T, got []received) []string {
 	t.Helper()

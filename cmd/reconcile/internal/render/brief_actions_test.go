@@ -5,8 +5,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/approval"
 )
 
 // TestRemediesThatEditRaiseTheGeneration: an edit by hand that leaves the
@@ -92,5 +94,45 @@ func TestWhatIsApprovedAsksNoApprover(t *testing.T) {
 				t.Errorf("%s as %s: it says what the approver does: %v", name, form, got)
 			}
 		}
+	}
+}
+
+// TestWhatToDoInAFreeze: an approval is asked for only if it then counts when the freeze ends,
+// and one that ends before is said to.
+func TestWhatToDoInAFreeze(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	ends := now.Add(19 * time.Hour)
+	approved := func(until time.Time) Approval {
+		return Approval{Verdict: approval.VerdictApproved, Detail: "approved by Alice", Until: until}
+	}
+	for _, c := range []struct {
+		name     string
+		until    time.Time
+		from     time.Time
+		approval Approval
+		now      string // the first command
+		says     string
+	}{
+		{"not approved, and an approval counts", ends, now.Add(-time.Hour), missing(), `reconcile approve orders/b --reason "WHY" --push`, "approves it"},
+		{"not approved, and it is too early", ends, now.Add(time.Hour), missing(), "reconcile status orders --watch", "approve it after 2026-11-22 13:00Z"},
+		{"approved for longer", ends, now.Add(-time.Hour), approved(ends.Add(time.Minute)), "reconcile status orders --watch", "a running daemon carries it out when the freeze is over"},
+		{"approved until it ends", ends, now.Add(-time.Hour), approved(ends), `reconcile approve orders/b --reason "WHY" --push`, "that is before the freeze ends, so it must be approved again"},
+		{"approved for too short a time, and it is too early", ends, now.Add(time.Hour), approved(now.Add(time.Minute)), "reconcile status orders --watch", "approve it after"},
+		{"no end is known", time.Time{}, time.Time{}, missing(), "reconcile status orders --watch", "FROZEN, not approved"},
+		{"used up", ends, now.Add(-time.Hour), Approval{Code: approval.CodeAlreadyUsed, Detail: "it was used"}, "reconcile status orders --watch", "ALREADY_USED"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := documentWith(t, plan.CodeChangeFrozen)
+			topology := d.Plan.Topologies[0]
+			topology.Frozen = &plan.Frozen{By: []string{"year-end"}, Until: c.until, ApproveFrom: c.from}
+			d.Plan.Topologies[0], d.Approvals["orders"] = topology, c.approval
+			if got := d.actions(topology)[0].command; got != c.now {
+				t.Errorf("the first command is %q, want %q", got, c.now)
+			}
+			page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
+			if !strings.Contains(strings.Join(strings.Fields(page), " "), c.says) || !strings.HasPrefix(page, "! ") {
+				t.Errorf("it does not say %q:\n%s", c.says, page)
+			}
+		})
 	}
 }

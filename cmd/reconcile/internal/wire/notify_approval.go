@@ -66,14 +66,26 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 	if accept := acceptable(s); len(accept) > 0 {
 		out.Remedy += "; who accepts what blocks it adds " + strings.Join(accept, " ")
 	}
-	if frozen := t.Frozen; frozen != nil && e.Config.Mode == schema.ModeApply {
-		out.Remedy += ". This daemon carries it out when the freeze is over, " + frozen.UntilText() + "."
-	} else if e.Config.Mode == schema.ModeApply {
-		out.Remedy += ". This daemon then carries it out."
-	} else {
-		out.Remedy += ". Then an operator types 'reconcile apply " + s.Name + "': this daemon only observes."
-	}
+	out.Remedy += ". " + afterApproval(t, s.Name, e.Config.Mode)
 	return out
+}
+
+// afterApproval says who carries a change out once it is approved, and when.
+func afterApproval(t plan.TopologyPlan, name string, mode schema.Mode) string {
+	frozen := ""
+	if t.Frozen != nil {
+		frozen = "when the freeze is over, " + t.Frozen.UntilText() + ","
+	}
+	switch {
+	case mode == schema.ModeApply && frozen != "":
+		return "This daemon carries it out " + strings.TrimSuffix(frozen, ",") + "."
+	case mode == schema.ModeApply:
+		return "This daemon then carries it out."
+	case frozen != "":
+		return "An operator types 'reconcile apply " + name + "' " + frozen + " since this daemon only observes."
+	default:
+		return "Then an operator types 'reconcile apply " + name + "': this daemon only observes."
+	}
 }
 
 // consequences say what a failover does that cannot be taken back, and what comes before it.

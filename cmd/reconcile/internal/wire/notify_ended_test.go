@@ -162,6 +162,11 @@ func TestApprovalIsWanted(t *testing.T) {
 	}
 	resumed, suspended := open(plan.TransitionFailover, approval.CodeMissing), open(plan.TransitionFailover, approval.CodeMissing)
 	resumed.Plan.Resumed, suspended.State = true, daemon.StateSuspended
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	frozen := open(plan.TransitionSwitchover, approval.CodeMissing, plan.CodeChangeFrozen)
+	frozen.LastSuccess, frozen.Plan.Frozen = now, &plan.Frozen{Until: now.Add(time.Hour), ApproveFrom: now.Add(-time.Hour)}
+	tooEarly, endless := frozen, frozen
+	tooEarly.Plan.Frozen, endless.Plan.Frozen = &plan.Frozen{Until: now.Add(time.Hour), ApproveFrom: now.Add(time.Minute)}, &plan.Frozen{}
 	approved := open(plan.TransitionFailover, "")
 	approved.Decision.Verdict = approval.VerdictApproved
 	for _, c := range []struct {
@@ -178,6 +183,9 @@ func TestApprovalIsWanted(t *testing.T) {
 		{"while it is probed", open(plan.TransitionFailover, approval.CodeMissing, plan.CodePrimaryNotProbed), "reconcile approve orders/b"},
 		{"what people can accept", open(plan.TransitionFailover, approval.CodeMissing, plan.CodeNotMostCaughtUp), "--accept NOT_MOST_CAUGHT_UP"},
 		{"an observer applies nothing", open(plan.TransitionFailover, approval.CodeMissing), "'reconcile apply orders': this daemon only observes"},
+		{"an approval of now outlasts the freeze", frozen, "'reconcile apply orders' when the freeze is over, 2026-11-22T13:00:00Z, since"},
+		{"an approval of now ends before the freeze", tooEarly, ""},
+		{"a freeze without a known end", endless, ""},
 		{"something else blocks it", open(plan.TransitionFailover, approval.CodeMissing, plan.CodePrimaryReachable), ""},
 		{"it was used", open(plan.TransitionFailover, approval.CodeAlreadyUsed), ""},
 		{"Git cannot be read", open(plan.TransitionFailover, approval.CodeGitUnreadable), ""},
