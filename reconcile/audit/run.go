@@ -128,6 +128,11 @@ func (a *auditing) conclude() Result {
 	has := func(w Weight) bool {
 		return slices.ContainsFunc(r.Differences, func(d Difference) bool { return d.Weight == w })
 	}
+	if r.Collections > 0 && r.Counted == 0 { // equal metadata prove no row
+		for i := range r.Gaps {
+			r.Gaps[i].Idle = false
+		}
+	}
 	open := slices.ContainsFunc(r.Gaps, func(g Gap) bool { return !g.Idle })
 	switch {
 	case has(Diverged):

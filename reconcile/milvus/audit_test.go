@@ -116,6 +116,30 @@ func TestAuditFindsWhatWasReported(t *testing.T) {
 	}
 }
 
+// TestAuditProvesNothingWithoutARow: where no collection is loaded on either cluster, equal
+// metadata are no proof. Next to one that was counted, such a collection spoils nothing.
+func TestAuditProvesNothingWithoutARow(t *testing.T) {
+	w := pair(t, "2.6.22")
+	w.write(4)
+	w.await(func() bool { return w.State("b").Rows == 4 })
+	for _, id := range []string{"a", "b"} {
+		must(t, w.DamageContent(id, milvussim.Damage{Kind: milvussim.DamageRelease, Collection: milvussim.RowsCollection}))
+	}
+	got := w.audited(audit.Options{Rows: 100, Seed: 7})
+	if got.Verdict != plan.ContentUnproven || got.Counted != 0 || len(got.Gaps) != 1 || got.Gaps[0].Idle || got.Gaps[0].Why != "loaded on neither cluster" {
+		t.Errorf("nothing is loaded: %s, %d counted, not compared: %+v", got.Verdict, got.Counted, got.Gaps)
+	}
+	w.create("a", "carts", 1)
+	w.index("carts")
+	st, err := w.client("a").GetService().LoadCollection(w.ctx(), &milvuspb.LoadCollectionRequest{CollectionName: "carts"})
+	must(t, err)
+	same(t, st.GetReason(), "")
+	got = w.audited(audit.Options{Rows: 100, Seed: 7})
+	if got.Verdict != plan.ContentEqual || got.Counted != 1 || got.Collections != 2 || len(got.Gaps) != 1 || !got.Gaps[0].Idle {
+		t.Errorf("one of two is loaded: %s, %d of %d counted, not compared: %+v, differences: %+v", got.Verdict, got.Counted, got.Collections, got.Gaps, got.Differences)
+	}
+}
+
 // TestAuditNextToWritesIsNoFalseAlarm: rows are inserted and deleted all the time over a
 // slow link, so that no two counts are of one moment. What is really lost is found all the
 // same.

@@ -179,7 +179,11 @@ func auditHeadline(s audit.Result) string {
 		n := len(slices.DeleteFunc(slices.Clone(s.Differences), func(d audit.Difference) bool { return d.Weight != audit.Diverged }))
 		return fmt.Sprintf("%s differs from %s in %s", s.Standby, s.Primary, plural(n, "way", "ways"))
 	case plan.ContentEqual:
-		return fmt.Sprintf("%s equals %s: %s", s.Standby, s.Primary, rests)
+		scope := ""
+		if s.Counted < s.Collections {
+			scope = " in what is loaded"
+		}
+		return fmt.Sprintf("%s equals %s%s: %s", s.Standby, s.Primary, scope, rests)
 	default:
 		text := fmt.Sprintf("whether %s equals %s is not proven", s.Standby, s.Primary)
 		if s.Collections > 0 {
