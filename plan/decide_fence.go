@@ -310,7 +310,7 @@ func (s situation) owesForcePromote(primary, stale string, v View) bool {
 func relaxForFence(findings []Finding) []Finding {
 	out := slices.Clone(findings)
 	for i, f := range out {
-		if f.Severity == SeverityBlocking && specByCode[f.Code].fence == fenceGoesOn {
+		if f.Severity == SeverityBlocking && specByCode()[f.Code].fence == fenceGoesOn {
 			out[i].Severity, out[i].Acceptable = SeverityCritical, false
 		}
 	}

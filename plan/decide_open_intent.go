@@ -122,7 +122,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	case i.Transition == TransitionFailover:
 		t.Findings = s.resumedPromotion(d, withoutCodes(t.Findings, CodeRecoveryBlock))
 	default:
-		t.Findings = append(withoutCodes(t.Findings, dropsOnResume...), s.filledSinceBegun(i.Steps)...)
+		t.Findings = append(withoutCodes(t.Findings, dropsOnResume()...), s.filledSinceBegun(i.Steps)...)
 	}
 	return t
 }
@@ -159,15 +159,15 @@ func (s situation) filledSinceBegun(steps []Step) []Finding {
 }
 
 // dropsOnResume are the codes that describe a change of ours that is half done.
-var dropsOnResume = codesWhere(func(s CodeSpec) bool { return s.OfHalfDone })
+func dropsOnResume() []Code { return codesWhere(func(s CodeSpec) bool { return s.OfHalfDone }) }
 
 // dropsOnEffect are the codes that say nothing of a change that took effect.
-var dropsOnEffect = codesWhere(func(s CodeSpec) bool { return s.EndsWithEffect })
+func dropsOnEffect() []Code { return codesWhere(func(s CodeSpec) bool { return s.EndsWithEffect }) }
 
 // settledFindings are the findings of a change that took effect and is only verified
 // and redirected. Nothing blocks that; two writers are still shown.
 func settledFindings(findings []Finding) []Finding {
-	out := withoutCodes(findings, dropsOnEffect...)
+	out := withoutCodes(findings, dropsOnEffect()...)
 	for i := range out {
 		if out[i].Code == CodeSplitBrain {
 			out[i].Severity, out[i].Acceptable = SeverityCritical, false

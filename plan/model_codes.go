@@ -2,6 +2,7 @@ package plan
 
 import (
 	"slices"
+	"sync"
 )
 
 // Audience is who must know of a finding first, because nobody else can clear
@@ -123,22 +124,20 @@ type CodeSpec struct {
 }
 
 // specByCode finds the row of a code.
-var specByCode = indexCodes(codeSpecs)
-
-func indexCodes(specs []CodeSpec) map[Code]CodeSpec {
-	out := make(map[Code]CodeSpec, len(specs))
-	for _, s := range specs {
+var specByCode = sync.OnceValue(func() map[Code]CodeSpec {
+	out := make(map[Code]CodeSpec, len(codeSpecs))
+	for _, s := range codeSpecs {
 		out[s.Code] = s
 	}
 	return out
-}
+})
 
 // CodeSpecs returns the rows of all codes, in the order of contract.md §7.
 func CodeSpecs() []CodeSpec { return slices.Clone(codeSpecs) }
 
 // SpecOf returns the row of a code. ok is false for a code that the table lacks.
 func SpecOf(code Code) (spec CodeSpec, ok bool) {
-	spec, ok = specByCode[code]
+	spec, ok = specByCode()[code]
 	return spec, ok
 }
 
@@ -164,7 +163,7 @@ func AllCodes() []Code {
 
 // severityOf returns the severity of a code. A code that the table lacks blocks.
 func severityOf(code Code) Severity {
-	if s, ok := specByCode[code]; ok {
+	if s, ok := specByCode()[code]; ok {
 		return s.Severity
 	}
 	return SeverityBlocking
@@ -172,11 +171,11 @@ func severityOf(code Code) Severity {
 
 // Acceptable says whether Failover-Accept may name the code. A code that the
 // table lacks is not acceptable.
-func Acceptable(code Code) bool { return specByCode[code].Acceptable }
+func Acceptable(code Code) bool { return specByCode()[code].Acceptable }
 
 // NeedsCommit says whether only another commit clears the code, so that no
 // approval of this one can help.
-func NeedsCommit(code Code) bool { return specByCode[code].Audience == AudienceAuthor }
+func NeedsCommit(code Code) bool { return specByCode()[code].Audience == AudienceAuthor }
 
 // Code names a finding. Codes are stable: scripts and approvals name them.
 type Code string

@@ -154,7 +154,7 @@ func (t TopologyPlan) Live() bool {
 // this case than its code usually is proves less: it is unjudged. A code that the table
 // lacks is drift.
 func (t TopologyPlan) DriftOf(f Finding) DriftMeaning {
-	spec, ok := specByCode[f.Code]
+	spec, ok := specByCode()[f.Code]
 	switch {
 	case !ok || spec.Drift == "":
 		return DriftFound

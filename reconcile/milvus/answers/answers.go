@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
 
 	"milvus-reconcile/reconcile/milvus/tokens"
@@ -40,30 +39,26 @@ const (
 	MaxBody   = 16 << 20 // of a message in a log, when it is decoded
 )
 
-var (
-	smallAnswer = limit{size: 1 << 20, cost: 4 << 20, text: maxName}
-	limits      = map[protoreflect.FullName]limit{
-		nameOf(&milvuspb.GetReplicateConfigurationResponse{}): {size: 4 << 20, cost: 16 << 20, text: maxName},
-		nameOf(&milvuspb.ListDatabasesResponse{}):             {size: 2 << 20, cost: 8 << 20, text: maxName},
-		nameOf(&milvuspb.ShowCollectionsResponse{}):           {size: 8 << 20, cost: 16 << 20, text: maxName},
-		nameOf(&milvuspb.DescribeCollectionResponse{}):        {size: 1 << 20, cost: 4 << 20}, // descriptions and defaults are texts of users
-		nameOf(&milvuspb.DumpMessagesResponse{}):              {size: 8 << 20, cost: 16 << 20},
-		nameOf(&milvuspb.QueryResults{}):                      {size: 16 << 20, cost: 64 << 20}, // rows of users
-	}
-)
-
-func nameOf(m proto.Message) protoreflect.FullName { return m.ProtoReflect().Descriptor().FullName() }
-
 // SizeLimit is how many bytes one kind of answer may have.
 func SizeLimit(m any) int { return limitOf(m).size }
 
 func limitOf(m any) limit {
-	if message, ok := m.(proto.Message); ok {
-		if b, known := limits[nameOf(message)]; known {
-			return b
-		}
+	switch m.(type) {
+	case *milvuspb.GetReplicateConfigurationResponse:
+		return limit{size: 4 << 20, cost: 16 << 20, text: maxName}
+	case *milvuspb.ListDatabasesResponse:
+		return limit{size: 2 << 20, cost: 8 << 20, text: maxName}
+	case *milvuspb.ShowCollectionsResponse:
+		return limit{size: 8 << 20, cost: 16 << 20, text: maxName}
+	case *milvuspb.DescribeCollectionResponse: // descriptions and defaults are texts of users
+		return limit{size: 1 << 20, cost: 4 << 20}
+	case *milvuspb.DumpMessagesResponse:
+		return limit{size: 8 << 20, cost: 16 << 20}
+	case *milvuspb.QueryResults: // rows of users
+		return limit{size: 16 << 20, cost: 64 << 20}
+	default:
+		return limit{size: 1 << 20, cost: 4 << 20, text: maxName}
 	}
-	return smallAnswer
 }
 
 // notTaken begins why an answer is not taken. It holds nothing of the answer.
@@ -197,11 +192,12 @@ func costOf(f protoreflect.FieldDescriptor, kind protowire.Type, value []byte) i
 // cluster in clear.
 const HeaderProperty = "_h"
 
-// The fields that no value is made of.
-var (
-	tokenField  = (&commonpb.ConnectionParam{}).ProtoReflect().Descriptor().Fields().ByName("token").FullName()
-	headerField = (&commonpb.ImmutableMessage{}).ProtoReflect().Descriptor().Fields().ByName("properties").FullName()
-	statusName  = nameOf(&commonpb.Status{})
+// The fields that no value is made of, and the message whose words are only told. They are
+// constants, since asking for the descriptors of Milvus' API makes the start slower.
+const (
+	tokenField  protoreflect.FullName = "milvus.proto.common.ConnectionParam.token"
+	headerField protoreflect.FullName = "milvus.proto.common.ImmutableMessage.properties"
+	statusName  protoreflect.FullName = "milvus.proto.common.Status"
 )
 
 // admit refuses a message in which a string is longer than it may be, or holds a

@@ -107,3 +107,17 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+// TestNamesAreThoseOfTheAPI: a token is dropped by the name of its field.
+func TestNamesAreThoseOfTheAPI(t *testing.T) {
+	param, message := (&commonpb.ConnectionParam{}).ProtoReflect().Descriptor(), (&commonpb.ImmutableMessage{}).ProtoReflect().Descriptor()
+	if got := param.Fields().ByName("token").FullName(); got != tokenField {
+		t.Errorf("the token of a connection is %s", got)
+	}
+	if got := message.Fields().ByName("properties").FullName(); got != headerField {
+		t.Errorf("the properties of a message are %s", got)
+	}
+	if got := (&commonpb.Status{}).ProtoReflect().Descriptor().FullName(); got != statusName {
+		t.Errorf("a status is %s", got)
+	}
+}

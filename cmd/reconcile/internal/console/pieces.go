@@ -8,8 +8,12 @@ import (
 // Pieces keeps what is written, and copies none of it when it grows.
 type Pieces struct{ All [][]byte }
 
-// pieceSize is the size of all pieces but larger ones that were written as a whole.
-const pieceSize = 64 << 10
+// Each piece is twice as large as the one before, up to maxPiece, unless more is written at
+// once: a short answer takes little memory, and a long one few pieces.
+const (
+	firstPiece = 4 << 10
+	maxPiece   = 64 << 10
+)
 
 // Write keeps a copy of b.
 func (p *Pieces) Write(b []byte) (int, error) {
@@ -19,7 +23,7 @@ func (p *Pieces) Write(b []byte) (int, error) {
 		p.All[last], b = append(p.All[last], b[:room]...), b[room:]
 	}
 	if len(b) > 0 {
-		p.All = append(p.All, append(make([]byte, 0, max(pieceSize, len(b))), b...))
+		p.All = append(p.All, append(make([]byte, 0, max(min(firstPiece<<min(len(p.All), 4), maxPiece), len(b))), b...))
 	}
 	return written, nil
 }
