@@ -51,16 +51,20 @@ type Event struct {
 	Remedy     string
 	Commit     string
 	Command    string          // what a person types next, alone on its line
-	Transition plan.Transition // of KindApplied and KindWanted
+	Transition plan.Transition // of KindApplied and KindWanted; of KindRaised the change that is open
 	Outcome    string          // of KindApplied
 	State      State           // of KindStatus
 	Link       string          // a page that tells more
+	Title      string          // what happened, in one sentence; empty: what the code says
 
 	alert string // key of the PagerDuty alert that it belongs to
 }
 
 // OutcomeDone is the outcome of an apply that did all it had to.
 const OutcomeDone = "applied"
+
+// outcomeUnverified is that of an apply that sent something and did not see what came of it.
+const outcomeUnverified = "unverified"
 
 // typePrefix begins the type of every CloudEvent of this program.
 const typePrefix = "reconcile."

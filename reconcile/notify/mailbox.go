@@ -49,6 +49,7 @@ type raised struct {
 	code     plan.Code // of the denial, while an approval is wanted
 	commit   string
 	alert    string
+	title    string // of its own
 }
 
 // commitStatus is the status of a commit that a target was last told.
@@ -101,21 +102,16 @@ func (m *mailbox) offer(topology string, events ...Event) []bundle {
 // bundles learns the events that are news and groups them. The caller holds the lock.
 func (m *mailbox) bundles(topology string, events []Event) []bundle {
 	one, before := bundle{topology: topology}, m.alerts(topology)
-	m.leaveEndingAlerts(events)
+	ending := m.leaveEndingAlerts(events)
 	var out []bundle
-	leader := ""
+	leader := Event{}
 	for _, e := range events {
-		if e.opensAlert() {
-			e.alert = e.alertKey()
-			if e.Kind == KindRaised {
-				e.alert = cmp.Or(leader, e.alert)
-			}
-		}
+		e.alert = m.alertOf(e, leader, ending)
 		if !m.wants(e) || !m.learn(&e) {
 			continue
 		}
-		if e.Kind == KindRaised {
-			leader = e.alert
+		if e.leads(leader) {
+			leader = e
 		}
 		if e.Kind != KindResolved || messagesOf(e.Code) != plan.MessageNoEnd {
 			one.events = append(one.events, e)
@@ -154,13 +150,14 @@ func (m *mailbox) wants(e Event) bool {
 // something gets the alert of what it ends.
 func (m *mailbox) learn(e *Event) bool {
 	known, stands := m.raised[e.about()]
-	now := raised{e.Severity, e.Code, e.Commit, e.alert}
+	now := raised{e.Severity, e.Code, e.Commit, e.alert, e.Title}
 	switch e.Kind {
 	case KindRaised:
 		if stands && ranks[e.Severity] <= ranks[known.severity] {
 			return false
 		}
 		m.raised[e.about()] = now
+		m.moveAlong(*e, known)
 	case KindWanted:
 		if stands && known.commit == e.Commit && known.code == e.Code {
 			return false
@@ -186,12 +183,19 @@ func (m *mailbox) learn(e *Event) bool {
 }
 
 // forget takes back what was learnt from a bundle that did not arrive, so that
-// the next pass tells it again.
-func (m *mailbox) forget(b bundle) {
+// the next pass tells it again. What was tried may have arrived without an answer: an alert
+// that it opened is resolved unless the next pass opens it again.
+func (m *mailbox) forget(b bundle, tried bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(b.over) > 0 {
-		m.owed[b.topology] = append(m.owed[b.topology], b.over...)
+	over := slices.Clone(b.over)
+	for _, e := range b.events {
+		if tried && e.opensAlert() {
+			over = append(over, e.alert)
+		}
+	}
+	if len(over) > 0 && m.target.Format == FormatPagerDuty {
+		m.owed[b.topology] = append(m.owed[b.topology], over...)
 	}
 	for _, e := range b.events {
 		m.forgetEvent(e)
@@ -200,7 +204,7 @@ func (m *mailbox) forget(b bundle) {
 
 func (m *mailbox) forgetEvent(e Event) {
 	known, stands := m.raised[e.about()]
-	was := raised{e.Severity, e.Code, e.Commit, e.alert}
+	was := raised{e.Severity, e.Code, e.Commit, e.alert, e.Title}
 	switch e.Kind {
 	case KindRaised, KindWanted:
 		if stands && known == was {
@@ -232,12 +236,12 @@ func (m *mailbox) difference(p Pass) []Event {
 	for _, f := range p.Findings {
 		e := Event{
 			Kind: KindRaised, Topology: p.Topology, Cluster: f.Cluster, Code: f.Code, Severity: f.Severity,
-			Message: f.Message, Remedy: f.Remedy, Commit: p.Commit,
+			Message: f.Message, Remedy: f.Remedy, Commit: p.Commit, Transition: p.Transition,
 		}
 		if m.target.Format.people() && messagesOf(f.Code) == plan.MessageWarns {
 			e.Severity = plan.SeverityWarning
 		}
-		if m.wants(e) {
+		if m.wants(e) && !m.toldElsewhere(&e, p) {
 			now[e.about()] = true
 			out = append(out, e)
 		}
@@ -251,11 +255,23 @@ func (m *mailbox) difference(p Pass) []Event {
 	return out
 }
 
+// toldElsewhere gives a finding the title that the pass has for it, and says whether people
+// are told of it in another message, and were not told here before.
+func (m *mailbox) toldElsewhere(e *Event, p Pass) bool {
+	if p.Words == nil {
+		return false
+	}
+	title, elsewhere := p.Words(e.Code, e.Cluster)
+	e.Title = title
+	_, stands := m.raised[e.about()]
+	return elsewhere && !stands && m.target.Format.people()
+}
+
 // end is what is told of something that does not stand any more. That an apply failed
 // is over with the next that succeeds, or once the topology is in sync; only PagerDuty
 // needs to be told of the latter.
 func (m *mailbox) end(k about, was raised, p Pass) []Event {
-	e := Event{Kind: KindResolved, Topology: p.Topology, Cluster: k.cluster, Code: k.code, Severity: was.severity, Commit: p.Commit}
+	e := Event{Kind: KindResolved, Topology: p.Topology, Cluster: k.cluster, Code: k.code, Severity: was.severity, Commit: p.Commit, Title: was.title}
 	if k.code == plan.Code(KindWanted) {
 		e.Kind, e.Code, e.Message = KindSettled, was.code, p.Settled
 	}
@@ -266,16 +282,28 @@ func (m *mailbox) end(k about, was raised, p Pass) []Event {
 }
 
 // importance is the order of the kinds in one message.
-var importance = map[Kind]int{KindWanted: 0, KindRaised: 1, KindLapsed: 2, KindApplied: 3, KindSettled: 4, KindResolved: 5, KindStatus: 6}
+var importance = map[Kind]int{KindWanted: 0, KindApplied: 1, KindRaised: 2, KindLapsed: 3, KindSettled: 4, KindResolved: 5, KindStatus: 6}
 
-// compareEvents puts wanted approvals first, then the worst, then by code and cluster;
-// what is over stands last.
+// compareEvents puts wanted approvals first, then what was carried out, then an outage, then
+// the worst, then by code and cluster; what is over stands last.
 func compareEvents(a, b Event) int {
 	return cmp.Or(
-		importance[a.Kind]-importance[b.Kind], ranks[b.Severity]-ranks[a.Severity],
+		importance[a.Kind]-importance[b.Kind], a.place()-b.place(), ranks[b.Severity]-ranks[a.Severity],
 		strings.Compare(string(a.Code), string(b.Code)), strings.Compare(a.Cluster, b.Cluster),
 	)
 }
+
+// place is the place of an event among those of its kind: an outage stands first.
+func (e Event) place() int {
+	spec, _ := plan.SpecOf(e.Code)
+	if !e.outage() {
+		return leastUrgent
+	}
+	return spec.Urgent
+}
+
+// leastUrgent is the place of what is no outage.
+const leastUrgent = 1 << 10
 
 // take waits for the next bundle; false: closed and empty.
 func (m *mailbox) take() (bundle, bool) {

@@ -56,7 +56,7 @@ const (
 // importance.
 func noticeOf(events []Event) notice {
 	first := events[0]
-	out := notice{title: title(events), tone: toneOf(first), at: first.Time}
+	out := notice{title: title(events), tone: worstTone(events), at: first.Time}
 	for _, e := range events {
 		out.link, out.commit = cmp.Or(out.link, e.Link), cmp.Or(out.commit, e.Commit)
 		if len(out.items) < mostItems {
@@ -68,18 +68,25 @@ func noticeOf(events []Event) notice {
 	return out
 }
 
-// title is the most important event, and how many more there are of its kind.
+// title is the most important event, an outage that began with it, and how many more there
+// are that somebody must know of.
 func title(events []Event) string {
-	first := events[0]
-	out := first.Topology + ": " + head(first)
-	same := 0
+	first, more := events[0], 0
+	out := head(first)
+	if first.Topology != "" {
+		out = first.Topology + ": " + out
+	}
+	named := false
 	for _, e := range events[1:] {
-		if e.Kind == first.Kind || first.Kind == KindWanted && e.Kind == KindRaised {
-			same++
+		switch {
+		case e.outage() && first.Kind != KindRaised && !named:
+			out, named = out+"; "+head(e), true
+		case e.Kind == first.Kind || e.Kind == KindRaised && first.Kind != KindResolved:
+			more++
 		}
 	}
-	if same > 0 {
-		out += fmt.Sprintf(", and %d more", same)
+	if more > 0 {
+		out += fmt.Sprintf(", and %d more", more)
 	}
 	return oneLine(plain(out))
 }
@@ -90,9 +97,9 @@ func head(e Event) string {
 	case KindWanted:
 		return "APPROVAL WANTED for the " + change(e)
 	case KindRaised:
-		return urgency[e.Severity] + sentence(e)
+		return e.urgency() + sentence(e)
 	case KindResolved:
-		return "over: " + sentence(e)
+		return "RESOLVED: " + sentence(e)
 	case KindApplied:
 		if e.Outcome == OutcomeDone && e.movesPrimary() {
 			return "the " + e.Transition.String() + " is done: " + e.Cluster + " is the primary now"
@@ -112,13 +119,31 @@ func head(e Event) string {
 	}
 }
 
-// urgency begins the sentence of a finding that somebody must not miss.
-var urgency = map[plan.Severity]string{
-	plan.SeverityCritical: "CRITICAL: ", plan.SeverityBlocking: "a change is blocked: ",
+// urgency begins the sentence of a finding that somebody must not miss. What is blocking
+// blocks a change only while one is open, and an outage is more than that.
+func (e Event) urgency() string {
+	switch {
+	case e.Severity == plan.SeverityBlocking && e.Transition != plan.TransitionNone && !e.outage():
+		return "the " + transitionWords(e.Transition) + " is blocked: "
+	case e.Severity == plan.SeverityBlocking, e.Severity == plan.SeverityCritical:
+		return "CRITICAL: "
+	default:
+		return ""
+	}
+}
+
+// outage reports whether an event begins what stands before all else on a page: two
+// clusters take writes, none does, or a change may still take effect.
+func (e Event) outage() bool {
+	spec, _ := plan.SpecOf(e.Code)
+	return e.Kind == KindRaised && spec.Urgent > 0
 }
 
 // sentence is what a finding says, in the words of its explanation and with its cluster.
 func sentence(e Event) string {
+	if e.Title != "" {
+		return lowered(e.Title)
+	}
 	known, ok := explain.Lookup(string(e.Code))
 	title := known.Title
 	if !ok {
@@ -150,11 +175,15 @@ var changes = map[plan.Transition]string{
 
 // change is what was to happen. Only two kinds of it give the work to another cluster.
 func change(e Event) string {
-	out := cmp.Or(changes[e.Transition], strings.ReplaceAll(e.Transition.String(), "_", " "))
+	out := transitionWords(e.Transition)
 	if e.movesPrimary() {
 		out += " to " + e.Cluster
 	}
 	return out
+}
+
+func transitionWords(t plan.Transition) string {
+	return cmp.Or(changes[t], strings.ReplaceAll(t.String(), "_", " "))
 }
 
 // movesPrimary says whether the change gives the work to another cluster.
@@ -167,7 +196,7 @@ func outcomeWords(outcome string) string {
 	switch outcome {
 	case OutcomeDone:
 		return " is done"
-	case "unverified":
+	case outcomeUnverified:
 		return " is NOT VERIFIED"
 	case "error":
 		return " FAILED"
@@ -200,7 +229,7 @@ func itemOf(e Event) item {
 		}
 	}
 	if len(out.commands) == 0 && e.asks() {
-		out.commands = []string{"reconcile plan " + e.Topology}
+		out.commands = []string{e.whereToStart()}
 	}
 	if len(out.commands) == 1 {
 		out.remedy = withoutLast(out.remedy, out.commands[0])
@@ -226,6 +255,14 @@ func (e Event) asks() bool {
 	}
 }
 
+// whereToStart is the command that says what to do, where nothing else names one.
+func (e Event) whereToStart() string {
+	if e.Kind == KindApplied && e.Outcome == outcomeUnverified {
+		return "reconcile status " + e.Topology + " --verify"
+	}
+	return strings.TrimSpace("reconcile plan " + e.Topology)
+}
+
 // withoutLast drops the command that a remedy ends with: it stands alone below.
 func withoutLast(remedy, command string) string {
 	for _, quote := range []string{"'", "`"} {
@@ -238,6 +275,20 @@ func withoutLast(remedy, command string) string {
 
 // quotedCommand finds the commands that a remedy quotes.
 var quotedCommand = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("['`](reconcile [^'`\n]+)['`]") })
+
+// worstTone is the tone of what is worst. Good news does not colour a message that tells
+// trouble too.
+func worstTone(events []Event) tone {
+	out := toneOf(events[0])
+	for _, e := range events[1:] {
+		if t := toneOf(e); toneRanks[t] > toneRanks[out] {
+			out = t
+		}
+	}
+	return out
+}
+
+var toneRanks = map[tone]int{toneInfo: 1, toneWarn: 2, toneBad: 3}
 
 func toneOf(e Event) tone {
 	switch e.Kind {

@@ -92,6 +92,13 @@ type Pass struct {
 	// InSync: the topology was seen to be as Git wants it.
 	InSync bool
 	News   []Event // what else happened
+	// Transition is the change that is open; zero: none is.
+	Transition plan.Transition
+	// Words says more of a finding: a title of its own, or "", and whether people are told
+	// of it in another message. nil: there is no more to say.
+	Words func(code plan.Code, cluster string) (title string, elsewhere bool)
+	// PeopleOnly: machines are told of it in other events.
+	PeopleOnly bool
 }
 
 // Pass tells the difference between what stands in a topology now and what each
@@ -103,7 +110,7 @@ type Pass struct {
 func (n *Notifier) Pass(p Pass) {
 	now := n.options.Poster.now()
 	for _, m := range n.mailboxes {
-		if m.target.Format.forge() {
+		if m.target.Format.forge() || p.PeopleOnly && !m.target.Format.people() {
 			continue
 		}
 		var events []Event
@@ -119,15 +126,12 @@ func (n *Notifier) Pass(p Pass) {
 
 func (n *Notifier) dropped(m *mailbox, lost []bundle) {
 	for _, b := range lost {
+		m.forget(b, false)
 		n.failed(m, b, fmt.Errorf("%d messages wait already", n.options.Queue))
 	}
 }
 
 func (n *Notifier) failed(m *mailbox, b bundle, err error) {
-	var some partialError
-	if !errors.As(err, &some) {
-		m.forget(b)
-	}
 	if n.options.Failed != nil {
 		n.options.Failed(m.target.Name, b.first(), err)
 	}
@@ -141,6 +145,10 @@ func (n *Notifier) work(m *mailbox) {
 			return
 		}
 		if err := n.send(m.target, b); err != nil {
+			var some partialError
+			if !errors.As(err, &some) {
+				m.forget(b, true)
+			}
 			n.failed(m, b, err)
 		}
 	}

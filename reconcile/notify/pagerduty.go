@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,7 +84,7 @@ func pagerTrigger(key string, wrong []Event) pagerEvent {
 	out := pagerEvent{
 		RoutingKey: key, Action: "trigger", Key: first.alert, Client: "reconcile", ClientURL: n.link,
 		Payload: &pagerPayload{
-			Summary: clip(n.title+pagerMessage(first), pagerSummary), Source: first.Topology, Severity: pagerSeverities[worst(wrong)],
+			Summary: clip(n.title+pagerMessage(first), pagerSummary), Source: cmp.Or(first.Topology, "reconcile"), Severity: pagerSeverities[worst(wrong)],
 			Timestamp: first.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
 			Component: first.Cluster, Group: first.Topology, Class: string(first.about().code),
 			Details: map[string]string{"facts": strings.Join(n.footer(), " · ")},
@@ -120,8 +121,8 @@ func pagerMessage(e Event) string {
 func worst(events []Event) plan.Severity {
 	out := plan.SeverityInfo
 	for _, e := range events {
-		if e.Severity == plan.SeverityCritical {
-			return e.Severity
+		if e.Severity == plan.SeverityCritical || e.outage() {
+			return plan.SeverityCritical
 		}
 		if ranks[e.Severity] > ranks[out] {
 			out = e.Severity
@@ -149,6 +150,72 @@ func (e Event) alertKey() string {
 	return clip(strings.Join([]string{"reconcile", a.topology, string(a.code), a.cluster, string(e.Severity)}, "/"), pagerKey)
 }
 
+// alertOf is the key of the alert that an event opens or joins; empty: it does neither. An
+// outage, an approval that is wanted and an apply that failed open their own. Another
+// finding joins the outage that stands if it is less grave, else the alert of the first in its
+// message (leader). Nothing joins an alert that ends with the message.
+func (m *mailbox) alertOf(e, leader Event, ending map[string]bool) string {
+	switch {
+	case !e.opensAlert():
+		return ""
+	case e.Kind != KindRaised:
+		return e.alertKey()
+	case leader.outage():
+		return leader.alert
+	case e.outage():
+		return e.alertKey()
+	}
+	if ranks[e.Severity] <= ranks[plan.SeverityWarning] {
+		if key := m.standingOutage(e.Topology); key != "" && !ending[key] {
+			return key
+		}
+	}
+	return cmp.Or(leader.alert, e.alertKey())
+}
+
+// leads reports whether findings that follow in a message join the alert of an event: that
+// of an outage, else of an approval that is wanted, else of the first finding that has one of
+// its own.
+func (e Event) leads(before Event) bool {
+	switch {
+	case e.alert != e.alertKey() || before.outage():
+		return false
+	case e.outage(), e.Kind == KindWanted:
+		return true
+	default:
+		return e.Kind == KindRaised && before.alert == ""
+	}
+}
+
+// standingOutage is the key of the alert of the first outage that a topology is in; empty: it
+// is in none.
+func (m *mailbox) standingOutage(topology string) string {
+	out, first := "", 0
+	for about, r := range m.raised {
+		spec, _ := plan.SpecOf(about.code)
+		if about.topology == topology && spec.Urgent > 0 && (out == "" || spec.Urgent < first) {
+			out, first = r.alert, spec.Urgent
+		}
+	}
+	return out
+}
+
+// moveAlong lets what shares the alert of a finding follow it into the one that it opens by
+// growing worse: the alert that was named after it ends.
+func (m *mailbox) moveAlong(worse Event, was raised) {
+	before := worse
+	before.Severity = was.severity
+	if was.alert == "" || was.alert != before.alertKey() || was.alert == worse.alert {
+		return
+	}
+	for k, r := range m.raised {
+		if k.topology == worse.Topology && r.alert == was.alert {
+			r.alert = worse.alert
+			m.raised[k] = r
+		}
+	}
+}
+
 // alerts are the keys of the alerts that are open in a topology.
 func (m *mailbox) alerts(topology string) map[string]bool {
 	out := map[string]bool{}
@@ -160,28 +227,36 @@ func (m *mailbox) alerts(topology string) map[string]bool {
 	return out
 }
 
-// leaveEndingAlerts forgets what shares an alert with a finding that the alert is named
-// after and that is over: the alert ends with that finding, and what still stands opens one
-// of its own.
-func (m *mailbox) leaveEndingAlerts(events []Event) {
+// leaveEndingAlerts forgets what shares an alert with a finding, or an approval, that the
+// alert is named after and that is over: the alert ends with it, and what still stands opens
+// one of its own. The risk of a change that was approved calls nobody for a second time.
+func (m *mailbox) leaveEndingAlerts(events []Event) (ending map[string]bool) {
 	if m.target.Format != FormatPagerDuty {
-		return
+		return nil
 	}
-	ending := map[string]bool{}
+	ending = map[string]bool{}
 	for _, e := range events {
-		if known, stands := m.raised[e.about()]; stands && e.Kind == KindResolved && known.alert == e.alertKey() {
+		over := e.Kind == KindResolved || e.Kind == KindSettled
+		if known, stands := m.raised[e.about()]; stands && over && known.alert == e.alertKey() {
 			ending[known.alert] = true
 		}
 	}
 	for _, e := range events {
-		if known, stands := m.raised[e.about()]; stands && e.Kind == KindRaised && ending[known.alert] {
+		known, stands := m.raised[e.about()]
+		switch {
+		case !stands || e.Kind != KindRaised || !ending[known.alert]:
+		case messagesOf(e.Code) == plan.MessageNoEnd:
+			known.alert = ""
+			m.raised[e.about()] = known
+		default:
 			delete(m.raised, e.about())
 		}
 	}
+	return ending
 }
 
-// ended are the alerts that a bundle ends: those in which nothing stands any more, those
-// whose end did not arrive, and those that were opened for the same before a restart.
+// ended are the alerts that a bundle ends: those in which nothing stands any more, and those
+// whose end did not arrive. Each was opened by this process.
 func (m *mailbox) ended(b bundle, before map[string]bool) []string {
 	if m.target.Format != FormatPagerDuty {
 		return nil
@@ -191,11 +266,6 @@ func (m *mailbox) ended(b bundle, before map[string]bool) []string {
 	delete(m.owed, b.topology)
 	for key := range before {
 		over = append(over, key)
-	}
-	for _, e := range b.events {
-		if e.Kind == KindResolved || e.Kind == KindSettled {
-			over = append(over, e.alertKey())
-		}
 	}
 	over = slices.DeleteFunc(over, func(key string) bool { return key == "" || after[key] })
 	slices.Sort(over)

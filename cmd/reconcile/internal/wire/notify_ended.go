@@ -24,6 +24,34 @@ func confirmed(before, stood []plan.Finding, s daemon.TopologyStatus, fresh bool
 	return out
 }
 
+// withOutage adds to a pass that nobody takes writes, where its plan leaves that out since the
+// failover that it holds would end it. People are told of an outage whatever is merged.
+func withOutage(s daemon.TopologyStatus) daemon.TopologyStatus {
+	t := s.Plan
+	if t.Transition != plan.TransitionFailover || t.Resumed || s.State == daemon.StateApplying ||
+		t.Has(plan.CodeNoPrimary) || t.Has(plan.CodeSplitBrain) || slices.ContainsFunc(t.Clusters, mayTakeWrites) {
+		return s
+	}
+	s.Plan.Findings = append(slices.Clone(t.Findings), plan.NewFinding(plan.CodeNoPrimary, "",
+		"no cluster that answers can take writes, until the failover to "+t.Primary+" is done",
+		"see what the failover waits for: 'reconcile plan "+t.Name+"'"))
+	return s
+}
+
+// mayTakeWrites reports whether a member may take writes, by all that was seen of it.
+func mayTakeWrites(c plan.ClusterPlan) bool {
+	switch v := c.View; {
+	case c.DesiredRole == plan.RoleDetached, v.Reach == plan.ReachUnreachable, v.Reach == plan.ReachDegraded:
+		return false
+	case v.Reach == plan.ReachUp && v.Belief.Kind == plan.BeliefUnconfigured:
+		return c.DesiredRole != plan.RoleStandby
+	case v.Reach == plan.ReachUp && v.Belief.Kind != plan.BeliefUnknown:
+		return v.Belief.Kind != plan.BeliefStandby
+	default: // nobody knows
+		return true
+	}
+}
+
 // foretold reports whether a finding says what a failover will leave behind. It is told only
 // after the failover.
 func foretold(f plan.Finding, t plan.TopologyPlan) bool {

@@ -2,10 +2,12 @@ package wire
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
@@ -25,13 +27,27 @@ type passNotifier struct {
 	stood       map[string][]plan.Finding // what was told of it
 	wanted      map[string]bool           // whether its approval was wanted
 	told        map[string]*reconcile.Result
+	done        map[string]doneChange // that the pass which follows at once tells of
+	refused     refusedTokens
+	tokensTold  bool // people were told of a token that several topologies share
 	closing     sync.WaitGroup
 }
+
+// doneChange is a change that was carried out. What stands after it is told in the same
+// message, by the pass that follows at once.
+type doneChange struct {
+	event notify.Event
+	timer *time.Timer // ends the wait for that pass
+}
+
+// nextPassWithin is how long a change that is done waits for the pass that follows it, before
+// it is told alone.
+const nextPassWithin = 10 * time.Second
 
 func newPassNotifier() *passNotifier {
 	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
-		wanted: map[string]bool{}, told: map[string]*reconcile.Result{},
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, refused: refusedTokens{},
 	}
 }
 
@@ -60,6 +76,9 @@ func (p *passNotifier) end(ctx context.Context, n *notify.Notifier) {
 // close sends what is queued, within the grace.
 func (p *passNotifier) close(ctx context.Context) {
 	p.mu.Lock()
+	for _, topology := range slices.Sorted(maps.Keys(p.done)) {
+		p.tellDone(topology)
+	}
 	n := p.notifier
 	p.notifier = nil
 	p.mu.Unlock()
@@ -77,28 +96,80 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 	if p.notifier == nil {
 		return
 	}
+	s = withOutage(s)
+	link := p.environment.statusPage(s.Name)
+	event, ended := p.result(s)
+	event.Link = link
+	if leads {
+		p.notifier.Notify(notify.Event{
+			Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
+		})
+	}
+	if ended && event.Outcome == notify.OutcomeDone && s.State == daemon.StateApplying { // its observation is from before the change
+		if p.seen[s.Name] = s.Plan.Findings; leads {
+			p.hold(event)
+		}
+		return
+	}
 	wanted := p.wantedApproval(s)
 	stand := confirmed(p.seen[s.Name], p.stood[s.Name], s, wanted != nil && !p.wanted[s.Name])
 	p.seen[s.Name], p.stood[s.Name], p.wanted[s.Name] = s.Plan.Findings, stand, wanted != nil
-	result, known := p.told[s.Name]
-	p.told[s.Name] = s.Result
+	p.refused.note(s, stand, p.environment.tokenSource)
 	if !leads {
 		return
 	}
-	link := p.environment.statusPage(s.Name)
 	pass := notify.Pass{
 		Topology: s.Name, Commit: s.Commit, Link: link, Findings: stand,
-		Wanted: wanted, Settled: settled(s), InSync: s.Plan.InSync,
+		Wanted: wanted, Settled: settled(s), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.refused.words(s),
 	}
-	if s.Result != nil && (!known || s.Result != result) {
-		if event, ok := appliedEvent(*s.Result, s.Plan, s.Commit); ok {
-			pass.News = append(pass.News, event)
-		}
+	if held, ok := p.release(s.Name); ok {
+		pass.News = append(pass.News, held)
+	}
+	if ended {
+		pass.News = append(pass.News, event)
 	}
 	p.notifier.Pass(pass)
-	p.notifier.Notify(notify.Event{
-		Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
-	})
+	if tokens := p.refused.pass(p.environment.statusPage("")); len(tokens.Findings) > 0 || p.tokensTold {
+		p.tokensTold = len(tokens.Findings) > 0
+		p.notifier.Pass(tokens)
+	}
+}
+
+// result is what is told of what a pass carried out; false: it is nothing, or was told.
+func (p *passNotifier) result(s daemon.TopologyStatus) (notify.Event, bool) {
+	result, known := p.told[s.Name]
+	p.told[s.Name] = s.Result
+	if s.Result == nil || known && s.Result == result {
+		return notify.Event{}, false
+	}
+	return appliedEvent(*s.Result, s.Plan, s.Commit)
+}
+
+// hold keeps a change that is done for the next pass. If none comes in time, it is told alone.
+func (p *passNotifier) hold(e notify.Event) {
+	p.tellDone(e.Topology) // an earlier one
+	p.done[e.Topology] = doneChange{event: e, timer: time.AfterFunc(nextPassWithin, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.tellDone(e.Topology)
+	})}
+}
+
+// release returns the change of a topology that is done and was not told.
+func (p *passNotifier) release(topology string) (notify.Event, bool) {
+	held, ok := p.done[topology]
+	if ok {
+		held.timer.Stop()
+		delete(p.done, topology)
+	}
+	return held.event, ok
+}
+
+// tellDone tells a change that is done alone. The caller holds the lock.
+func (p *passNotifier) tellDone(topology string) {
+	if e, ok := p.release(topology); ok && p.notifier != nil {
+		p.notifier.Notify(e)
+	}
 }
 
 // onEvent tells what the findings of a pass do not: an approval that lapsed, and a promotion
