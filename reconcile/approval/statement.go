@@ -3,38 +3,87 @@ package approval
 import (
 	"slices"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
-// Statement is what one person once said about a change, for its story. Whether it counts
-// is not said: [Evaluate] decides that.
+// Statement is what one person once said about a change, for its story.
 type Statement struct {
 	At        time.Time
 	By        Person
-	Reason    string
-	Withdrawn bool // the person took all own approvals back
+	Reason    string // empty if nobody is proven to have given it
+	Withdrawn bool   // the person took all own approvals back
+	// Code says why it never counted, by the rules for when it was signed; empty: it did.
+	// Whether it was enough, or still counts, [Evaluate] decides.
+	Code  string
+	Until time.Time // when it ended by its age or by its own word
 }
 
-// StatementOf reads what a carrier says about a topology. False: it says nothing, or it is
-// not proven that the person whom it names signed it. unsigned takes the word of one that
-// is not signed, where the operator's configuration does.
-func StatementOf(c Carrier, topology string, unsigned bool) (Statement, bool) {
+// StatementRules are what a statement is judged by.
+type StatementRules struct {
+	Policy     Policy
+	Topology   string
+	Primary    string          // of the document that it is about; empty: not known
+	Transition plan.Transition // of the change; decides how long an approval holds
+	Authors    []Person        // of the change
+}
+
+// StatementOf reads what a carrier says about a topology. False: it says nothing, or cannot
+// be a carrier.
+func StatementOf(c Carrier, r StatementRules) (Statement, bool) {
 	claim, err := ParseTrailers(c.Message)
 	if err != nil || carrierProblem(c) != "" || c.Date.IsZero() {
 		return Statement{}, false
 	}
-	if _, ok := claim.target(topology); !ok || !provenBy(c, claim.By, unsigned) {
+	if _, ok := claim.target(r.Topology); !ok {
 		return Statement{}, false
 	}
 	v := vote{carrier: c, claim: claim}
-	return Statement{At: c.Date, By: claim.By, Reason: claim.Reason, Withdrawn: v.withdraws()}, true
+	e := newEvaluation(Request{
+		Plan:   plan.TopologyPlan{Name: r.Topology, Primary: r.Primary, Transition: r.Transition},
+		Change: Change{Topology: r.Topology, Authors: r.Authors}, Policy: r.Policy, Now: c.Date,
+	})
+	out := Statement{At: c.Date, By: claim.By, Reason: claim.Reason, Withdrawn: v.withdraws(), Until: e.validUntil(v)}
+	rules := []check{(*evaluation).checkRepository, (*evaluation).checkSignature, (*evaluation).checkSigner}
+	if !out.Withdrawn {
+		rules = append(rules, (*evaluation).checkAuthor)
+		if r.Primary != "" {
+			rules = append(rules, (*evaluation).checkTarget)
+		}
+	}
+	out.Code = e.applyRules(&v, rules, 0).Code
+	if !proven(out.Code) {
+		out.Reason = ""
+	}
+	return out, true
 }
 
-// provenBy says whether a key of that person signed the carrier.
-func provenBy(c Carrier, by Person, unsigned bool) bool {
-	if c.Signature.Kind == SignatureNone {
-		return unsigned
+// Proven reports whether the person whom a statement names is proven to have made it, or the
+// operator takes the word of one that is not signed.
+func (s Statement) Proven() bool { return proven(s.Code) }
+
+func proven(code string) bool {
+	return !slices.Contains([]string{CodeUnsigned, CodeSignerNotAllowed, CodeSignerMismatch, CodeWrongRepository}, code)
+}
+
+// Why says in a few words why a statement does not count; empty: it does.
+func (s Statement) Why() string {
+	switch s.Code {
+	case "":
+		return ""
+	case CodeSelfApproved:
+		return "who wrote a change cannot approve it"
+	case CodeWrongTarget:
+		return "it names another cluster than the change makes the primary"
+	case CodeWrongRepository:
+		return "it is not for this repository"
+	case CodeUnsigned:
+		return "it has no signature that holds"
+	case CodeSignerNotAllowed:
+		return "its key was of no approver"
+	case CodeSignerMismatch:
+		return "its key is of somebody else"
+	default:
+		return s.Code
 	}
-	return c.Signature.Valid && slices.ContainsFunc(c.Signature.Principals, func(l AllowedLine) bool {
-		return l.matchesEmail(by.Email) && l.signsGit() && l.validAt(c.Date)
-	})
 }

@@ -13,12 +13,28 @@ type Event struct {
 	At       time.Time
 	Topology string
 	Lines    []string // what happened, then more about it
-	Kind     Kind     // of the record that it tells; empty for what no record tells
+	Kind     Kind     // of the record that it tells, or what happened that no record tells
 	Result   string   // of a record of a result
+
+	Seq uint64 // of the record; 0: no record tells it, and the rest is known of some
+	By  []string
+	// Reason is why By approved, and Denial the code why that does not count.
+	Reason, Denial string
+	Commit         string
+	Generation     int64
+	Cluster        string // of a silence
 }
 
-// Silence is the kind of an entry that a primary fell silent.
-const Silence Kind = "silence"
+// The kinds of entries that no record tells: a primary fell silent, a standby was compared
+// with its primary, and what people did in Git.
+const (
+	Silence   Kind = "silence"
+	Audited   Kind = "audited"
+	Proposed  Kind = "proposed"
+	TakenBack Kind = "taken_back"
+	Approved  Kind = "approved"
+	Withdrawn Kind = "withdrawn"
+)
 
 // Timeline makes one timeline of the records, of the outages that last, and of what others know,
 // as Git does. It is in the order of time, and says each thing once.
@@ -29,15 +45,15 @@ func Timeline(records []Record, outages []plan.Outage, others []Event) []Event {
 			continue // which clusters belong to a topology is no event
 		}
 		if silence := r.Silence(); silence != "" && !hasSilence(out, r.Lost, r.FailedAt) {
-			out = append(out, Event{At: r.FailedAt, Topology: r.Topology, Lines: []string{silence}, Kind: Silence})
+			out = append(out, Event{At: r.FailedAt, Topology: r.Topology, Lines: []string{silence}, Kind: Silence, Cluster: r.Lost})
 		}
 		lines := slices.DeleteFunc(r.Lines(), func(line string) bool { return r.Kind == KindIntent && hasLine(others, r, line) })
-		out = append(out, Event{At: r.At, Topology: r.Topology, Lines: lines, Kind: r.Kind, Result: r.Result})
+		out = append(out, Event{At: r.At, Topology: r.Topology, Lines: lines, Kind: r.Kind, Result: r.Result, Seq: r.Seq})
 	}
 	for _, o := range outages {
 		if !hasSilence(out, o.Cluster, o.Since) {
 			last := "it was last tried " + o.Until.UTC().Format(time.RFC3339)
-			out = append(out, Event{At: o.Since, Topology: o.Topology, Lines: []string{plan.SilenceText(o.Cluster), last}, Kind: Silence})
+			out = append(out, Event{At: o.Since, Topology: o.Topology, Lines: []string{plan.SilenceText(o.Cluster), last}, Kind: Silence, Cluster: o.Cluster})
 		}
 	}
 	out = append(out, others...)

@@ -25,10 +25,10 @@ func newHistory(g *globals) *cobra.Command {
 		Long: `history tells what happened to a topology, or to all of them, the oldest first: when
 the old primary fell silent, who proposed a change, who approved it and why, who
 withdrew an approval or took the change back, when a request was sent and took effect,
-whether the new primary was verified and traffic redirected, and what was lost. It reads
-the ledger and the topology repository, and calls no cluster. Without the repository it
-tells what was carried out. The JSON form has every record of the ledger with its hash,
-and nothing of the repository.`,
+whether the new primary was verified and traffic redirected, and what was lost. Of an
+approval that does not count it says why. It reads the ledger and the topology repository,
+and calls no cluster. Without the repository it tells what was carried out. The JSON form
+has the same, with every record of the ledger and its hash.`,
 		Example: `  reconcile history orders
   reconcile history orders -o json`,
 		Args: cobra.MaximumNArgs(1),
@@ -56,9 +56,9 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 	}
 	outages := slices.DeleteFunc(slices.Clone(snapshot.Memory().Outages), func(o plan.Outage) bool { return topology != "" && o.Topology != topology })
 	others := append(g.gitEvents(ctx, snapshot.History(""), topology), auditEvents(snapshot.Memory().Audits, topology)...)
-	events := historyEvents(ledger.Timeline(records, outages, others))
+	timeline := ledger.Timeline(records, outages, others)
 	err = g.emit(func(w io.Writer, form string) error {
-		return render.History(w, form, historyRows(records), events, g.tableOptions())
+		return render.History(w, form, historyRows(records, timeline), historyEvents(timeline), g.tableOptions())
 	})
 	if damaged != nil {
 		damaged = fmt.Errorf("read the ledger: %w", damaged)
@@ -71,7 +71,7 @@ func auditEvents(audits []plan.AuditMark, topology string) []ledger.Event {
 	var out []ledger.Event
 	for _, m := range audits {
 		if topology == "" || m.Topology == topology {
-			out = append(out, ledger.Event{At: m.At, Topology: m.Topology, Lines: m.Lines()})
+			out = append(out, ledger.Event{At: m.At, Topology: m.Topology, Kind: ledger.Audited, Lines: m.Lines()})
 		}
 	}
 	return out
@@ -141,14 +141,41 @@ func (g *globals) withoutRecords(ctx context.Context, topology string, all []led
 	))
 }
 
-func historyRows(records []ledger.Record) []render.HistoryRow {
-	rows := make([]render.HistoryRow, 0, len(records))
+// historyRows are the records in their order, and between them by its time what no record
+// tells.
+func historyRows(records []ledger.Record, timeline []ledger.Event) []render.HistoryRow {
+	others := slices.DeleteFunc(slices.Clone(timeline), func(e ledger.Event) bool { return e.Seq != 0 })
+	rows := make([]render.HistoryRow, 0, len(records)+len(others))
 	for _, r := range records {
+		for len(others) > 0 && others[0].At.Before(r.At) {
+			rows, others = append(rows, otherRow(others[0])), others[1:]
+		}
 		rows = append(rows, render.HistoryRow{
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
 			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
 			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Lines: r.Lines(), FailedAt: r.FailedAt, Loss: r.Loss,
 		})
 	}
+	for _, e := range others {
+		rows = append(rows, otherRow(e))
+	}
 	return rows
+}
+
+// otherRow is what no record of the ledger tells.
+func otherRow(e ledger.Event) render.HistoryRow {
+	out := render.HistoryRow{
+		At: e.At, Kind: string(e.Kind), Topology: e.Topology, Commit: e.Commit, By: e.By, Generation: e.Generation,
+		Denial: e.Denial, Lines: e.Lines,
+	}
+	switch e.Kind {
+	case ledger.Silence:
+		out.FailedAt = e.At
+	case ledger.Proposed, ledger.TakenBack:
+		out.By, out.ProposedBy = nil, e.By
+	case ledger.Approved:
+		out.Reasons = []string{e.Reason}
+	default: // it has no more fields
+	}
+	return out
 }

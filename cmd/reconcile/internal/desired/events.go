@@ -20,7 +20,11 @@ type Event struct {
 	Who      []string
 	Kind     EventKind
 	Text     string // the change, or why it was approved
-	More     string
+	// Commit holds the version that it is about, and Generation is of that; empty and 0: the
+	// version is not known.
+	Commit     string
+	Generation int64
+	Said       approval.Statement // of an approval or a withdrawal
 }
 
 // EventKind is what happened in Git.
@@ -40,8 +44,7 @@ type EventQuery struct {
 	Since    time.Time // older ones are left out
 	// Begun says whether a change was begun or live, so that a later one did not take it back.
 	Begun func(topology string, generation int64) bool
-	// Unsigned takes the word of approvals that are not signed.
-	Unsigned bool
+	Policy approval.Policy // by which approvals count
 }
 
 // edition is one version of a document with who wrote it.
@@ -132,7 +135,7 @@ func (q EventQuery) proposals(editions []edition) []Event {
 		}
 		out = append(out, Event{
 			At: e.at(), Topology: e.Name, Kind: kind, Who: names(e.authors),
-			Text: changeText(editions[i:]), More: fmt.Sprintf("commit %.12s", e.commit),
+			Text: changeText(editions[i:]), Commit: e.commit, Generation: e.Generation,
 		})
 	}
 	return out
@@ -171,18 +174,54 @@ func (q EventQuery) statements(topology string, editions []edition, tags []appro
 		carriers = append(carriers, e.carriers...)
 	}
 	for _, c := range carriers {
-		said, ok := approval.StatementOf(c, topology, q.Unsigned)
+		rules := approval.StatementRules{Policy: q.Policy, Topology: topology}
+		i := slices.IndexFunc(editions, func(e edition) bool { return e.holds(c) })
+		if i >= 0 {
+			rules.Primary, rules.Authors, rules.Transition = primaryOf(editions[i]), editions[i].authors, transition(editions[i:])
+		}
+		said, ok := approval.StatementOf(c, rules)
 		if !ok || seen[c.Object] || said.At.Before(q.Since) {
 			continue
 		}
 		seen[c.Object] = true
-		kind := EventApproved
+		e := Event{At: said.At, Topology: topology, Kind: EventApproved, Who: []string{said.By.String()}, Text: said.Reason, Said: said}
 		if said.Withdrawn {
-			kind = EventWithdrawn
+			e.Kind = EventWithdrawn
 		}
-		out = append(out, Event{At: said.At, Topology: topology, Kind: kind, Who: []string{said.By.String()}, Text: said.Reason})
+		if i >= 0 {
+			e.Commit, e.Generation = editions[i].commit, editions[i].Generation
+		}
+		out = append(out, e)
 	}
 	return out
+}
+
+// holds reports whether an approval is about the version: it is on a commit that holds it, or
+// a tag whose name says its generation.
+func (e edition) holds(c approval.Carrier) bool {
+	on := func(own approval.Carrier) bool {
+		return own.Object == c.Object || own.Kind == approval.CarrierCommit && own.Commit == c.Commit
+	}
+	return e.commit == c.Commit || slices.ContainsFunc(e.carriers, on) ||
+		c.Kind == approval.CarrierTag && strings.Contains(c.Ref, fmt.Sprintf("/%s/%d/", e.Name, e.Generation))
+}
+
+func primaryOf(e edition) string {
+	primary, _ := e.Primary()
+	return primary.ID
+}
+
+// transition is the kind of change that the first of the versions asked for, as far as it
+// matters for how long an approval holds.
+func transition(editions []edition) plan.Transition {
+	if len(editions) < 2 {
+		return plan.TransitionBootstrap
+	}
+	before := primaryOf(editions[1])
+	if role := editions[0].roles()[before]; role == plan.RoleStale {
+		return plan.TransitionFailover
+	}
+	return plan.TransitionSwitchover
 }
 
 // names are the people, in their order.

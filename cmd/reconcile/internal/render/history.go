@@ -9,9 +9,9 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// HistoryRow is one record of the ledger.
+// HistoryRow is one record of the ledger, or what happened that no record tells.
 type HistoryRow struct {
-	Seq        uint64
+	Seq        uint64 // 0: no record tells it
 	At         time.Time
 	Kind       string
 	Topology   string
@@ -30,10 +30,12 @@ type HistoryRow struct {
 	FailedAt time.Time // when the old primary was first seen to fail; zero: the record does not tell
 	// Loss is what was counted of a failover; nil: nothing.
 	Loss *plan.CountedLoss
+	// Denial is the code why an approval does not count; empty: it did.
+	Denial string
 }
 
 type wireRow struct {
-	Seq        uint64   `json:"seq"`
+	Seq        *uint64  `json:"seq"`
 	At         *string  `json:"at"`
 	Kind       string   `json:"kind"`
 	Topology   *string  `json:"topology"`
@@ -42,7 +44,7 @@ type wireRow struct {
 	Transition *string  `json:"transition"`
 	Result     *string  `json:"result"`
 	PrevHash   *string  `json:"prevHash"`
-	Hash       string   `json:"hash"`
+	Hash       *string  `json:"hash"`
 	Detail     *string  `json:"detail"`
 	Reasons    []string `json:"reasons"`
 	ProposedBy []string `json:"proposedBy"`
@@ -50,7 +52,8 @@ type wireRow struct {
 	FailedAt   *string  `json:"failedAt"`
 	Story      []string `json:"story"`
 
-	Loss *wireCountedLoss `json:"loss"`
+	Loss   *wireCountedLoss `json:"loss"`
+	Denial *string          `json:"denial"`
 }
 
 // HistoryEvent is what happened at one time, in words.
@@ -71,8 +74,8 @@ const (
 	MarkTrouble Mark = "trouble"
 )
 
-// History writes the records of a ledger, in the order given, as "json" or "yaml", and the
-// story that they and Git tell as "table" or "markdown".
+// History writes the records of a ledger with what happened between them, in the order given,
+// as "json" or "yaml", and the same as a story as "table" or "markdown".
 func History(w io.Writer, form string, rows []HistoryRow, story []HistoryEvent, o TableOptions) error {
 	return answer{
 		name: "history", page: func(p *page) { p.history(story) }, value: func() any { return mapList(rows, encodeRow) },
@@ -82,15 +85,16 @@ func History(w io.Writer, form string, rows []HistoryRow, story []HistoryEvent, 
 
 func encodeRow(r HistoryRow) wireRow {
 	return wireRow{
-		Seq: r.Seq, At: timeOrNil(r.At), Kind: r.Kind, Topology: textOrNil(r.Topology), Commit: textOrNil(r.Commit),
+		Seq: numberOrNil(r.Seq), At: timeOrNil(r.At), Kind: r.Kind, Topology: textOrNil(r.Topology), Commit: textOrNil(r.Commit),
 		By: mapList(r.By, same), Transition: textOrNil(r.Transition), Result: textOrNil(r.Result),
-		PrevHash: textOrNil(r.PrevHash), Hash: r.Hash, Detail: textOrNil(r.Detail),
-		Reasons: mapList(r.Reasons, same), ProposedBy: mapList(r.ProposedBy, same), Generation: generationOrNil(r.Generation),
+		PrevHash: textOrNil(r.PrevHash), Hash: textOrNil(r.Hash), Detail: textOrNil(r.Detail),
+		Reasons: mapList(r.Reasons, same), ProposedBy: mapList(r.ProposedBy, same), Generation: numberOrNil(r.Generation),
 		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Lines, same), Loss: encodeCountedLossOrNil(r.Loss),
+		Denial: textOrNil(r.Denial),
 	}
 }
 
-func generationOrNil(n int64) *int64 {
+func numberOrNil[T int64 | uint64](n T) *T {
 	if n == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,23 @@ func historyRows() []HistoryRow {
 	}
 }
 
+// historyWithGit are the records, and between them what no record tells.
+func historyWithGit() []HistoryRow {
+	bob := []string{"Bob Jones <bob@example.com>"}
+	others := []HistoryRow{
+		{At: night.Add(-9 * time.Minute), Kind: "silence", Topology: "orders", FailedAt: night.Add(-9 * time.Minute), Lines: []string{"cluster-a was silent from here on"}},
+		{
+			At: night.Add(-7 * time.Minute), Kind: "proposed", Topology: "orders", Commit: fixtureCommit, Generation: 8, ProposedBy: bob,
+			Lines: []string{"proposed by Bob Jones <bob@example.com>: cluster-a primary → stale", "commit 4f1c2e9d0a1b"},
+		},
+		{
+			At: night.Add(-6 * time.Minute), Kind: "approved", Topology: "orders", Commit: fixtureCommit, Generation: 8, By: bob, Reasons: []string{lostPower}, Denial: "SELF_APPROVED",
+			Lines: []string{"approved by Bob Jones <bob@example.com>: " + lostPower, "it does not count: who wrote a change cannot approve it (SELF_APPROVED)"},
+		},
+	}
+	return slices.Insert(historyRows(), 1, others...)
+}
+
 const lostPower = "eu-1 lost power, INC-4211, and the vendor says that it stays so until the morning"
 
 // historyStory is that failover as people read it: with what Git tells, and each thing once.
@@ -58,6 +76,7 @@ func historyStory() []HistoryEvent {
 		of(0, ""),
 		before(9*time.Minute, MarkTrouble, "cluster-a was silent from here on"),
 		before(7*time.Minute, "", "proposed by Bob Jones <bob@example.com>: cluster-a primary → stale, cluster-b standby → primary, generation 7 → 8", "commit 4f1c2e9d0a1b"),
+		before(6*time.Minute, "", "approved by Bob Jones <bob@example.com>: "+lostPower, "it does not count: who wrote a change cannot approve it (SELF_APPROVED)"),
 		before(5*time.Minute, "", "approved by "+alice+": eu-1 lost power"),
 		before(4*time.Minute, "", "approval withdrawn by "+alice),
 		before(2*time.Minute, "", "approved by "+alice+": "+lostPower),
@@ -69,7 +88,7 @@ func historyStory() []HistoryEvent {
 func TestGoldenHistory(t *testing.T) {
 	for _, form := range []string{FormTable, FormJSON, FormYAML, FormMarkdown} {
 		t.Run(form, func(t *testing.T) {
-			compare(t, "history."+form, func(w io.Writer) error { return History(w, form, historyRows(), historyStory(), TableOptions{}) })
+			compare(t, "history."+form, func(w io.Writer) error { return History(w, form, historyWithGit(), historyStory(), TableOptions{}) })
 		})
 	}
 	t.Run("empty", func(t *testing.T) {

@@ -62,7 +62,7 @@ func TestAnswersAreAsTheirPublishedSchemasSay(t *testing.T) {
 			"nothing": func(w io.Writer, form string) error { return Audit(w, form, AuditReport{}, TableOptions{}) },
 		},
 		"history": {
-			"a night": func(w io.Writer, form string) error { return History(w, form, historyRows(), nil, TableOptions{}) },
+			"a night": func(w io.Writer, form string) error { return History(w, form, historyWithGit(), nil, TableOptions{}) },
 			"nothing": func(w io.Writer, form string) error { return History(w, form, nil, nil, TableOptions{}) },
 		},
 		"validate": {
