@@ -43,7 +43,7 @@ func viewFault(v plan.View) (clusterFault, bool) {
 	case v.Class == plan.ClassNotCalled || v.At.IsZero():
 		return clusterFault{}, false
 	case v.Credential == plan.CredentialRefused || v.Class == plan.ClassUnauthenticated:
-		return clusterFault{"token", "refuses our token", critical}, true
+		return clusterFault{tokenFault, "refuses our token", critical}, true
 	case v.Class == plan.ClassPermissionDenied:
 		return clusterFault{"rights", "denies our user a right", critical}, true
 	case v.Class == plan.ClassTLS:
@@ -89,6 +89,26 @@ func progressFault(v plan.View) (clusterFault, bool) {
 // clusterKey is the key of the fault of a cluster.
 func clusterKey(cluster string) string { return "cluster/" + cluster }
 
+// tokenFault is the kind of the fault that a cluster refuses our token.
+const tokenFault = "token"
+
+// tokenPrefix begins the key of the fault that a token is refused. Its holders are clusters,
+// as [worker.holderOf] names them.
+const tokenPrefix = "token/"
+
+// holderOf is a cluster as the holder of a fault that clusters share.
+func (w *worker) holderOf(cluster string) string { return w.name + "/" + cluster }
+
+// tokenOf names where the token of a cluster comes from; empty: it is not known.
+func (w *worker) tokenOf(cluster string) string {
+	s, done := w.loop.use()
+	defer done()
+	if s.TokenOf == nil {
+		return ""
+	}
+	return s.TokenOf(cluster)
+}
+
 // tellClusters tells of the clusters of a topology that cannot be judged any more, or can
 // be again. faulty says that some cannot.
 func (w *worker) tellClusters(t plan.TopologyPlan, commit string) (faulty bool) {
@@ -101,11 +121,39 @@ func (w *worker) tellClusters(t plan.TopologyPlan, commit string) (faulty bool) 
 		if !ok {
 			e.Kind, e.Severity, e.Text = EventFaultOver, plan.SeverityInfo, c.ID+" can be judged again"
 			w.loop.faults.endFor(clusterKey(c.ID), w.name, e)
+			if token := w.refused[c.ID]; token != "" {
+				e.Text = c.ID + " takes our token again, and no other cluster refuses it: " + token
+				w.loop.faults.endFor(tokenPrefix+token, w.holderOf(c.ID), e)
+				delete(w.refused, c.ID)
+			}
 			continue
 		}
 		faulty = true
-		e.Severity, e.Code, e.Text = f.severity, f.kind, f.text
-		w.loop.faults.meets(clusterKey(c.ID), w.name, f.kind, e)
+		w.tellCluster(c.ID, f, e)
 	}
 	return faulty
+}
+
+// tellCluster tells of the fault of one cluster.
+func (w *worker) tellCluster(cluster string, f clusterFault, e Event) {
+	e.Severity, e.Code, e.Text = f.severity, f.kind, f.text
+	token := ""
+	if f.kind == tokenFault {
+		token = w.tokenOf(cluster)
+	}
+	if before := w.refused[cluster]; before != "" && before != token {
+		w.loop.faults.leave(tokenPrefix+before, w.holderOf(cluster))
+		delete(w.refused, cluster)
+	}
+	if token == "" {
+		w.loop.faults.meets(clusterKey(cluster), w.name, f.kind, e)
+		return
+	}
+	if w.refused == nil {
+		w.refused = map[string]string{}
+	}
+	w.refused[cluster] = token
+	w.loop.faults.leave(clusterKey(cluster), w.name)
+	e.Text += " (the token is that of the " + token + "; of other clusters that refuse it too nothing is logged)"
+	w.loop.faults.meets(tokenPrefix+token, w.holderOf(cluster), f.kind, e)
 }

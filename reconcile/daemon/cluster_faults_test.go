@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/plan"
 )
@@ -50,5 +53,43 @@ func TestCausesAreNamed(t *testing.T) {
 				t.Errorf("it says twice: %s", got.text)
 			}
 		})
+	}
+}
+
+// TestOneWrongTokenIsOneLine, however many clusters refuse it: once when it begins, once when
+// none refuses it any more, and again for a cluster that begins to refuse it much later.
+func TestOneWrongTokenIsOneLine(t *testing.T) {
+	clock := &handClock{now: time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)}
+	var told []string
+	l := &Loop{clock: clock, board: &Board{}, settings: &shared{Settings: Settings{TokenOf: func(string) string { return "file /etc/token" }}}}
+	l.faults.clock, l.faults.emit = clock, func(e Event) { told = append(told, e.Text) }
+	workers := []*worker{newWorker(l, "orders"), newWorker(l, "users"), newWorker(l, "video")}
+	sweep := func(refusing ...string) {
+		clock.now = clock.now.Add(30 * time.Second)
+		for _, w := range workers {
+			v := plan.View{At: clock.now, Reach: plan.ReachUp, Belief: plan.Belief{Kind: plan.BeliefPrimary}}
+			if slices.Contains(refusing, w.name) {
+				v.Belief, v.Class, v.Credential, v.Error = plan.Belief{Kind: plan.BeliefUnknown}, plan.ClassUnauthenticated, plan.CredentialRefused, "no"
+			}
+			w.tellClusters(plan.TopologyPlan{Clusters: []plan.ClusterPlan{{ID: w.name + "-a", DesiredRole: plan.RolePrimary, View: v}}}, "")
+		}
+	}
+	sweep("orders", "users")
+	sweep("orders", "users")
+	sweep("users")
+	sweep()
+	sweep("users")
+	clock.now = clock.now.Add(5 * time.Minute)
+	sweep("orders", "users")
+	clock.now = clock.now.Add(5 * time.Minute)
+	sweep("orders", "video")
+	const of = " refuses our token: no (the token is that of the file /etc/token; of other clusters that refuse it too nothing is logged)"
+	if d := cmp.Diff([]string{
+		"orders-a" + of,
+		"users-a takes our token again, and no other cluster refuses it: file /etc/token, after 1 min 30 s and 5 tries",
+		"users-a" + of,
+		"video-a" + of,
+	}, told); d != "" {
+		t.Error(d)
 	}
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,8 @@ func (f *faults) note(key, holder, cause string, e Event) (Event, bool) {
 	case known && before != cause && !slices.Contains(old.causes, cause) && len(old.causes) < mostCauses:
 		old.causes, old.event = append(old.causes, cause), e
 		return e, true
+	case !known && strings.HasPrefix(key, tokenPrefix) && now.Sub(old.began) > remindFirst:
+		return e, true // what begins so much later is another cause
 	case !now.Before(old.again):
 		old.again = now.Add(remindLater)
 		e.Text = "still, for " + plan.DurationText(now.Sub(old.began)) + " and " + timesText(old.met) + ": " + e.Text
@@ -117,12 +120,24 @@ func (f *faults) endFor(key, holder string, e Event) {
 	}
 }
 
-// forget drops a holder, without a word.
+// leave drops a holder of one fault, without a word.
+func (f *faults) leave(key, holder string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if old := f.open[key]; old != nil {
+		if delete(old.holders, holder); len(old.holders) == 0 {
+			delete(f.open, key)
+		}
+	}
+}
+
+// forget drops a holder and what it holds for its parts, without a word.
 func (f *faults) forget(holder string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for key, old := range f.open {
-		if delete(old.holders, holder); len(old.holders) == 0 {
+		maps.DeleteFunc(old.holders, func(h, _ string) bool { return h == holder || strings.HasPrefix(h, holder+"/") })
+		if len(old.holders) == 0 {
 			delete(f.open, key)
 		}
 	}

@@ -92,6 +92,9 @@ type Settings struct {
 	PollInterval  time.Duration
 	// PassTimeout bounds one pass of one topology, an apply included.
 	PassTimeout time.Duration
+	// TokenOf names where the token of a cluster comes from, never the token; empty: it is not
+	// known. Clusters that refuse one token are told of once. May be nil.
+	TokenOf func(cluster string) string
 	// Close is called once no pass uses these settings any more. May be nil.
 	Close func()
 }

@@ -29,7 +29,8 @@ type worker struct {
 	// asks for it. The lock of the loop guards it.
 	leaving bool
 
-	trace    string // of the pass under way or the last one
+	trace    string            // of the pass under way or the last one
+	refused  map[string]string // where the token comes from that a cluster refuses, by cluster
 	said     string // the state that the log told last
 	failing  string // the key of the fault of the passes; empty: the last one succeeded
 	drift    driftMemory

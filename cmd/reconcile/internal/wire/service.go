@@ -225,7 +225,7 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 	return daemon.Settings{
 		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest, fetched: d.auditor.fetched},
 		SweepInterval: e.Config.SweepInterval, PollInterval: e.Config.Git.PollInterval,
-		PassTimeout: d.run.PassTimeout, Close: func() {
+		PassTimeout: d.run.PassTimeout, TokenOf: e.tokenSource, Close: func() {
 			e.Fleet.Close()
 			_ = e.Repo.Close() // only read
 		},

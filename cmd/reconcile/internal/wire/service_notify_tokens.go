@@ -90,7 +90,7 @@ func (r *refusedToken) title() string {
 }
 
 func (r *refusedToken) text(from string) string {
-	return r.count() + " refuse the token of " + from + ": " + namesUpTo(mostRefusing, r.all())
+	return r.count() + " refuse the token of the " + from + ": " + namesUpTo(mostRefusing, r.all())
 }
 
 // count is how many clusters refuse the token.
@@ -136,7 +136,7 @@ func refusesToken(c plan.ClusterPlan) bool {
 func (e *Environment) tokenSource(cluster string) string {
 	for _, c := range e.Config.Credentials {
 		if c.ClusterID == cluster && !c.Token.IsZero() {
-			return "the " + c.Token.String()
+			return c.Token.String()
 		}
 	}
 	return ""
