@@ -50,7 +50,7 @@ type Event struct {
 	Message    string
 	Remedy     string
 	Commit     string
-	Command    string          // what a person types next, alone on its line
+	Command    string          // what a person types next, alone on its line; empty: the remedy says it
 	Transition plan.Transition // of KindApplied and KindWanted; of KindRaised the change that is open
 	Outcome    string          // of KindApplied
 	State      State           // of KindStatus
@@ -119,7 +119,7 @@ func (e Event) cloudEvent(source string) CloudEvent {
 	return NewCloudEvent(e.ID, source, string(e.Kind), e.subject(), e.Time, data{
 		Title: e.title(), Topology: e.Topology, Cluster: e.Cluster, Code: string(e.Code), Severity: string(e.Severity),
 		Message: e.Message, Remedy: e.Remedy, Commit: e.Commit, Transition: string(e.Transition),
-		Outcome: e.Outcome, State: string(e.State), Link: e.Link, Command: e.Command,
+		Outcome: e.Outcome, State: string(e.State), Link: e.Link, Command: e.firstCommand(),
 	})
 }
 

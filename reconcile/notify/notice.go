@@ -214,6 +214,14 @@ func headWithCode(e Event) string {
 	return head(e) + " [" + string(e.Code) + "]"
 }
 
+// firstCommand is what a person types next; empty: nothing.
+func (e Event) firstCommand() string {
+	if commands := itemOf(e).commands; len(commands) > 0 && e.Kind != KindStatus {
+		return commands[0]
+	}
+	return ""
+}
+
 func itemOf(e Event) item {
 	text := plain(e.Message)
 	if e.Kind != KindWanted { // others may have written it, and a line of theirs could look like a command

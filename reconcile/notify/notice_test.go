@@ -32,7 +32,7 @@ var wanted = notify.Event{
 	Kind: notify.KindWanted, Topology: "orders", Cluster: "cluster-b", Code: "QUORUM_NOT_MET", Severity: plan.SeverityCritical, Commit: "3f9c2d1e5b6a7081",
 	Transition: plan.TransitionFailover, Message: "It promotes cluster-b by force, which cannot be undone. May lose up to 3 s of writes.\nFirst cut applications off cluster-a.\n" +
 		"2 of these people must approve it, other than who wrote the change: alice@example.com, bob@example.com, carol@example.com.\nQUORUM_NOT_MET: 1 of 2 approvals counts: bob@example.com",
-	Remedy: "Each of them types this, with the reason. This daemon then carries it out.", Command: `reconcile approve orders/cluster-b --reason "WHY" --push`,
+	Remedy: "Each of them types this in a clone that is up to date, with the reason. This daemon then carries it out.", Command: `reconcile approve orders/cluster-b --reason "WHY" --push`,
 }
 
 var noPrimary = plan.Finding{
@@ -43,6 +43,16 @@ var noPrimary = plan.Finding{
 var unreachable = plan.Finding{
 	Code: plan.CodeClusterUnreachable, Cluster: "cluster-a", Severity: plan.SeverityWarning,
 	Message: "cluster-a does not answer: " + hostile, Remedy: "look at its network; `reconcile status orders` shows when it answers",
+}
+
+var twoWriters = plan.Finding{
+	Code: plan.CodeSplitBrain, Severity: plan.SeverityBlocking, Message: "cluster-a and cluster-b can take writes at the same time",
+	Remedy: "stop writes to cluster-a by network or load balancer now, and make it refuse them: 'reconcile fence orders/cluster-a'",
+}
+
+var staleA = plan.Finding{
+	Code: plan.CodeStalePrimary, Cluster: "cluster-a", Severity: plan.SeverityCritical, Message: "cluster-a is stale and does not answer",
+	Remedy: "keep it isolated, and see what only it holds once it is back: 'reconcile salvage orders'",
 }
 
 // stories are what happens between two passes, for each kind of event.
@@ -58,6 +68,16 @@ var stories = []struct {
 		Kind: notify.KindLapsed, Topology: "orders", Cluster: "cluster-a", Severity: plan.SeverityWarning,
 		Message: "the approval to promote cluster-b lapsed: cluster-a was up in two rounds in a row", Remedy: "if the failover is still wanted, approve it again",
 	}}}}},
+	{"failover-done", []notify.Pass{{
+		News:     []notify.Event{done("applied", plan.SeverityWarning, "cluster-b is the primary now; lost: up to 3 s of the writes to cluster-a")},
+		Findings: []plan.Finding{staleA, {Code: plan.CodeNoStandbyLeft, Cluster: "cluster-b", Severity: plan.SeverityWarning, Message: "cluster-b has no standby", Remedy: "add one"}},
+	}}},
+	{"outage-with-approval", []notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}, Transition: plan.TransitionFailover}}},
+	{"split-brain", []notify.Pass{{Findings: []plan.Finding{twoWriters, staleA}}}},
+	{"change-blocked", []notify.Pass{{Findings: []plan.Finding{{
+		Code: plan.CodePrimaryReachable, Cluster: "cluster-a", Severity: plan.SeverityBlocking, Message: "cluster-a answers and takes writes",
+		Remedy: "take the failover back: 'reconcile propose orders --cancel'",
+	}}, Transition: plan.TransitionFailover}}},
 	{"apply-applied", []notify.Pass{{News: []notify.Event{done("applied", plan.SeverityWarning, "cluster-b takes writes")}}}},
 	{"apply-unverified", []notify.Pass{{News: []notify.Event{done("unverified", plan.SeverityCritical, "no row could be written: "+hostile)}}}},
 	{"apply-error-then-in-sync", []notify.Pass{{News: []notify.Event{done("error", plan.SeverityWarning, "the lock was lost")}}, {InSync: true}}},
@@ -318,11 +338,13 @@ func pages(t *testing.T, got []received) []string {
 func TestPagesEndByTheKeyThatOpenedThem(t *testing.T) {
 	lag := finding(plan.CodeLagObjective, "b", plan.SeverityWarning)
 	worse := finding(plan.CodeLagObjective, "b", plan.SeverityCritical)
+	lost := finding(plan.CodeClusterUnreachable, "cluster-a", plan.SeverityCritical)
 	const (
 		outage   = "reconcile/orders/NO_PRIMARY//critical"
 		slow     = "reconcile/orders/LAG_OBJECTIVE/b/warning"
 		slower   = "reconcile/orders/LAG_OBJECTIVE/b/critical"
 		down     = "reconcile/orders/CLUSTER_UNREACHABLE/cluster-a/warning"
+		downFor  = "reconcile/orders/CLUSTER_UNREACHABLE/cluster-a/critical"
 		approval = "reconcile/orders/approval.wanted//critical"
 		apply    = "reconcile/orders/apply.finished//warning"
 	)
@@ -349,7 +371,22 @@ func TestPagesEndByTheKeyThatOpenedThem(t *testing.T) {
 		{
 			"approval wanted and given",
 			[]notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{unreachable}}, {Findings: []plan.Finding{unreachable}}, {}},
-			[]string{"trigger " + approval, "trigger " + down, "resolve " + approval, "resolve " + down},
+			[]string{"trigger " + approval, "trigger " + down, "resolve " + approval, "resolve " + down}, // it stands, and was part of the approval
+		},
+		{
+			"an outage has an alert of its own next to an approval",
+			[]notify.Pass{{Wanted: &wanted, Findings: []plan.Finding{noPrimary, unreachable}}, {Findings: []plan.Finding{noPrimary, unreachable}}, {}},
+			[]string{"trigger " + approval, "trigger " + outage, "resolve " + approval, "resolve " + outage},
+		},
+		{
+			"a warning joins an outage that stands, and is told on after it",
+			[]notify.Pass{{Findings: []plan.Finding{noPrimary}}, {Findings: []plan.Finding{noPrimary, lag}}, {Findings: []plan.Finding{lag}}, {}},
+			[]string{"trigger " + outage, "trigger " + outage, "trigger " + slow, "resolve " + outage, "resolve " + slow},
+		},
+		{
+			"what shares an alert follows the finding that it is named after",
+			[]notify.Pass{{Findings: []plan.Finding{lag, unreachable}}, {Findings: []plan.Finding{lag, lost}}, {Findings: []plan.Finding{lag}}, {}},
+			[]string{"trigger " + down, "trigger " + downFor, "resolve " + down, "trigger " + slow, "resolve " + downFor, "resolve " + slow},
 		},
 		{
 			"an apply that failed is over with one that does not",

@@ -62,7 +62,7 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 		lines = append(lines, s.Decision.Code+": "+strings.Join(strings.Fields(s.Decision.Detail), " "))
 	}
 	out.Message = strings.Join(lines, "\n")
-	out.Remedy = "Each of them types this, with the reason"
+	out.Remedy = "Each of them types this in a clone that is up to date, with the reason"
 	if accept := acceptable(s); len(accept) > 0 {
 		out.Remedy += "; who accepts what blocks it adds " + strings.Join(accept, " ")
 	}
