@@ -90,7 +90,7 @@ import os
 from pymilvus import MilvusClient
 
 if "force_promote" not in inspect.signature(MilvusClient.update_replicate_configuration).parameters:
-    raise SystemExit("this pymilvus cannot promote by force: install a newer one")
+    raise SystemExit("this pymilvus cannot promote by force: install 2.6.11 or a newer one")
 
 cluster_id = {{.ID}}
 cluster_addr = {{.URI}}
