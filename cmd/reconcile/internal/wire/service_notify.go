@@ -99,7 +99,7 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 	s = withOutage(s)
 	link := p.environment.statusPage(s.Name)
 	event, ended := p.result(s)
-	event.Link = link
+	event.Link, event.Time = link, s.LastSuccess
 	if leads {
 		p.notifier.Notify(notify.Event{
 			Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
