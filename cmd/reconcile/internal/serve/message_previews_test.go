@@ -23,11 +23,15 @@ const messageLink = "https://reconcile.example/topologies/orders"
 var kindsOfMessages = []struct{ name, title, command string }{
 	{"approval-wanted", "APPROVAL WANTED for the failover to cluster-b", `reconcile approve orders/cluster-b --reason "WHY" --push`},
 	{"finding-raised", "CRITICAL: no reachable cluster can take writes", "reconcile propose orders --failover"},
-	{"apply-unverified", "the failover to cluster-b is NOT VERIFIED", "reconcile plan orders"},
+	{"outage-with-approval", "APPROVAL WANTED for the failover to cluster-b", `reconcile approve orders/cluster-b --reason "WHY" --push`},
+	{"split-brain", "CRITICAL: two clusters can take writes", "reconcile fence orders/cluster-a"},
+	{"change-blocked", "the failover is blocked: the old primary", "reconcile propose orders --cancel"},
+	{"failover-done", "the failover is done: cluster-b is the primary now", ""},
+	{"apply-unverified", "the failover to cluster-b is NOT VERIFIED", "reconcile status orders --verify"},
 	{"apply-error-then-in-sync", "the failover to cluster-b FAILED", "reconcile plan orders"},
 	{"approval-lapsed", "the approval lapsed, since cluster-a answers", "reconcile plan orders"},
 	{"apply-applied", "the failover is done: cluster-b is the primary now", ""},
-	{"finding-resolved", "over: no reachable cluster can take writes", ""},
+	{"finding-resolved", "RESOLVED: no reachable cluster can take writes", ""},
 }
 
 // preview is one message as its receiver shows it, more or less.
