@@ -24,19 +24,21 @@ func (e *Environment) GitEvents(ctx context.Context, records []ledger.Record, to
 // gitEventsAt returns what Git tells at a revision. Nothing is told from before the ledger was
 // made.
 func (e *Environment) gitEventsAt(rev desired.Revision, records []ledger.Record, topology string) ([]ledger.Event, error) {
-	born, begun := time.Time{}, map[string]bool{}
+	born, begun := time.Time{}, map[string]time.Time{}
 	for _, r := range records {
 		switch r.Kind {
 		case ledger.KindBorn:
 			born = r.At // Git keeps whole seconds
 		case ledger.KindIntent, ledger.KindMatched:
-			begun[changeKey(r.Topology, r.Generation)] = true
+			if key := changeKey(r.Topology, r.Generation); begun[key].IsZero() {
+				begun[key] = r.At
+			}
 		default:
 		}
 	}
 	events, err := e.options.Loader.Events(e.Repo, rev, desired.EventQuery{
 		Topology: topology, Since: born.Truncate(time.Second), Policy: e.Policy,
-		Begun: func(topology string, generation int64) bool { return begun[changeKey(topology, generation)] },
+		Begun: func(topology string, generation int64) bool { return !begun[changeKey(topology, generation)].IsZero() },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read what Git tells: %w", err)
@@ -48,12 +50,32 @@ func (e *Environment) gitEventsAt(rev desired.Revision, records []ledger.Record,
 			At: x.At, Topology: x.Topology, Kind: gitKinds[x.Kind], By: x.Who, Reason: e.Fleet.Hide(x.Said.Reason),
 			Commit: x.Commit, Generation: x.Generation, Denial: x.Said.Code, Lines: e.eventLines(x),
 		}
-		if x.Kind == desired.EventApproved && x.Said.Code == "" && x.Said.Until.Before(now) && !begun[changeKey(x.Topology, x.Generation)] {
-			out[i].Denial = approval.CodeExpired
-			out[i].Lines = append(out[i].Lines, "it ended "+x.Said.Until.UTC().Format(time.RFC3339)+" and was not used")
+		if denial, line := endedUnused(x, events, begun[changeKey(x.Topology, x.Generation)], now); denial != "" {
+			out[i].Denial, out[i].Lines = denial, append(out[i].Lines, line)
 		}
 	}
 	return out, nil
+}
+
+// endedUnused says how an approval that counted ended before its change began (zero: it did not): it
+// was withdrawn, or grew too old.
+func endedUnused(x desired.Event, all []desired.Event, begun, now time.Time) (denial, line string) {
+	if x.Kind != desired.EventApproved || x.Said.Code != "" || x.Generation == 0 {
+		return "", ""
+	}
+	if begun.IsZero() {
+		begun = now
+	}
+	for _, w := range all {
+		same := w.Kind == desired.EventWithdrawn && w.Said.Code == "" && w.Topology == x.Topology && w.Generation == x.Generation && w.Said.By.SameEmail(x.Said.By)
+		if same && !w.At.Before(x.At) && w.At.Before(begun) {
+			return approval.CodeWithdrawn, "it was withdrawn at " + w.At.UTC().Format(time.RFC3339) + " and was not used"
+		}
+	}
+	if x.Said.Until.Before(begun) {
+		return approval.CodeExpired, "it ended at " + x.Said.Until.UTC().Format(time.RFC3339) + " and was not used"
+	}
+	return "", ""
 }
 
 // gitKinds are the kinds of what people did in Git.
