@@ -57,7 +57,8 @@ func TestCausesAreNamed(t *testing.T) {
 }
 
 // TestOneWrongTokenIsOneLine, however many clusters refuse it: once when it begins, once when
-// none refuses it any more, and again for a cluster that begins to refuse it much later.
+// none refuses it any more, and again for a cluster that begins to refuse it much later. As any fault, one that lasts is
+// told again after a while.
 func TestOneWrongTokenIsOneLine(t *testing.T) {
 	clock := &handClock{now: time.Date(2026, 11, 30, 8, 0, 0, 0, time.UTC)}
 	var told []string
@@ -88,6 +89,7 @@ func TestOneWrongTokenIsOneLine(t *testing.T) {
 		"orders-a" + of,
 		"users-a takes our token again, and no other cluster refuses it: file /etc/token, after 1 min 30 s and 5 tries",
 		"users-a" + of,
+		"still, for 11 min and 4 tries: orders-a" + of,
 		"video-a" + of,
 	}, told); d != "" {
 		t.Error(d)

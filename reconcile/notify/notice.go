@@ -80,7 +80,7 @@ func title(events []Event) string {
 	for _, e := range events[1:] {
 		switch {
 		case e.outage() && first.Kind != KindRaised && !named:
-			out, named = out+"; "+head(e), true
+			out, named = out+"; "+sentence(e), true
 		case e.Kind == first.Kind || e.Kind == KindRaised && first.Kind != KindResolved:
 			more++
 		}

@@ -291,15 +291,15 @@ func TestTitlesSayWhatHappened(t *testing.T) {
 			"orders: RESOLVED: a is stale, and 2 more",
 		}},
 		{"the failover is merged before the outage was told", []string{"merged", "merged"}, []string{
-			"orders: APPROVAL WANTED for the failover to b; CRITICAL: no reachable cluster can take writes, and 2 more",
+			"orders: APPROVAL WANTED for the failover to b; no reachable cluster can take writes, and 2 more",
 		}},
 		{"it is merged and approved before the outage was told", []string{"approved", "approved"}, []string{
 			"orders: CRITICAL: no reachable cluster can take writes, and 2 more",
 		}},
 		{"two writers", []string{"two writers", "two writers"}, []string{"orders: CRITICAL: two clusters can take writes, and 1 more"}},
-		{"a change is blocked", []string{"blocked", "blocked"}, []string{"orders: the failover is blocked: the old primary answers (a), and 2 more"}},
+		{"a change is blocked", []string{"blocked", "blocked"}, []string{"orders: the failover is blocked: the old primary still answers (a), and 2 more"}},
 		{"a change that failed in an outage", []string{"down", "failed"}, []string{
-			"orders: the failover to b FAILED; CRITICAL: no reachable cluster can take writes",
+			"orders: the failover to b FAILED; no reachable cluster can take writes",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
