@@ -113,9 +113,14 @@ failover_config = {
     "force_promote": True,
 }
 
-client = MilvusClient(uri=cluster_client_addr, token=cluster_token)
+client = MilvusClient(uri=cluster_client_addr, token=cluster_token, timeout=30)
 try:
-    client.update_replicate_configuration(**failover_config)
+    client.update_replicate_configuration(**failover_config, timeout=180)
+except Exception as error:
+    raise SystemExit(
+        f"{error}\n\nIT IS NOT KNOWN whether {cluster_id} is promoted: try whether it takes writes.\n"
+        f"If not, restart its coordinator, and do not promote another cluster."
+    )
 finally:
     client.close()
 print("{{.Topology}}: promoted. Send writes there alone, and when you have a clone again, type:")

@@ -20,7 +20,7 @@ import subprocess
 
 
 class MilvusClient:
-    def __init__(self, uri="", token=""):
+    def __init__(self, uri="", token="", timeout=None):
         self.uri, self.token = uri, token
 
     def update_replicate_configuration(self, clusters=None, cross_cluster_topology=None, force_promote=False, timeout=None, **kwargs):

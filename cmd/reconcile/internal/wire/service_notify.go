@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"reflect"
@@ -28,6 +29,7 @@ type passNotifier struct {
 	wanted      map[string]bool           // whether its approval was wanted
 	told        map[string]*reconcile.Result
 	done        map[string]doneChange // that the pass which follows at once tells of
+	settled     map[string]string     // why no approval is wanted any more, of a change that is done and told with the next pass
 	refused     refusedTokens
 	tokensTold  bool // people were told of a token that several topologies share
 	closing     sync.WaitGroup
@@ -47,7 +49,7 @@ const nextPassWithin = 10 * time.Second
 func newPassNotifier() *passNotifier {
 	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
-		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, refused: refusedTokens{},
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, refused: refusedTokens{},
 	}
 }
 
@@ -106,7 +108,8 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 		})
 	}
 	if ended && event.Outcome == notify.OutcomeDone && s.State == daemon.StateApplying { // its observation is from before the change
-		if p.seen[s.Name] = s.Plan.Findings; leads {
+		p.seen[s.Name], p.settled[s.Name] = s.Plan.Findings, settled(s)
+		if leads {
 			p.hold(event)
 		}
 		return
@@ -120,8 +123,9 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 	}
 	pass := notify.Pass{
 		Topology: s.Name, Commit: s.Commit, Link: link, Findings: stand,
-		Wanted: wanted, Settled: settled(s), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.refused.words(s),
+		Wanted: wanted, Settled: cmp.Or(p.settled[s.Name], settled(s)), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.refused.words(s),
 	}
+	delete(p.settled, s.Name)
 	if held, ok := p.release(s.Name); ok {
 		pass.News = append(pass.News, held)
 	}
