@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,8 +56,8 @@ type edition struct {
 	carriers []approval.Carrier
 }
 
-// Events returns what Git tells of the topologies of a revision, in no order. It reads the
-// repository, which must be open still.
+// Events returns what Git tells of the topologies of a revision, by time and generation, since
+// Git keeps whole seconds. It reads the repository, which must be open still.
 func (l *Loader) Events(repo *gitsource.Repo, rev Revision, q EventQuery) ([]Event, error) {
 	tags, err := repo.FailoverTags()
 	if err != nil {
@@ -74,6 +75,7 @@ func (l *Loader) Events(repo *gitsource.Repo, rev Revision, q EventQuery) ([]Eve
 		out = append(out, q.proposals(editions)...)
 		out = append(out, q.statements(t.Name, editions, tags[t.Name])...)
 	}
+	slices.SortStableFunc(out, func(a, b Event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Generation, b.Generation)) })
 	return out, nil
 }
 
