@@ -31,8 +31,8 @@ type worker struct {
 
 	trace    string            // of the pass under way or the last one
 	refused  map[string]string // where the token comes from that a cluster refuses, by cluster
-	said     string // the state that the log told last
-	failing  string // the key of the fault of the passes; empty: the last one succeeded
+	said     string            // the state that the log told last
+	failing  string            // the key of the fault of the passes; empty: the last one succeeded
 	drift    driftMemory
 	failures int
 	last     TopologyStatus

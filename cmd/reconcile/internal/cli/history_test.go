@@ -43,7 +43,9 @@ func TestRowsHaveAllThatThePageTells(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for _, e := range timeline {
-		if !slices.ContainsFunc(rows, func(r render.HistoryRow) bool { return len(r.Lines) > 0 && r.Lines[0] == e.Lines[0] && r.At.Equal(e.At) }) {
+		if !slices.ContainsFunc(rows, func(r render.HistoryRow) bool {
+			return len(r.Lines) > 0 && r.Lines[0] == e.Lines[0] && r.At.Equal(e.At)
+		}) {
 			t.Errorf("no row has %q", e.Lines)
 		}
 	}

@@ -44,7 +44,7 @@ type EventQuery struct {
 	Topology string    // empty: of all
 	Since    time.Time // older ones are left out
 	// Begun says whether a change was begun or live, so that a later one did not take it back.
-	Begun func(topology string, generation int64) bool
+	Begun  func(topology string, generation int64) bool
 	Policy approval.Policy // by which approvals count
 }
 

@@ -72,7 +72,9 @@ type stage struct {
 
 // stages are the states of a topology in and around an outage.
 func stages() []stage {
-	a := func(r plan.Role, reach plan.Reach, b plan.BeliefKind) plan.ClusterPlan { return clusterSeen("a", r, reach, b) }
+	a := func(r plan.Role, reach plan.Reach, b plan.BeliefKind) plan.ClusterPlan {
+		return clusterSeen("a", r, reach, b)
+	}
 	serving := []plan.ClusterPlan{a(plan.RolePrimary, plan.ReachUp, plan.BeliefPrimary), clusterSeen("b", plan.RoleStandby, plan.ReachUp, plan.BeliefStandby)}
 	down := []plan.ClusterPlan{a(plan.RolePrimary, plan.ReachUnreachable, plan.BeliefUnknown), serving[1]}
 	lives := []plan.ClusterPlan{a(plan.RoleStale, plan.ReachUp, plan.BeliefPrimary), waiting}
