@@ -178,6 +178,7 @@ type world struct {
 	traffic  []TrafficState
 	limits   Failover
 	memory   Memory
+	loads    bool
 }
 
 func (w world) inputs() (Desired, Observed, Memory) {
@@ -186,7 +187,7 @@ func (w world) inputs() (Desired, Observed, Memory) {
 	if m.Ledger == LedgerNone {
 		m.Ledger = LedgerEmbedded
 	}
-	return Desired{Commit: "c0ffee", Topologies: []Topology{w.t}, Limits: w.limits},
+	return Desired{Commit: "c0ffee", Topologies: []Topology{w.t}, Limits: w.limits, Loads: w.loads},
 		Observed{Views: w.views, Evidence: w.evidence, Traffic: w.traffic}, m
 }
 

@@ -297,12 +297,12 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeContentUnproven, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAudit,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when it was last proven. Not raised of a standby that was never audited",
+		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when it was last proven. With `audit.every` also if a standby was never audited in that time",
 	},
 	{
 		Code: CodeContentInFlight, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSwitchover,
 		fence: fenceGoesOn, End: EndNotFound, Messages: MessageNoEnd,
-		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion what is still missing, with the call that mends it. What could not be read is said, as `info` if nothing else is found. It blocks nothing",
+		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are missing or not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion what is still missing, with the call that mends it. What the old primary had released, as it was last read, is not missing. What could not be read is said, as `info` if nothing else is found. It blocks nothing",
 	},
 	{
 		Code: CodeCollectionsMissing, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,

@@ -185,6 +185,9 @@ func (s situation) clusterPlans(d decision) []ClusterPlan {
 		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
 			cp.Lag = s.lag(c.ID)
 		}
+		if m, audited := s.newestAudit(d.primary.ID, c.ID); audited && c.Role == RoleStandby {
+			cp.ProvenEqual = m.EqualAt
+		}
 		out = append(out, cp)
 	}
 	return out
@@ -257,7 +260,7 @@ func sortedObserved(o Observed) Observed {
 // order. Freezes, open intents, recorded progress and audits are left out: they mean nothing without the
 // clusters.
 func Offline(d Desired, m Memory) Plan {
-	m.Intents, m.Progress, m.Outages, m.Audits, m.Holders, d.Fence = nil, nil, nil, nil, nil, nil
+	m.Intents, m.Progress, m.Outages, m.Audits, m.Serving, m.Holders, d.Fence = nil, nil, nil, nil, nil, nil, nil
 	d.Freezes = nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {

@@ -29,6 +29,8 @@ const (
 type situation struct {
 	topology Topology
 	rules    Failover // effective failover rules
+	loads    bool     // a new primary loads what the old one had loaded
+	audits   schedule
 	observed Observed
 	memory   Memory
 	views    []View // by cluster, in the order of t.Clusters
@@ -41,7 +43,7 @@ type situation struct {
 
 // newSituation takes from the inputs what belongs to one topology.
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
-	s := situation{topology: t, rules: effectiveRules(t, d.Limits), observed: o, memory: m, freezes: d.Freezes}
+	s := situation{topology: t, rules: effectiveRules(t, d.Limits), loads: d.Loads, audits: schedule{d.AuditEvery, d.AuditsSince}, observed: o, memory: m, freezes: d.Freezes}
 	for _, c := range t.Clusters {
 		s.views = append(s.views, normalView(c, o.View(c.ID)))
 	}

@@ -25,6 +25,7 @@ func TestDigest(t *testing.T) {
 		{"the level of verification", false, func(w *world) { w.t.Failover.Verify = VerifyDML }},
 		{"the generation and the place in the file", false, func(w *world) { w.t.Generation, w.t.At.Line = 99, 7 }},
 		{"a version", false, func(w *world) { w.views[1].Version = "2.6.22" }},
+		{"that collections are loaded", true, func(w *world) { w.loads = true }},
 		{"a bystander", false, func(w *world) {
 			w.t.Clusters = append(w.t.Clusters, cluster("d", RoleDetached))
 			w.views = append(w.views, primaryOf("d"))

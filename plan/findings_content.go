@@ -15,6 +15,12 @@ type Readiness struct {
 	Unloaded []string // "database/collection" that is not loaded, or not wholly
 	Indexes  []string // of loaded collections that are not finished
 	Unknown  []string // what did not answer, and why
+
+	// Unindexed are indexes that the predecessor had and this cluster lacks; only [Readiness.Against]
+	// knows them.
+	Unindexed []string
+	// Held are the collections whose indexes were read.
+	Held []ServedCollection
 }
 
 // mostNamed bounds the names of each kind in a finding.
@@ -25,18 +31,19 @@ func (r Readiness) parts(cluster string) []string {
 	var out []string
 	add := func(what string, names []string) {
 		if len(names) > 0 {
-			out = append(out, what+": "+firstNames(names))
+			out = append(out, what+": "+FirstNames(names))
 		}
 	}
 	add("imports in flight on "+cluster, r.Imports)
 	add("not loaded on "+cluster, r.Unloaded)
+	add("indexes missing on "+cluster, r.Unindexed)
 	add("indexes not finished on "+cluster, r.Indexes)
 	add("not known of "+cluster, r.Unknown)
 	return out
 }
 
-// firstNames names the first of some things and counts the rest.
-func firstNames(names []string) string {
+// FirstNames names the first of some things and counts the rest.
+func FirstNames(names []string) string {
 	if len(names) <= mostNamed {
 		return strings.Join(names, ", ")
 	}
@@ -44,24 +51,31 @@ func firstNames(names []string) string {
 }
 
 // found says whether anything is known not to be in place.
-func (r Readiness) found() bool { return len(r.Imports)+len(r.Unloaded)+len(r.Indexes) > 0 }
+func (r Readiness) found() bool {
+	return len(r.Imports)+len(r.Unloaded)+len(r.Indexes)+len(r.Unindexed) > 0
+}
 
 // inFlightFindings say what is not in place on the cluster that a failover or a switchover
 // promotes. They block nothing. What only could not be read is information.
 func (s situation) inFlightFindings(d decision) []Finding {
 	next, old := s.view(d.primary.ID).Readiness, s.view(d.lost).Readiness
-	switch {
-	case !next.Asked:
-		return nil
-	case s.view(d.primary.ID).Contents.Hidden != "":
-		next.Unknown = append(slices.Clone(next.Unknown), s.view(d.primary.ID).Contents.Hidden)
+	since := ""
+	if !next.Asked {
+		next, since = s.auditedReadiness(d)
 	}
-	switch {
-	case d.transition == TransitionFailover:
-		return inFlight(next, next.parts(d.primary.ID), d.primary.ID,
-			"a failover need not wait for it; what is still missing after it is told then, with what mends it: 'reconcile status "+s.topology.Name+" --verify'")
-	case d.transition != TransitionSwitchover:
+	if !next.Asked || d.transition != TransitionFailover && d.transition != TransitionSwitchover {
 		return nil
+	}
+	had, known := s.memory.ServedBy(s.topology.Name, d.lost)
+	if next = next.Against(had); !known && s.loads && d.transition == TransitionFailover {
+		next.Unknown = append(slices.Clone(next.Unknown), "what "+d.lost+" had loaded, since no audit has read it: nothing will be loaded")
+	}
+	if hidden := s.view(d.primary.ID).Contents.Hidden; hidden != "" {
+		next.Unknown = append(slices.Clone(next.Unknown), hidden)
+	}
+	if d.transition == TransitionFailover {
+		return inFlight(next, next.parts(d.primary.ID), since, d.primary.ID,
+			"a failover need not wait for it; what is still missing after it is told then, with what mends it: 'reconcile status "+s.topology.Name+" --verify'")
 	}
 	if old.Asked && len(old.Unknown) == 0 { // what was released on purpose is loaded on neither
 		next.Unloaded = without(next.Unloaded, old.Unloaded)
@@ -69,32 +83,46 @@ func (s situation) inFlightFindings(d decision) []Finding {
 	before := Readiness{Imports: old.Imports, Unknown: old.Unknown}
 	parts := append(before.parts(d.lost), next.parts(d.primary.ID)...)
 	next.Imports = append(slices.Clone(next.Imports), old.Imports...)
-	return inFlight(next, parts, d.primary.ID,
+	return inFlight(next, parts, since, d.primary.ID,
 		"wait until it is done: commit or abort the imports on "+d.lost+", and see what is left: 'reconcile plan "+s.topology.Name+"'")
 }
 
+// auditedReadiness is what the newest audit read of the cluster to promote, and when. A pass
+// that does not ask the cluster itself, as a sweep of the daemon, goes by it.
+func (s situation) auditedReadiness(d decision) (r Readiness, since string) {
+	m, audited := s.newestAudit(d.lost, d.primary.ID)
+	if !audited {
+		return Readiness{}, ""
+	}
+	return m.Readiness, "; as the audit of " + auditTime(m.At) + " found it"
+}
+
 // inFlight makes the finding of a change that is planned.
-func inFlight(r Readiness, parts []string, cluster, remedy string) []Finding {
+func inFlight(r Readiness, parts []string, since, cluster, remedy string) []Finding {
 	if len(parts) == 0 {
 		return nil
 	}
-	f := NewFinding(CodeContentInFlight, cluster, strings.Join(parts, "; "), remedy)
+	f := NewFinding(CodeContentInFlight, cluster, strings.Join(parts, "; ")+since, remedy)
 	if !r.found() {
 		f.Severity = SeverityInfo
 	}
 	return []Finding{f}
 }
 
-// ContentMissing is what is not in place on a cluster after it was promoted, with the calls
-// that mend it. ok is false if nothing is known to be missing.
-func ContentMissing(topology, cluster string, r Readiness) (f Finding, ok bool) {
+// ContentMissing is what is not in place on a cluster after it was promoted, by what its
+// predecessor had in place, with the calls that mend it. ok is false if nothing is known to be
+// missing.
+func ContentMissing(topology, cluster string, r Readiness, had ServingMark) (f Finding, ok bool) {
+	r = r.Against(had)
 	if !r.found() {
 		return Finding{}, false
 	}
 	var mends []string
+	if len(r.Unindexed) > 0 {
+		mends = append(mends, "make the indexes first, in Python: "+indexCall(r.Unindexed[0], had))
+	}
 	if len(r.Unloaded) > 0 {
-		database, collection, _ := strings.Cut(r.Unloaded[0], "/")
-		mends = append(mends, fmt.Sprintf(`load what your applications query, in Python: MilvusClient(…, db_name=%q).load_collection(%q)`, database, collection))
+		mends = append(mends, "load what your applications query, in Python: "+loadCall(r.Unloaded[0], had))
 	}
 	if len(r.Imports) > 0 {
 		mends = append(mends, "commit or abort each import on "+cluster+": POST /v2/vectordb/jobs/import/commit or abort")
@@ -138,6 +166,9 @@ type AuditMark struct {
 	EqualAt      time.Time // when it was last proven equal to this primary; zero: never
 	EqualRows    int64     // that were counted on both then
 	EqualSampled int       // that were compared bit by bit then
+
+	// Readiness is what was not in place on the standby to serve. Held is empty.
+	Readiness Readiness
 }
 
 // Then returns the mark after a later audit. What was proven of the same pair is kept: an
@@ -183,11 +214,56 @@ func (m AuditMark) found() string {
 	return wordOr(text, "the reason is not recorded")
 }
 
+// schedule is how often audits are wanted, and since when they can have been made.
+type schedule struct {
+	every time.Duration
+	since time.Time
+}
+
+// newestAudit returns the newest audit of a standby with a primary. One of before the standby was
+// rebuilt says nothing of it.
+func (s situation) newestAudit(primary, standby string) (AuditMark, bool) {
+	for _, m := range s.memory.Audits {
+		if m.Topology == s.topology.Name && m.Primary == primary && m.Standby == standby && !s.memory.rebuiltSince(standby, m.At) {
+			return m, true
+		}
+	}
+	return AuditMark{}, false
+}
+
+// unaudited are the findings of standbys that no audit has compared, although one is due more
+// often than that they have been standbys.
+func (s situation) unaudited(primary string) []Finding {
+	since := s.memory.settledAt(s.topology.Name)
+	if s.audits.every <= 0 || since.IsZero() {
+		return nil
+	}
+	if s.audits.since.After(since) {
+		since = s.audits.since
+	}
+	if s.memory.Now.Sub(since) <= s.audits.every {
+		return nil
+	}
+	var out []Finding
+	for _, c := range s.topology.withRole(RoleStandby) {
+		if _, audited := s.newestAudit(primary, c.ID); audited || s.memory.rebuiltSince(c.ID, s.memory.Now.Add(-s.audits.every)) {
+			continue
+		}
+		out = append(out, NewFinding(CodeContentUnproven, c.ID,
+			fmt.Sprintf("whether %s holds what %s holds was never proven: no audit has compared them, although one is wanted every %s", c.ID, primary, DurationText(s.audits.every)),
+			"audit it: 'reconcile audit "+s.topology.Name+"'"))
+	}
+	return out
+}
+
 // contentFindings say what the newest audit found of the standbys, or of the one that is
 // promoted. An audit of before the cluster was rebuilt says nothing of it.
 func (s situation) contentFindings(d decision) []Finding {
 	promotes := d.transition == TransitionFailover || d.transition == TransitionSwitchover
 	var out []Finding
+	if d.transition == TransitionNone && d.primary.ID != "" {
+		out = s.unaudited(d.primary.ID)
+	}
 	for _, m := range s.memory.Audits {
 		c, listed := s.topology.Cluster(m.Standby)
 		concerns := c.Role == RoleStandby && m.Primary == d.primary.ID

@@ -73,3 +73,47 @@ func TestAuditMarkThen(t *testing.T) {
 		t.Error("an older audit replaces a newer one")
 	}
 }
+
+// TestUnaudited: where audits are wanted, a standby that none has compared is told after one
+// period, and not before. The period begins with the change that made it a standby.
+func TestUnaudited(t *testing.T) {
+	const every = 6 * time.Hour
+	base := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), idle(standbyOf("a", "b"))}}
+	settled := func(ago time.Duration) []SettledMark {
+		return []SettledMark{{Topology: "orders", At: now.Add(-ago)}, {Topology: "users", At: now}}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*Desired, *Memory)
+		told   bool
+	}{
+		{"long ago", func(_ *Desired, m *Memory) { m.Settled = settled(2 * every) }, true},
+		{"within the period", func(_ *Desired, m *Memory) { m.Settled = settled(every / 2) }, false},
+		{"nobody knows since when", func(*Desired, *Memory) {}, false},
+		{"no audits are wanted", func(d *Desired, m *Memory) { m.Settled, d.AuditEvery = settled(2*every), 0 }, false},
+		{"the daemon has just begun", func(d *Desired, m *Memory) { m.Settled, d.AuditsSince = settled(2*every), now.Add(-time.Minute) }, false},
+		{"it was rebuilt", func(_ *Desired, m *Memory) {
+			m.Settled, m.Provisions = settled(2*every), []UsedProvision{{Cluster: "b", At: now.Add(-time.Hour)}}
+		}, false},
+		{"it was audited", func(_ *Desired, m *Memory) {
+			m.Settled, m.Audits = settled(2*every), []AuditMark{{Topology: "orders", Primary: "a", Standby: "b", At: now, Verdict: ContentEqual, EqualAt: now}}
+		}, false},
+		{"it was audited with another primary", func(_ *Desired, m *Memory) {
+			m.Settled, m.Audits = settled(2*every), []AuditMark{{Topology: "orders", Primary: "c", Standby: "b", At: now, Verdict: ContentEqual, EqualAt: now}}
+		}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, o, m := base.inputs()
+			d.AuditEvery = every
+			c.change(&d, &m)
+			p, _ := Compute(d, o, m).Topology("orders")
+			if f := find(p, CodeContentUnproven, "b"); (f != nil) != c.told {
+				t.Errorf("%+v", f)
+			}
+			proven := len(m.Audits) > 0 && m.Audits[0].Primary == "a"
+			if got := !p.Clusters[1].ProvenEqual.IsZero(); got != proven {
+				t.Errorf("proven equal: %t", got)
+			}
+		})
+	}
+}

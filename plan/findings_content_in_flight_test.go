@@ -84,11 +84,11 @@ func TestContentInFlight(t *testing.T) {
 // TestContentMissing: after the promotion each kind is named with the call that mends it.
 func TestContentMissing(t *testing.T) {
 	for _, r := range []Readiness{{}, {Asked: true}, {Asked: true, Unknown: []string{"no answer"}}} {
-		if f, ok := ContentMissing("orders", "b", r); ok {
+		if f, ok := ContentMissing("orders", "b", r, ServingMark{}); ok {
 			t.Errorf("%+v of %+v", f, r)
 		}
 	}
-	f, ok := ContentMissing("orders", "b", Readiness{Asked: true, Imports: []string{"sales/x"}, Unloaded: []string{"sales/y"}, Indexes: []string{"v of sales/z"}})
+	f, ok := ContentMissing("orders", "b", Readiness{Asked: true, Imports: []string{"sales/x"}, Unloaded: []string{"sales/y"}, Indexes: []string{"v of sales/z"}}, ServingMark{})
 	if !ok || f.Severity != SeverityWarning || f.Cluster != "b" || !strings.Contains(f.Message, "not loaded on b: sales/y") {
 		t.Errorf("%+v", f)
 	}

@@ -117,6 +117,29 @@ func TestAnOpenReplayIsTold(t *testing.T) {
 	}
 }
 
+// TestWhetherAReplayRunsNow: who carries it out, and how many rows are written, is told; where no
+// process does, the command that goes on.
+func TestWhetherAReplayRunsNow(t *testing.T) {
+	open := OpenReplay{Topology: "orders", Stale: "a", Promoted: "b", By: []string{"alice"}, Since: now.Add(-time.Minute), Asked: true}
+	running := open
+	running.Runner = &LockHolder{Topology: "orders", By: "process 7 on ops-1"}
+	running.Written, running.Of, running.NotedAt = 40, 100, now
+	for _, c := range []struct {
+		replay          OpenReplay
+		message, remedy string
+	}{
+		{open, "; no process carries it out now", "--replay'"},
+		{running, "; process 7 on ops-1 carries it out now; 40 of 100 rows were written by 2026-11-22T12:00:00Z", "'reconcile status orders --watch'"},
+	} {
+		m := hadFailedOver("a", "b")
+		m.Replays = []OpenReplay{c.replay}
+		p := world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), primaryOf("b")}, memory: m}.plan(t)
+		if f := find(p, CodeStalePrimary, "a"); f == nil || !strings.Contains(f.Message, c.message) || !strings.Contains(f.Remedy, c.remedy) {
+			t.Errorf("%+v, want %q and %q", f, c.message, c.remedy)
+		}
+	}
+}
+
 // TestCountedLossIsTold: what a failover lost stands with its stale primary once it was
 // counted, as one number, whether that cluster answers or not.
 func TestCountedLossIsTold(t *testing.T) {

@@ -168,8 +168,8 @@ func (s situation) staleFinding(d decision, stale Cluster) Finding {
 		}
 	}
 	if r, ok := s.memory.openReplay(s.topology.Name, stale.ID); ok && !s.offline {
-		state += "; what only it holds has been written into " + r.Promoted + " since " + r.Since.UTC().Format(time.RFC3339) + ", approved by " + strings.Join(r.By, ", ") + ", and that has not ended"
-		remedy = "wipe nothing before the replay has ended; unless a process carries it out now, go on with it, which needs no further approval: '" + salvageCommand(s.topology.Name, stale.ID) + " --replay'"
+		state += "; " + r.Words()
+		remedy = r.remedy()
 	}
 	return NewFinding(CodeStalePrimary, stale.ID,
 		fmt.Sprintf("%s is stale%s, and %s is the primary: %s %s", stale.ID, s.staleSince(stale.ID), primary.ID, stale.ID, state), remedy)

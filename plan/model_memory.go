@@ -152,10 +152,28 @@ type Memory struct {
 	Outages     []Outage
 	Losses      []CountedLoss
 	Replays     []OpenReplay
-	Audits      []AuditMark // the newest of each standby
+	Audits      []AuditMark   // the newest of each standby
+	Serving     []ServingMark // by the primary of each topology, when that was last read
+	Settled     []SettledMark // of each topology
 	// Holders are who holds the lock of a topology with an open intent, other than this
 	// process.
 	Holders []LockHolder
+}
+
+// SettledMark is when the newest change of a topology was begun, or its document first seen to
+// be live.
+type SettledMark struct {
+	Topology string
+	At       time.Time
+}
+
+// settledAt returns the time of the mark of a topology; the zero time: there is none.
+func (m Memory) settledAt(topology string) time.Time {
+	i := slices.IndexFunc(m.Settled, func(s SettledMark) bool { return s.Topology == topology })
+	if i < 0 {
+		return time.Time{}
+	}
+	return m.Settled[i].At
 }
 
 // staleMark returns the newest mark of a cluster that is stale now. ok is false once an
@@ -267,24 +285,6 @@ func (m Memory) provisionUsed(cluster string, at time.Time) bool {
 		}
 	}
 	return false
-}
-
-// OpenReplay is a replay of lost rows that has begun and not ended, whether a process
-// carries it out now or not.
-type OpenReplay struct {
-	Topology        string
-	Stale, Promoted string
-	By              []string // who approved it
-	Since           time.Time
-}
-
-// openReplay returns the open replay of what a stale cluster holds.
-func (m Memory) openReplay(topology, stale string) (OpenReplay, bool) {
-	i := slices.IndexFunc(m.Replays, func(r OpenReplay) bool { return r.Topology == topology && r.Stale == stale })
-	if i < 0 {
-		return OpenReplay{}, false
-	}
-	return m.Replays[i], true
 }
 
 // StaleSince is when a cluster became stale that is stale now; false: it is not.

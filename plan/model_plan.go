@@ -56,6 +56,9 @@ type ClusterPlan struct {
 	Site        string // empty: the document does not say
 	View        View
 	Lag         *Window // of a standby
+	// ProvenEqual is when an audit last proved that a standby holds what the primary of today
+	// holds; zero: never.
+	ProvenEqual time.Time
 }
 
 // TopologyPlan is the plan of one topology. Steps may be there together with findings that
@@ -245,6 +248,7 @@ const (
 	ActionVerify       Action = "verify"
 	ActionRedirect     Action = "redirect_traffic"
 	ActionRecordStale  Action = "record_stale"
+	ActionLoad         Action = "load_collections"
 )
 
 // Sends says whether the action sends a configuration to a cluster.
@@ -270,6 +274,7 @@ const (
 	ReasonProveReplication Reason = "prove_replication"
 	ReasonMoveTraffic      Reason = "move_traffic"
 	ReasonRemember         Reason = "remember"
+	ReasonServeAsBefore    Reason = "serve_as_before"
 )
 
 // Step is one action of a plan: data, never code. A step that sends a configuration

@@ -145,6 +145,13 @@ type Desired struct {
 	Freezes []Freeze
 	// Fence names the stale clusters that are asked to be demoted.
 	Fence []FenceRequest
+	// Loads says that the operator wants a new primary to load and index what the old one had
+	// loaded and indexed.
+	Loads bool
+	// AuditEvery is how often the operator wants each standby to be audited; 0: never.
+	AuditEvery time.Duration
+	// AuditsSince is since when this process can have audited; zero: it does not audit.
+	AuditsSince time.Time
 }
 
 // Primary returns the one cluster that Git wants as primary. ok is false when

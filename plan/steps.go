@@ -67,10 +67,23 @@ func (s situation) failoverSteps(d decision) []Step {
 	default:
 		return nil
 	}
-	return append(out,
+	out = append(out,
 		Step{Wave: 3, Action: ActionVerify, Cluster: d.primary.ID, Reason: ReasonProveRole, Verify: s.rules.Verify},
 		Step{Wave: 4, Action: ActionRedirect, Cluster: d.primary.ID, Reason: ReasonMoveTraffic},
 	)
+	if v.Belief.Kind == BeliefStandby {
+		out = append(out, s.loadSteps(5, d.primary.ID)...)
+	}
+	return out
+}
+
+// loadSteps load and index on a new primary what the old one had loaded and indexed, if the
+// operator wants that. What that is, the ledger says when the step is carried out.
+func (s situation) loadSteps(wave int, primary string) []Step {
+	if !s.loads {
+		return nil
+	}
+	return []Step{{Wave: wave, Action: ActionLoad, Cluster: primary, Reason: ReasonServeAsBefore}}
 }
 
 // forcePromoteStep sends a standby the list of itself alone, with its stored channels.
@@ -180,7 +193,7 @@ func (s situation) updateStep(wave int, id string, reason Reason, after Configur
 }
 
 // closingSteps wait until all members store what was sent, verify the primary and, when
-// the primary moved, redirect traffic: one wave each, from the given one on.
+// the primary moved, redirect traffic and load: one wave each, from the given one on.
 func (s situation) closingSteps(wave int, primary string, moves bool) []Step {
 	out := []Step{
 		{Wave: wave, Action: ActionWait, Cluster: primary, Reason: ReasonProveReplication},
@@ -188,6 +201,7 @@ func (s situation) closingSteps(wave int, primary string, moves bool) []Step {
 	}
 	if moves {
 		out = append(out, Step{Wave: wave + 2, Action: ActionRedirect, Cluster: primary, Reason: ReasonMoveTraffic})
+		out = append(out, s.loadSteps(wave+3, primary)...)
 	}
 	return out
 }
@@ -249,16 +263,18 @@ func (s situation) growSteps(d decision) []Step {
 const digestEncoding = "reconcile-plan-digest/1"
 
 // digestStep is what a digest covers of one step: what is sent to which cluster, and
-// what is stored there before.
+// what is stored there before; or that collections are loaded there.
 type digestStep struct {
 	Cluster string         `json:"cluster"`
 	Before  *Configuration `json:"before"`
 	After   *Configuration `json:"after"`
 	Force   bool           `json:"force"`
+	Loads   bool           `json:"loads,omitempty"`
 }
 
 // topologyDigest is the hash that an approval pins, "sha256:" and 64 hexadecimal
-// digits: the transition, and the steps that send a configuration (contract.md §4).
+// digits: the transition, and the steps that send a configuration or load collections
+// (contract.md §4).
 // Verification, traffic, reach, findings, lag, memory and commit are left out, so that
 // a plan that was approved does not change by them. Empty without a transition.
 func topologyDigest(name string, transition Transition, steps []Step) string {
@@ -272,8 +288,8 @@ func topologyDigest(name string, transition Transition, steps []Step) string {
 		Steps      []digestStep `json:"steps"`
 	}{Encoding: digestEncoding, Topology: name, Transition: transition, Steps: []digestStep{}}
 	for _, s := range steps {
-		if s.Action.Sends() {
-			content.Steps = append(content.Steps, digestStep{s.Cluster, withLists(s.Before), withLists(s.After), s.ForcePromote()})
+		if s.Action.Sends() || s.Action == ActionLoad {
+			content.Steps = append(content.Steps, digestStep{s.Cluster, withLists(s.Before), withLists(s.After), s.ForcePromote(), s.Action == ActionLoad})
 		}
 	}
 	return hashJSON(content)

@@ -24,6 +24,7 @@ type Apply struct {
 	Actor    Actor
 	Redirect Redirector // nil: no redirect target is configured
 	Restart  Restarter  // nil: no restart command is configured
+	Loading  Loading
 	// LockWait is how long to wait for a lock that another process holds. 0: not at all.
 	LockWait time.Duration
 	// RereadGit reads Git once more: after a wait for a lock, and under the lock as the
@@ -35,9 +36,8 @@ type Apply struct {
 	// is still recorded.
 	Observing bool
 	// Pinned holds, by topology, the digest of a saved plan; nil: no plan was saved.
-	Pinned map[string]string
-	// Identity names this process in what it records.
-	Identity string
+	Pinned   map[string]string
+	Identity string // of this process, in what it records
 	// OnBegin is called under the lock, right before a plan is carried out. May be nil.
 	OnBegin func(t plan.TopologyPlan, d approval.Decision)
 	// OnHalfDone is called when a force promote stands half done: critical if a person must end it.

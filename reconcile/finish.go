@@ -14,8 +14,8 @@ import (
 )
 
 // finish carries out the steps after the requests: it waits until the members stay what
-// they were made, verifies, and redirects traffic. Then it measures the loss and closes
-// the intent. A switchover is read back last of all, so that applications do not wait for
+// they were made, verifies, redirects traffic, and loads what the old primary had loaded. Then
+// it measures the loss and closes the intent. A switchover is read back last of all, so that applications do not wait for
 // it. Nothing here undoes a promotion: what fails, the next run does again.
 func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 	for _, s := range prep.plan.Steps {
@@ -29,6 +29,8 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 			x = r.verify(ctx, prep, s, res)
 		case plan.ActionRedirect:
 			x = r.redirect(ctx, prep, s)
+		case plan.ActionLoad:
+			x = r.load(ctx, prep, s, res)
 		default:
 			end(plan.StepNotAttempted.String())
 			continue
@@ -36,11 +38,16 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		end(x.Status.String())
 		x.Step, x.Took = s, r.apply.Clock().Sub(began)
 		res.Steps = append(res.Steps, x)
-		if x.Status == plan.StepFailed {
+		if x.Status == plan.StepFailed && s.Action != plan.ActionLoad {
 			res.Outcome = OutcomeUnverified
 			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
-			return
+			if s.Action != plan.ActionRedirect { // that does not hold back what the primary needs to serve
+				return
+			}
 		}
+	}
+	if res.Outcome != OutcomeApplied {
+		return
 	}
 	if prep.plan.Transition == plan.TransitionSwitchover {
 		if err := r.readBack(ctx, prep); err != nil {
@@ -133,6 +140,7 @@ func (r run) verify(ctx context.Context, prep prepared, s plan.Step, res *Result
 	if err != nil {
 		return StepResult{Status: plan.StepFailed, Detail: err.Error()}
 	}
+	found.Had = predecessor(prep)
 	res.Verified = found
 	detail := fmt.Sprintf("%s works as the primary (%s)", s.Cluster, s.Verify)
 	for _, f := range collectionFindings(prep.plan, s.Cluster, found) {
@@ -222,7 +230,7 @@ func (r Result) WhatCame(t plan.TopologyPlan) string {
 		parts = append(parts, r.Detail)
 	}
 	for _, x := range r.Steps {
-		if x.Step.Action == plan.ActionVerify || x.Step.Action == plan.ActionRedirect {
+		if x.Step.Action == plan.ActionVerify || x.Step.Action == plan.ActionRedirect || x.Step.Action == plan.ActionLoad {
 			parts = append(parts, x.Detail)
 		}
 	}
@@ -270,6 +278,7 @@ func (p Pass) verifyOne(ctx context.Context, v Verifier, t plan.TopologyPlan, r 
 	if err != nil {
 		return []plan.Finding{plan.VerificationFailed(t.Name, t.Primary, level, err)}
 	}
+	verified.Had = r.Memory.LastServing(t.Name)
 	return collectionFindings(t, t.Primary, verified)
 }
 
@@ -294,7 +303,7 @@ func collectionFindings(t plan.TopologyPlan, cluster string, v Verified) []plan.
 		parts = append(parts, "on "+cluster+" and not answering: "+strings.Join(v.Silent, ", "))
 	}
 	var out []plan.Finding
-	if f, ok := plan.ContentMissing(t.Name, cluster, v.Readiness); ok {
+	if f, ok := plan.ContentMissing(t.Name, cluster, v.Readiness, v.Had); ok {
 		out = append(out, f)
 	}
 	if len(parts) == 0 {

@@ -14,8 +14,8 @@ import (
 // Remembered is what the ledger holds at one moment.
 type Remembered struct {
 	Memory plan.Memory // Now is not set
-	// Sorted says that progress and homes are sorted by cluster, and generations by
-	// topology.
+	// Sorted says that progress, homes and audits are sorted by cluster, generations, what
+	// primaries serve and when a change began by topology.
 	Sorted bool
 	Spent  []approval.SpentMark // approvals that were used
 	Newest time.Time            // of the newest record
@@ -32,6 +32,28 @@ type Remembered struct {
 	// HolderOf returns who else holds the lock of a topology; false: nobody is known to. Nil:
 	// Memory.Holders says so already.
 	HolderOf HolderOf
+	// RunnerOf returns who else carries out a replay. Nil: Memory.Replays says so already.
+	RunnerOf RunnerOf
+}
+
+// RunnerOf returns who else carries out a replay of a topology now; asked is false if that could
+// not be found out.
+type RunnerOf func(ctx context.Context, topology string) (by plan.LockHolder, held, asked bool)
+
+// Running returns open replays with who carries them out now; of these topologies alone, if some
+// are named.
+func Running(ctx context.Context, open []plan.OpenReplay, ask RunnerOf, only ...string) []plan.OpenReplay {
+	out := slices.Clone(open)
+	for i, r := range out {
+		if len(only) > 0 && !slices.Contains(only, r.Topology) {
+			continue
+		}
+		by, held, asked := ask(ctx, r.Topology)
+		if out[i].Asked = asked; held {
+			out[i].Runner = &by
+		}
+	}
+	return out
 }
 
 // HolderOf returns who else holds the lock of a topology; false: nobody is known to.
@@ -126,6 +148,9 @@ func (p Pass) readMemory(ctx context.Context) (Remembered, error) {
 	if r.HolderOf != nil {
 		r.Memory.Holders = LockHolders(ctx, r.Memory, r.HolderOf, only...)
 	}
+	if r.RunnerOf != nil {
+		r.Memory.Replays = Running(ctx, r.Memory.Replays, r.RunnerOf, only...)
+	}
 	return r, nil
 }
 
@@ -150,6 +175,9 @@ func (r Remembered) memoryOf(t plan.Topology) plan.Memory {
 	clusters := slices.Sorted(maps.Keys(own))
 	m.Progress = filterByKey(m.Progress, r.Sorted, clusters, func(p *plan.ProgressRecord) string { return p.Cluster })
 	m.Homes = filterByKey(m.Homes, r.Sorted, clusters, func(h *plan.Home) string { return h.Cluster })
+	m.Audits = filterByKey(m.Audits, r.Sorted, clusters, func(a *plan.AuditMark) string { return a.Standby })
+	m.Serving = filterByKey(m.Serving, r.Sorted, []string{t.Name}, func(s *plan.ServingMark) string { return s.Topology })
+	m.Settled = filterByKey(m.Settled, r.Sorted, []string{t.Name}, func(s *plan.SettledMark) string { return s.Topology })
 	m.Generations = filterByKey(m.Generations, r.Sorted, []string{t.Name}, func(g *plan.GenerationMark) string { return g.Topology })
 	return m
 }

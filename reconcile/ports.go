@@ -51,6 +51,8 @@ type Verified struct {
 	Silent  []string // there, and do not answer
 	// Readiness is what is not in place to serve, whatever was known before.
 	Readiness plan.Readiness
+	// Had is what the predecessor had in place, by which Readiness is judged.
+	Had plan.ServingMark
 }
 
 // Actor changes clusters, and proves by reading what came of it.

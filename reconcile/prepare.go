@@ -61,7 +61,7 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	if stop := r.proveBeforehand(ctx, prep); stop != nil {
 		return prep, stop
 	}
-	return r.rereadGit(ctx, prep)
+	return r.rereadGit(ctx, r.noteServing(ctx, prep))
 }
 
 // hasJoin says whether a cluster joins by the plan. Such a plan rests on that cluster's

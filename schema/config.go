@@ -43,6 +43,7 @@ type Config struct {
 	Approval      Approval
 	Limits        plan.Failover // floors; zero fields set none
 	Fence         Fence
+	Load          Loading
 	Ledger        Ledger
 	Clusters      []ClusterCare
 	Redirect      []RedirectTarget
@@ -135,6 +136,16 @@ type Fence string
 const (
 	FenceManual Fence = "manual"
 	FenceAuto   Fence = "auto"
+)
+
+// Loading reports whether a new primary loads and indexes what the old one had loaded and
+// indexed. The zero value is manual.
+type Loading string
+
+// The ways to load.
+const (
+	LoadManual Loading = "manual"
+	LoadAuto   Loading = "auto"
 )
 
 // Ledger says where the ledger is. Both fields empty: there is none.

@@ -88,6 +88,7 @@ shards:
 audit: {every: 6h, budget: 10m, rows: 0}
 freeze:
   - {name: year-end, from: 2026-12-18T18:00:00+01:00, to: 2027-01-04T07:00:00Z, except: [detach], include: [failover]}
+load: auto
 `
 
 func defaultConfig() Config {
@@ -98,7 +99,7 @@ func defaultConfig() Config {
 			SignatureRequired: true, AllowedSigners: "/etc/reconcile/allowed_signers", DistinctAuthor: true,
 			Quorum: approval.Quorum{Switchover: 1, Failover: 1, Other: 1}, MaxAge: approval.MaxAge{Failover: 2 * time.Hour, Other: 24 * time.Hour},
 		},
-		Fence: FenceManual,
+		Fence: FenceManual, Load: LoadManual,
 		Serve: Serve{Address: "127.0.0.1:9640"},
 	}
 }
@@ -143,7 +144,7 @@ func wantFullConfig() Config {
 			Quorum: approval.Quorum{Switchover: 2, Failover: 3, Other: 4}, MaxAge: approval.MaxAge{Failover: time.Hour, Other: 2 * time.Hour},
 		},
 		Limits: plan.Failover{UnavailableFor: time.Minute, Probes: 5, BlockPeriod: 2 * time.Hour, Verify: plan.VerifyDML},
-		Fence:  FenceAuto,
+		Fence:  FenceAuto, Load: LoadAuto,
 		Ledger: Ledger{Etcd: &LedgerEtcd{
 			Endpoints: []string{"https://etcd-1.example:2379", "etcd-2.example:2379"}, Prefix: "/other", TLS: &TLS{CAFile: "ca"},
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,

@@ -80,6 +80,7 @@ func (d *document) config() Config {
 		Approval:      approvalRules(root.get("approval")),
 		Limits:        limits(root.get("limits")),
 		Fence:         Fence(root.get("fence").textOr(string(FenceManual))),
+		Load:          Loading(root.get("load").textOr(string(LoadManual))),
 		Ledger:        ledger(root.get("ledger")),
 		Clusters:      clusters(root.get("clusters"), root.get("credentials")),
 		Redirect:      redirects(root.get("redirect")),

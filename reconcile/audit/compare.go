@@ -135,6 +135,7 @@ func compareItems(primary, standby Item) []Difference {
 const (
 	FactState    = "state"
 	FactReplicas = "replicas"
+	FactField    = "field" // of an index
 
 	FinishedIndex = "finished"
 	BuildingIndex = "being built"

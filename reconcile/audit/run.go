@@ -29,6 +29,10 @@ type Result struct {
 	Counted          int          // collections whose two counts were compared
 	Rows             int64        // that the primary has in these
 	Sampled          int          // keys that were compared field by field
+
+	Served     []plan.ServedCollection // what the primary has in place to serve
+	ServedRead bool                    // false: it was not read
+	Readiness  plan.Readiness          // of the standby
 }
 
 // Run audits a pair. It never fails: what could not be compared is in Gaps.
@@ -69,10 +73,12 @@ func (a *auditing) differs(d ...Difference) {
 // difference. stopped says why the pair cannot be compared at all.
 func (a *auditing) metadata(ctx context.Context) (shared []Collection, stopped string) {
 	primary := a.pair.Primary().Inventory(ctx)
+	a.result.Served, a.result.ServedRead = primary.Served()
 	if err := a.pair.CatchUp(ctx); err != nil {
 		return nil, err.Error()
 	}
 	standby := a.pair.Standby().Inventory(ctx)
+	a.result.Readiness = standby.Readiness()
 	differences := Compare(primary, standby)
 	if len(differences) > 0 {
 		differences = lasting(differences, Compare(a.pair.Primary().Inventory(ctx), standby))

@@ -95,6 +95,26 @@ var latestCases = map[string]func(*testing.T, *fixture){
 		}
 		same(t, f.kinds("orders"), []Kind{KindHome})
 	},
+	"what a primary serves and a standby lacks is kept as it was read last": func(t *testing.T, f *fixture) {
+		mark := plan.ServingMark{Topology: "orders", Primary: "a", At: start.Add(time.Hour), Collections: []plan.ServedCollection{
+			{Name: "default/cold"},
+			{Name: "default/hot", Loaded: true, Replicas: 2, Indexes: []plan.CollectionIndex{{Name: "v", Field: "vector", Params: []plan.IndexParam{{Key: "index_type", Value: "HNSW"}}}}},
+		}}
+		_ = f.RecordServing(t.Context(), mark) // it has no folder, or there is none to record
+		if _, exists := f.read().Born(); exists {
+			t.Fatal("it made a ledger")
+		}
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		must(t, f.RecordServing(t.Context(), mark))
+		must(t, f.RecordServing(t.Context(), plan.ServingMark{Topology: "orders", Primary: "b", At: start}))
+		same(t, f.read().Memory().Serving, []plan.ServingMark{mark})
+		if err := f.RecordServing(t.Context(), plan.ServingMark{Topology: "orders"}); !errors.Is(err, ErrTransition) {
+			t.Fatal(err)
+		}
+		audit := plan.AuditMark{Topology: "orders", Primary: "a", Standby: "b", At: start, Readiness: plan.Readiness{Asked: true, Unloaded: []string{"default/hot"}}}
+		must(t, f.RecordAudit(t.Context(), audit))
+		same(t, f.read().Memory().Audits, []plan.AuditMark{audit})
+	},
 	"an outage keeps its first failed probe when another process looks again": func(t *testing.T, f *fixture) {
 		seen := func(since, until time.Duration) plan.Outage {
 			return plan.Outage{Cluster: "a", Topology: "orders", Since: start.Add(since), Until: start.Add(until)}

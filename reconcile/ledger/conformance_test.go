@@ -64,6 +64,7 @@ var beginCases = map[string]func(*testing.T, *fixture){
 		same(t, s.Memory(), plan.Memory{
 			Ledger: f.store.kind(), Intents: []plan.Intent{want}, Stale: b.Stale, Provisions: b.Provisions,
 			Generations: []plan.GenerationMark{{Topology: "orders", Generation: 8, Document: "docd1"}},
+			Settled:     []plan.SettledMark{{Topology: "orders", At: s.Newest()}},
 		})
 		same(t, s.Spent("orders"), []Mark{{Topology: "orders", Generation: 8, PayloadHash: b.Payloads[0], Commit: "cd1", At: s.Newest()}})
 		same(t, f.kinds("orders"), []Kind{KindIntent})

@@ -12,7 +12,8 @@ const (
 	format1       = "1" // the latest values are replication progress alone, by cluster
 	format2       = "2" // several sorts of latest values; more kinds of records
 	format3       = "3" // records of an acceptance, and of counted losses
-	formatVersion = "4" // audits among the latest values
+	format4       = "4" // audits among the latest values
+	formatVersion = "5" // what primaries serve, what standbys lack and how far replays are among the latest values
 )
 
 // migration brings an image to the next format.
@@ -26,7 +27,8 @@ type migration struct {
 var migrations = map[string]migration{
 	format1: {to: format2, run: migrateProgress},
 	format2: {to: format3, run: unchanged},
-	format3: {to: formatVersion, run: unchanged},
+	format3: {to: format4, run: unchanged},
+	format4: {to: formatVersion, run: unchanged},
 }
 
 // unchanged is the migration to a format that only adds to the one before.

@@ -23,6 +23,8 @@ const (
 	latestGitHead  = "git/"      // by url and ref
 	latestOutage   = "outage/"   // by cluster
 	latestAudit    = "audit/"    // by standby
+	latestServing  = "serving/"  // by topology
+	latestReplay   = "replay/"   // by topology
 )
 
 func progressKey(cluster string) string { return latestProgress + cluster }
@@ -95,6 +97,8 @@ type latest struct {
 	progress []plan.ProgressRecord // by cluster
 	outages  []plan.Outage         // by cluster
 	audits   []plan.AuditMark      // by standby
+	served   []plan.ServingMark    // by topology
+	replays  []ReplayProgress      // by topology
 	heads    map[string]GitHead    // by gitKey
 }
 
@@ -124,13 +128,18 @@ func (t *latest) add(key string, content any) {
 		t.outages = append(t.outages, v)
 	case plan.AuditMark:
 		t.audits = append(t.audits, v)
+	case plan.ServingMark:
+		t.served = append(t.served, v)
+	case ReplayProgress:
+		t.replays = append(t.replays, v)
 	case GitHead:
 		t.heads[key] = v
 	}
 }
 
 // decodeValue reads one stored value: a plan.ProgressRecord, a plan.Outage, a
-// plan.AuditMark or a GitHead.
+// plan.AuditMark, a plan.ServingMark,
+// a ReplayProgress or a GitHead.
 func decodeValue(key string, stored []byte) (any, error) {
 	hash, body, ok := cutHash(stored)
 	if !ok || hashOf(body) != hash {
@@ -143,6 +152,10 @@ func decodeValue(key string, stored []byte) (any, error) {
 		return decodeOutage(body)
 	case latestAudit:
 		return decodeAudit(body)
+	case latestServing:
+		return decodeServing(body)
+	case latestReplay:
+		return decodeReplayProgress(body)
 	case latestGitHead:
 		var w gitHeadWire
 		err := decodeStrict(body, &w)
@@ -183,6 +196,8 @@ type auditWire struct {
 	EqualAt      *time.Time `json:"equalAt,omitempty"`
 	EqualRows    int64      `json:"equalRows,omitempty"`
 	EqualSampled int        `json:"equalSampled,omitempty"`
+
+	Readiness *readinessWire `json:"readiness,omitempty"`
 }
 
 func auditKey(standby string) string { return latestAudit + standby }
@@ -219,7 +234,7 @@ func (l *Ledger) RecordAudit(ctx context.Context, m plan.AuditMark) error {
 func auditToWire(m plan.AuditMark) auditWire {
 	return auditWire{
 		Topology: m.Topology, Primary: m.Primary, Standby: m.Standby, At: wallTime(m.At), Verdict: string(m.Verdict), Found: m.Found, More: m.More,
-		EqualAt: timeOrNil(wallTime(m.EqualAt)), EqualRows: m.EqualRows, EqualSampled: m.EqualSampled,
+		EqualAt: timeOrNil(wallTime(m.EqualAt)), EqualRows: m.EqualRows, EqualSampled: m.EqualSampled, Readiness: readinessToWire(m.Readiness),
 	}
 }
 
@@ -230,6 +245,6 @@ func decodeAudit(body []byte) (plan.AuditMark, error) {
 	}
 	return plan.AuditMark{
 		Topology: w.Topology, Primary: w.Primary, Standby: w.Standby, At: w.At, Verdict: plan.ContentVerdict(w.Verdict), Found: w.Found, More: w.More,
-		EqualAt: timeOrZero(w.EqualAt), EqualRows: w.EqualRows, EqualSampled: w.EqualSampled,
+		EqualAt: timeOrZero(w.EqualAt), EqualRows: w.EqualRows, EqualSampled: w.EqualSampled, Readiness: w.Readiness.readiness(),
 	}, nil
 }

@@ -179,10 +179,15 @@ func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) 
 // HeldByAnother returns who holds the lock of a topology, unless that is this process;
 // false: nobody else does. It takes no lock.
 func (l *Ledger) HeldByAnother(ctx context.Context, topology string) (Holder, bool, error) {
+	return l.heldByAnother(ctx, topology, topology)
+}
+
+// heldByAnother returns who holds a lock that belongs to a topology.
+func (l *Ledger) heldByAnother(ctx context.Context, topology, lock string) (Holder, bool, error) {
 	if !topologyName().MatchString(topology) {
 		return Holder{}, false, fmt.Errorf("%q is not a topology name", topology)
 	}
-	h, held, err := l.store.holder(ctx, topology)
+	h, held, err := l.store.holder(ctx, lock)
 	if err != nil {
 		return Holder{}, false, fmt.Errorf("ask who holds the lock of %s: %w", topology, err)
 	}

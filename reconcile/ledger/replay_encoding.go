@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -118,9 +119,69 @@ func (l *Ledger) LockReplay(ctx context.Context, topology string, wait time.Dura
 	if err := l.ensureExists(ctx); err != nil {
 		return nil, err
 	}
-	g, err := l.store.lock(ctx, topology+".replay", l.completeHolder(Holder{}), wait)
+	g, err := l.store.lock(ctx, replayLock(topology), l.completeHolder(Holder{}), wait)
 	if err != nil {
 		return nil, fmt.Errorf("lock the replay of %s: %w", topology, err)
 	}
 	return &Lock{ledger: l, guard: g, topology: topology}, nil
 }
+
+// ReplayProgress is how far an open replay is.
+type ReplayProgress struct {
+	Topology string
+	Digest   string // of the replay
+	Written  int64  // rows
+	Of       int64  // that were to be written
+	At       time.Time
+}
+
+type replayProgressWire struct {
+	Topology string    `json:"topology"`
+	Digest   string    `json:"digest"`
+	Written  int64     `json:"written"`
+	Of       int64     `json:"of"`
+	At       time.Time `json:"at"`
+}
+
+// NoteReplay keeps how far the replay is whose right this is.
+func (k *Lock) NoteReplay(ctx context.Context, p ReplayProgress) error {
+	p.Topology, p.At = k.topology, wallTime(p.At)
+	raw, err := json.Marshal(replayProgressWire(p))
+	if err != nil {
+		return fmt.Errorf("encode the progress of a replay: %w", err)
+	}
+	return k.ledger.store.commit(ctx, k.guard, func(im image) (change, error) {
+		return k.ledger.changeValues(im, map[string][]byte{latestReplay + k.topology: withHash(raw)})
+	})
+}
+
+func decodeReplayProgress(body []byte) (ReplayProgress, error) {
+	var w replayProgressWire
+	err := decodeStrict(body, &w)
+	return ReplayProgress(w), err
+}
+
+// openReplays are the open replays by topology, with how far they are.
+func openReplays(open map[string]Replay, noted []ReplayProgress) []plan.OpenReplay {
+	var out []plan.OpenReplay
+	for _, name := range sortedKeys(open) {
+		r := open[name]
+		o := plan.OpenReplay{Topology: name, Stale: r.Stale, Promoted: r.Promoted, By: r.By, Since: r.At}
+		for _, p := range noted {
+			if p.Topology == name && p.Digest == r.Digest {
+				o.Written, o.Of, o.NotedAt = p.Written, p.Of, p.At
+			}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// ReplayHeldByAnother returns who carries out a replay of a topology now, unless that is this
+// process.
+func (l *Ledger) ReplayHeldByAnother(ctx context.Context, topology string) (Holder, bool, error) {
+	return l.heldByAnother(ctx, topology, replayLock(topology))
+}
+
+// replayLock is the name of the lock of the replays of a topology.
+func replayLock(topology string) string { return topology + ".replay" }

@@ -40,6 +40,16 @@ func TestAReplayIsRecorded(t *testing.T) {
 	if last := spent[len(spent)-1]; last.PayloadHash != "p1" || last.Generation != 0 {
 		t.Errorf("%+v", spent)
 	}
+	must(t, k.NoteReplay(t.Context(), ReplayProgress{Digest: "sha256:0", Written: 9, Of: 9, At: start})) // of another one
+	must(t, k.NoteReplay(t.Context(), ReplayProgress{Digest: r.Digest, Written: 3, Of: 12, At: start}))
+	s, err = l.Read(t.Context())
+	must(t, err)
+	if m := s.Memory().Replays[0]; m.Written != 3 || m.Of != 12 || !m.NotedAt.Equal(start) {
+		t.Errorf("%+v", m)
+	}
+	if _, held, err := l.ReplayHeldByAnother(t.Context(), "orders"); err != nil || held {
+		t.Errorf("this process is another one: %t, %v", held, err)
+	}
 	again := r
 	again.Digest = "sha256:2"
 	if err := k.BeginReplay(t.Context(), again); !errors.Is(err, ErrTransition) {

@@ -56,7 +56,8 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 			out.replays = maps.Clone(s.replays)
 		}
 		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
-		out.memory.Audits = newest.audits
+		out.memory.Audits, out.memory.Serving = newest.audits, newest.served
+		out.memory.Replays = openReplays(out.replays, newest.replays)
 		if len(im.chain) == 0 {
 			kept := l.readAside()
 			out.memory.Outages, out.memory.Progress = kept.outages, kept.progress

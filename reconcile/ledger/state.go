@@ -276,10 +276,7 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 	for _, of := range slices.SortedFunc(maps.Keys(s.losses), lossOf.compare) {
 		m.Losses = append(m.Losses, s.losses[of])
 	}
-	for _, name := range sortedKeys(s.replays) {
-		r := s.replays[name]
-		m.Replays = append(m.Replays, plan.OpenReplay{Topology: name, Stale: r.Stale, Promoted: r.Promoted, By: r.By, Since: r.At})
-	}
+	m.Settled = s.settled()
 	slices.SortStableFunc(m.Stale, func(a, b plan.StaleMark) int {
 		return cmp.Or(cmp.Compare(a.Cluster, b.Cluster), a.Since.Compare(b.Since))
 	})
@@ -315,6 +312,23 @@ func (o *keyOrder) sorted() []string {
 	}
 	o.keys, o.added = append(append(all, old...), added...), nil
 	return o.keys
+}
+
+// settled returns when the newest approval of a change of each topology was spent, by topology.
+func (s *state) settled() []plan.SettledMark {
+	newest := map[string]time.Time{}
+	for _, m := range s.marks {
+		if m.value.Generation != 0 && m.value.At.After(newest[m.value.Topology]) {
+			newest[m.value.Topology] = m.value.At
+		}
+	}
+	var out []plan.SettledMark
+	for _, name := range s.byTopology.sorted() {
+		if at, ok := newest[name]; ok {
+			out = append(out, plan.SettledMark{Topology: name, At: at})
+		}
+	}
+	return out
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -326,7 +326,7 @@ func (v *inventory) indexes(ctx context.Context, database, name, full string) {
 	}
 	for _, i := range resp.GetIndexDescriptions() {
 		v.item(audit.KindIndex, full, i.GetIndexName(), append(propertyFacts(i.GetParams()),
-			audit.Fact{Name: "field", Value: i.GetFieldName()}, audit.Fact{Name: audit.FactState, Value: indexState(i.GetState())})...)
+			audit.Fact{Name: audit.FactField, Value: i.GetFieldName()}, audit.Fact{Name: audit.FactState, Value: indexState(i.GetState())})...)
 	}
 }
 

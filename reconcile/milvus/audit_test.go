@@ -7,10 +7,17 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"github.com/milvus-io/milvus/client/v2/column"
+	"github.com/milvus-io/milvus/client/v2/entity"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
@@ -137,6 +144,95 @@ func TestAuditProvesNothingWithoutARow(t *testing.T) {
 	got = w.audited(audit.Options{Rows: 100, Seed: 7})
 	if got.Verdict != plan.ContentEqual || got.Counted != 1 || got.Collections != 2 || len(got.Gaps) != 1 || !got.Gaps[0].Idle {
 		t.Errorf("one of two is loaded: %s, %d of %d counted, not compared: %+v, differences: %+v", got.Verdict, got.Counted, got.Collections, got.Gaps, got.Differences)
+	}
+}
+
+// texts makes a collection with texts as keys on a, with n rows. ttl: its rows expire, in an hour.
+func (w *world) texts(name string, n int, ttl bool) {
+	w.t.Helper()
+	api := w.client("a").GetService()
+	schema := entity.NewSchema().WithName(name).
+		WithField(entity.NewField().WithName("id").WithDataType(entity.FieldTypeVarChar).WithIsPrimaryKey(true).WithMaxLength(64)).
+		WithField(entity.NewField().WithName("vector").WithDataType(entity.FieldTypeFloatVector).WithDim(4))
+	raw, err := proto.Marshal(schema.ProtoMessage())
+	must(w.t, err)
+	req := &milvuspb.CreateCollectionRequest{CollectionName: name, Schema: raw, ShardsNum: 2}
+	if ttl {
+		req.Properties = []*commonpb.KeyValuePair{{Key: logrows.TTLProperty, Value: "3600"}}
+	}
+	st, err := api.CreateCollection(w.ctx(), req)
+	must(w.t, err)
+	same(w.t, st.GetReason(), "")
+	st, err = api.LoadCollection(w.ctx(), &milvuspb.LoadCollectionRequest{CollectionName: name})
+	must(w.t, err)
+	same(w.t, st.GetReason(), "")
+	keys, vectors := make([]string, n), make([][]float32, n)
+	for i := range n {
+		keys[i], vectors[i] = fmt.Sprintf("order-%03d-é", i), []float32{float32(i), 1, 2, 3}
+	}
+	got, err := api.Insert(w.ctx(), &milvuspb.InsertRequest{CollectionName: name, NumRows: uint32(n), FieldsData: []*schemapb.FieldData{ //nolint:gosec // a few
+		column.NewColumnVarChar("id", keys).FieldData(), column.NewColumnFloatVector("vector", 4, vectors).FieldData(),
+	}})
+	must(w.t, err)
+	same(w.t, got.GetStatus().GetReason(), "")
+	w.await(func() bool { return w.State("b").Rows == n })
+}
+
+// TestAuditOfTextKeysAndExpiringRows: texts as keys are compared as integers are. That rows which
+// expire are fewer on the standby proves nothing; that one differs does.
+func TestAuditOfTextKeysAndExpiringRows(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		ttl    bool
+		damage milvussim.DamageKind
+		want   plan.ContentVerdict
+		found  audit.Kind
+		gap    string
+	}{
+		{name: "text keys", want: plan.ContentEqual},
+		{name: "other text keys", damage: milvussim.DamageRenumberKeys, want: plan.ContentDiverged, found: audit.KindKeys},
+		{name: "rows with text keys are lost", damage: milvussim.DamageLoseRows, want: plan.ContentDiverged, found: audit.KindRows},
+		{name: "rows that expire", ttl: true, want: plan.ContentEqual},
+		{name: "fewer rows that expire", ttl: true, damage: milvussim.DamageLoseRows, want: plan.ContentUnproven, gap: "its rows expire"},
+		{name: "a row that expires and differs", ttl: true, damage: milvussim.DamageAlterRows, want: plan.ContentDiverged, found: audit.KindKeys},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := pair(t, "2.6.22")
+			w.texts("orders", 20, c.ttl)
+			if c.damage != "" {
+				must(t, w.DamageContent("b", milvussim.Damage{Kind: c.damage, Collection: "orders", Rows: 2}))
+			}
+			got := w.audited(audit.Options{Rows: 100, Seed: 7})
+			found := slices.ContainsFunc(got.Differences, func(d audit.Difference) bool { return d.Kind == c.found && d.Collection == "default/orders" })
+			gap := slices.ContainsFunc(got.Gaps, func(g audit.Gap) bool { return strings.Contains(g.Why, c.gap) })
+			if got.Verdict != c.want || c.found != "" && !found || c.gap != "" && !gap {
+				t.Errorf("%s, %+v, %+v", got.Verdict, got.Differences, got.Gaps)
+			}
+			if c.want == plan.ContentEqual && (got.Rows != 20 || got.Sampled != 20) {
+				t.Errorf("proven: %+v", got)
+			}
+		})
+	}
+}
+
+// TestAuditNextToImportsOnThePrimary: an import that runs on the primary, or waits there for its
+// commit, makes no standby differ; what the audit keeps says so of the standby.
+func TestAuditNextToImportsOnThePrimary(t *testing.T) {
+	w := pair(t, "2.6.22")
+	w.write(20)
+	w.await(func() bool { return w.State("b").Rows == 20 })
+	for _, kind := range []milvussim.DamageKind{milvussim.DamageRunImport, milvussim.DamageStrandImport} {
+		must(t, w.DamageContent("a", milvussim.Damage{Kind: kind, Collection: milvussim.RowsCollection}))
+		if got := w.audited(audit.Options{Rows: 100, Seed: 7}); got.Verdict == plan.ContentDiverged || got.Counted != 1 || len(got.Readiness.Imports) > 0 {
+			t.Errorf("%s: %s, %+v, %+v", kind, got.Verdict, got.Differences, got.Readiness)
+		}
+	}
+	must(t, w.DamageContent("b", milvussim.Damage{Kind: milvussim.DamageRunImport, Collection: milvussim.RowsCollection}))
+	got := w.audited(audit.Options{})
+	same(t, got.Readiness.Imports, []string{simRows + " (1 running, 0 not committed)"})
+	same(t, got.ServedRead, true)
+	if len(got.Served) != 1 || got.Served[0].Name != simRows || !got.Served[0].Loaded || got.Served[0].Replicas != 1 {
+		t.Errorf("%+v", got.Served)
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *clusterRead) changesRole() bool {
 
 // readiness reads what of a cluster's contents is not in place to serve, within one read
 // deadline: a call for the imports, two for each database, and with indexes one for each
-// loaded collection. What did not answer is not known.
+// collection, the loaded ones first. What did not answer is not known.
 func (l *link) readiness(ctx context.Context, t ticket, indexes bool) plan.Readiness {
 	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
@@ -42,11 +42,19 @@ func (l *link) readiness(ctx context.Context, t ticket, indexes bool) plan.Readi
 		func() { inFlight = v.imports(ctx) },
 		func() {
 			if indexes {
-				v.indexesOfLoaded(ctx, all)
+				v.indexesOf(ctx, all)
 			}
 		},
 	)
-	return v.readiness(inFlight)
+	v.out.Collections = all
+	out := v.out.Readiness()
+	if inFlight > 0 && len(out.Imports) == 0 {
+		out.Imports = []string{fmt.Sprintf("%d of collections that are not known", inFlight)}
+	}
+	if indexes {
+		out.Held = v.held(all)
+	}
+	return out
 }
 
 // loads lists all collections, and which are loaded.
@@ -62,11 +70,11 @@ func (v *inventory) loads(ctx context.Context) {
 // loadsIn lists the collections of one database, and which are wholly loaded.
 func (v *inventory) loadsIn(ctx context.Context, database string) {
 	var all []string
-	var loaded map[string]bool
+	var percent map[string]int64
 	var failed, unknown error
 	parallel.Run(
 		func() { all, failed = v.link.collections(ctx, database) },
-		func() { loaded, unknown = v.loadedIn(ctx, database) },
+		func() { percent, unknown = v.loadedIn(ctx, database) },
 	)
 	if failed != nil {
 		v.gap("", "", fmt.Errorf("the collections of %s: %w", database, failed))
@@ -75,9 +83,14 @@ func (v *inventory) loadsIn(ctx context.Context, database string) {
 		v.gap(audit.KindLoad, "", fmt.Errorf("which collections of %s are loaded: %w", database, unknown))
 	}
 	for _, full := range all {
-		is := loaded[full]
+		part, listed := percent[full]
+		is := part >= 100
 		if !is && unknown == nil {
-			v.item(audit.KindLoad, full, "load", audit.Fact{Name: audit.FactState, Value: audit.StateReleased})
+			state := audit.StateReleased
+			if listed {
+				state = audit.StateLoading
+			}
+			v.item(audit.KindLoad, full, "load", audit.Fact{Name: audit.FactState, Value: state})
 		}
 		v.mu.Lock()
 		v.out.Collections = append(v.out.Collections, audit.Collection{Name: full, Loaded: is})
@@ -85,54 +98,59 @@ func (v *inventory) loadsIn(ctx context.Context, database string) {
 	}
 }
 
-// loadedIn returns the collections of a database that are wholly loaded.
-func (v *inventory) loadedIn(ctx context.Context, database string) (map[string]bool, error) {
+// loadedIn returns how much of each collection of a database is loaded, in percent, of those
+// that are loaded or loading.
+func (v *inventory) loadedIn(ctx context.Context, database string) (map[string]int64, error) {
 	resp, err := called(ctx, v.auditCluster, v.api.ShowCollections, &milvuspb.ShowCollectionsRequest{DbName: database, Type: milvuspb.ShowType_InMemory})
-	out := map[string]bool{}
+	out := map[string]int64{}
 	//lint:ignore SA1019 no other call tells it of all collections
 	percent := resp.GetInMemoryPercentages()
 	for i, name := range resp.GetCollectionNames() {
-		if i < len(percent) && percent[i] >= 100 {
-			out[database+"/"+name] = true
+		if i < len(percent) {
+			out[database+"/"+name] = percent[i]
 		}
 	}
 	return out, err
 }
 
-// indexesOfLoaded reads the indexes of the first collections that are loaded.
-func (v *inventory) indexesOfLoaded(ctx context.Context, all []audit.Collection) {
-	loaded := slices.DeleteFunc(slices.Clone(all), func(c audit.Collection) bool { return !c.Loaded })
-	if more := len(loaded) - mostAsked; more > 0 {
+// indexesOf reads the indexes of the first collections, of those that are loaded before the
+// others.
+func (v *inventory) indexesOf(ctx context.Context, all []audit.Collection) {
+	asked := askedFirst(all)
+	if more := loadedOf(all) - loadedOf(asked); more > 0 {
 		v.gap(audit.KindIndex, "", fmt.Errorf("the indexes of %d more collections, which were not asked for", more))
-		loaded = loaded[:mostAsked]
 	}
-	parallel.Each(len(loaded), v.fleet.concurrency, func(i int) {
-		database, name, _ := strings.Cut(loaded[i].Name, "/")
-		v.indexes(ctx, database, name, loaded[i].Name)
+	parallel.Each(len(asked), v.fleet.concurrency, func(i int) {
+		database, name, _ := strings.Cut(asked[i].Name, "/")
+		v.indexes(ctx, database, name, asked[i].Name)
 	})
 }
 
-// readiness says what of the inventory is not in place. inFlight is the number of imports.
-func (v *inventory) readiness(inFlight int) plan.Readiness {
-	out := plan.Readiness{Asked: true}
-	for _, i := range v.out.Items {
-		switch state := i.Fact(audit.FactState); {
-		case i.Kind == audit.KindImport:
-			out.Imports = append(out.Imports, fmt.Sprintf("%s (%s running, %s not committed)", i.Collection, i.Fact(audit.FactRunning), i.Fact(audit.FactUncommitted)))
-		case i.Kind == audit.KindLoad:
-			out.Unloaded = append(out.Unloaded, i.Collection)
-		case i.Kind == audit.KindIndex && state != audit.FinishedIndex:
-			out.Indexes = append(out.Indexes, fmt.Sprintf("%s of %s (%s)", i.Name, i.Collection, state))
-		}
+// askedFirst returns the first collections, those that are loaded before the others.
+func askedFirst(all []audit.Collection) []audit.Collection {
+	out := slices.Clone(all)
+	slices.SortStableFunc(out, func(a, b audit.Collection) int { return oneUnless(a.Loaded) - oneUnless(b.Loaded) })
+	return out[:min(len(out), mostAsked)]
+}
+
+// loadedOf counts the collections that are loaded.
+func loadedOf(all []audit.Collection) (n int) {
+	for _, c := range all {
+		n += 1 - oneUnless(c.Loaded)
 	}
-	if inFlight > 0 && len(out.Imports) == 0 {
-		out.Imports = []string{fmt.Sprintf("%d of collections that are not known", inFlight)}
+	return n
+}
+
+func oneUnless(b bool) int {
+	if b {
+		return 0
 	}
-	for _, g := range v.out.Unread {
-		out.Unknown = append(out.Unknown, strings.TrimSpace(g.Collection+" "+g.Why))
-	}
-	for _, names := range [][]string{out.Imports, out.Unloaded, out.Indexes, out.Unknown} {
-		slices.Sort(names)
-	}
-	return out
+	return 1
+}
+
+// held returns the collections whose indexes were read.
+func (v *inventory) held(all []audit.Collection) []plan.ServedCollection {
+	v.out.Collections = askedFirst(all)
+	served, _ := v.out.Served()
+	return served
 }

@@ -43,7 +43,9 @@ func TestVerify(t *testing.T) {
 			must(t, err)
 			before := w.State("a").WritesAccepted
 			got := w.verify("a", level, "default/sim_rows", "default/gone", "lost/x", "default/"+throwawayName(time.Now()))
-			same(t, got, VerifyResult{Proven: level, Missing: []string{"default/gone", "lost/x"}, Readiness: plan.Readiness{Asked: true}})
+			same(t, got, VerifyResult{Proven: level, Missing: []string{"default/gone", "lost/x"}, Readiness: plan.Readiness{
+				Asked: true, Held: []plan.ServedCollection{{Name: "default/sim_rows", Loaded: true}},
+			}})
 			same(t, w.leftovers("a"), []string(nil))
 			if wrote := w.State("a").WritesAccepted - before; (wrote > 0) != (level == plan.VerifyDML) {
 				t.Errorf("%d rows written", wrote)

@@ -206,7 +206,7 @@ func (c replayCommand) carryOut(ctx context.Context) (replay.Report, error) {
 			decision = d
 			return err
 		},
-		Wanted: c.wanted(),
+		Wanted: c.wanted(), Progress: noteEvery(func(digest string, written, of int64) { held.Note(ctx, digest, written, of) }),
 	}
 	report, err := run.Run(ctx)
 	done()
@@ -247,6 +247,20 @@ func (c replayCommand) begin(ctx context.Context, held *wire.ReplayLock, r repla
 		return &d, refusedReplay{ExitNotApproved, d.Reason() + ": " + d.Detail}
 	}
 	return &d, nil
+}
+
+// notedEvery is how often the ledger is told how far a replay is.
+const notedEvery = 5 * time.Second
+
+// noteEvery calls note for the first progress, and then now and then.
+func noteEvery(note func(digest string, written, of int64)) func(digest string, written, of int64) {
+	var last time.Time
+	return func(digest string, written, of int64) {
+		if now := time.Now(); now.Sub(last) >= notedEvery {
+			last = now
+			note(digest, written, of)
+		}
+	}
 }
 
 // wantedEvery is how often Git is read again while rows are written.

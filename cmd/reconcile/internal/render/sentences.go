@@ -226,6 +226,7 @@ var actionWords = map[plan.Action]string{
 	plan.ActionVerify:       "verify",
 	plan.ActionRedirect:     "redirect traffic",
 	plan.ActionRecordStale:  "record as stale",
+	plan.ActionLoad:         "load collections",
 }
 
 func actionText(a plan.Action) string { return orElse(actionWords[a], string(a)) }
@@ -244,6 +245,7 @@ var reasonWords = map[plan.Reason]string{
 	plan.ReasonProveReplication: "prove that replication flows",
 	plan.ReasonMoveTraffic:      "applications go to the primary",
 	plan.ReasonRemember:         "so that it never rejoins by itself",
+	plan.ReasonServeAsBefore:    "what the old primary had loaded and indexed, and it lacks",
 }
 
 var verifyWords = map[plan.VerifyLevel]string{

@@ -22,6 +22,9 @@ type ReplayRun struct {
 	Begin func(ctx context.Context, r replay.Report) error
 	// Wanted is asked again and again while rows are written. Its error ends the run.
 	Wanted func(ctx context.Context) error
+	// Progress is told now and then how many rows of so many are written, by one caller at a
+	// time; nil: nobody is.
+	Progress func(digest string, written, of int64)
 
 	batch int                             // rows of a request; 0: batchRows
 	wrap  func(replayWriter) replayWriter // for tests; nil: none
@@ -86,7 +89,9 @@ func (x ReplayRun) rounds(ctx context.Context, r *comparison, to replayWriter) (
 		case !more:
 			return x.finish(ctx, r, report)
 		}
-		run := &replaying{comparison: r, ReplayRun: x, writer: to, pace: newPace(x.Rate)}
+		run := &replaying{
+			comparison: r, ReplayRun: x, writer: to, pace: newPace(x.Rate), digest: report.Digest, before: done.Written, toWrite: report.ToWrite(),
+		}
 		err = r.eachChannel(ctx, func(ctx context.Context, i int) error { return run.channel(ctx, f.channels[i]) })
 		done.Written, done.HeldBack = done.Written+run.written.Load(), done.HeldBack+run.heldBack.Load()
 		if err != nil && !errors.Is(err, errJudgeAgain) {

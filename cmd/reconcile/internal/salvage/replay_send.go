@@ -50,6 +50,8 @@ type replaying struct {
 	writer            replayWriter
 	pace              *pace
 	written, heldBack atomic.Int64
+	digest            string
+	before, toWrite   int64 // rows that earlier rounds wrote, and that this one is to write
 
 	mu      sync.Mutex
 	checked time.Time // when the cluster was last seen to take writes, and the replay to be wanted
@@ -71,6 +73,9 @@ func (r *replaying) mayWrite(ctx context.Context) error {
 		return err
 	}
 	r.checked = at
+	if r.Progress != nil {
+		r.Progress(r.digest, r.before+r.written.Load(), r.before+r.toWrite)
+	}
 	return nil
 }
 

@@ -106,6 +106,7 @@ var (
 	descRole     = desc("cluster_role", "1 for the role that the cluster's own stored configuration gives it.", "topology", "cluster", "role")
 	descStale    = desc("stale_primary", "1 for a former primary that is not seen to be fenced, 0 for one that is.", "topology", "cluster")
 	descLag      = desc("replication_lag_seconds", "Bounds of what a standby lacks of its source.", "topology", "cluster", "bound")
+	descProven   = desc("proven_equal_timestamp_seconds", "When an audit last proved that a standby holds what its primary holds.", "topology", "cluster")
 	descFindings = desc("findings", "Findings that stand, by code and severity.", "topology", "code", "severity")
 	descFrozen   = desc("change_frozen_until_timestamp_seconds", "When no freeze holds the planned change back any more; absent if none does or no end is known.", "topology")
 	descAttempt  = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
@@ -119,7 +120,7 @@ var (
 // Describe implements prometheus.Collector.
 func (snapshotCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descState, descWritable, descUp, descRole, descStale, descLag, descFindings, descFrozen,
+		descState, descWritable, descUp, descRole, descStale, descLag, descProven, descFindings, descFrozen,
 		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
 	} {
 		out <- d
@@ -172,6 +173,7 @@ func collectCluster(gauge gaugeFunc, topology string, c plan.ClusterPlan) {
 	if k := c.View.Belief.Kind; k != plan.BeliefUnknown {
 		gauge(descRole, 1, topology, c.ID, k.String())
 	}
+	timestamp(gauge, descProven, c.ProvenEqual, topology, c.ID)
 	if c.Lag == nil {
 		return
 	}

@@ -81,6 +81,7 @@ func member(id string, role plan.Role, reach plan.Reach, belief plan.BeliefKind)
 func pair(generation int64) daemon.TopologyStatus {
 	b := member("cluster-b", plan.RoleStandby, plan.ReachUp, plan.BeliefStandby)
 	b.Lag = &plan.Window{Lower: seconds(0), Upper: seconds(1.5), Method: plan.MethodCheckpoint}
+	b.ProvenEqual = noon.Add(-time.Hour)
 	return daemon.TopologyStatus{
 		Name: "orders", State: daemon.StateInSync, Commit: "c7", Served: generation,
 		Published:   reconcile.Published{Version: generation, Primary: "cluster-a", Standbys: []string{"cluster-b"}},
@@ -100,6 +101,7 @@ func lost() daemon.TopologyStatus {
 	t.Plan.Primary, t.Plan.OldPrimary = "cluster-b", "cluster-a"
 	t.Plan.Clusters[0] = member("cluster-a", plan.RoleStale, plan.ReachUnreachable, plan.BeliefUnknown)
 	t.Plan.Clusters[1].DesiredRole, t.Plan.Clusters[1].Lag = plan.RolePrimary, &plan.Window{Lower: seconds(0)}
+	t.Plan.Clusters[1].ProvenEqual = time.Time{}
 	t.Plan.Findings = []plan.Finding{
 		plan.NewFinding(plan.CodeStalePrimary, "cluster-a", "it will be stale", ""),
 		plan.NewFinding(plan.CodePrimaryNotProbed, "cluster-a", "1 of 3 rounds", "wait"),

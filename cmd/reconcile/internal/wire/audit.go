@@ -9,6 +9,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/audit"
+	"milvus-reconcile/reconcile/ledger"
 )
 
 // auditPatience bounds how long an audit waits for a standby to catch up.
@@ -63,17 +64,47 @@ func (e *Environment) KeepAudit(ctx context.Context, topology string, at time.Ti
 	if err != nil {
 		return err
 	}
+	return keepAudit(ctx, l, topology, at, results)
+}
+
+// keepAudit keeps what an audit found of each standby, and what their primary serves.
+func keepAudit(ctx context.Context, l *ledger.Ledger, topology string, at time.Time, results []audit.Result) error {
 	for _, r := range results {
-		if err := l.RecordAudit(ctx, AuditMark(topology, at, r)); err != nil {
+		err := l.RecordAudit(ctx, AuditMark(topology, at, r))
+		if mark, ok := ServingMark(topology, at, r); ok && err == nil {
+			err = l.RecordServing(ctx, mark)
+		}
+		if err != nil {
 			return fmt.Errorf("keep the audit of %s in the ledger: %w", r.Standby, WithoutLedger(err))
 		}
 	}
 	return nil
 }
 
+// noteServing keeps in the ledger what a primary has loaded and indexed now.
+func (e *Environment) noteServing(ctx context.Context, t plan.Topology, primary string) (plan.ServingMark, error) {
+	mark := plan.ServingMark{Topology: t.Name, Primary: primary, At: e.Now()}
+	var err error
+	if mark.Collections, err = e.Fleet.Reader().Served(ctx, t, primary); err != nil {
+		return mark, err
+	}
+	l, err := e.Ledger()
+	if err != nil {
+		return mark, err
+	}
+	return mark, l.RecordServing(ctx, mark)
+}
+
+// ServingMark returns what the ledger keeps of what the primary of an audit had in place to serve.
+// ok is false if the audit did not read it.
+func ServingMark(topology string, at time.Time, r audit.Result) (m plan.ServingMark, ok bool) {
+	m = plan.ServingMark{Topology: topology, Primary: r.Primary, At: at, Collections: r.Served}
+	return m, r.ServedRead
+}
+
 // AuditMark returns what the ledger keeps of a result.
 func AuditMark(topology string, at time.Time, r audit.Result) plan.AuditMark {
-	m := plan.AuditMark{Topology: topology, Primary: r.Primary, Standby: r.Standby, At: at, Verdict: r.Verdict}
+	m := plan.AuditMark{Topology: topology, Primary: r.Primary, Standby: r.Standby, At: at, Verdict: r.Verdict, Readiness: r.Readiness}
 	var found []string
 	switch r.Verdict {
 	case plan.ContentEqual:

@@ -103,6 +103,8 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 		rev.KeepChanged(other)
 	}
 	rev.Desired.Limits, rev.Desired.Shards = e.Config.Limits, e.Config.Shards
+	rev.Desired.AuditEvery = e.Config.Audit.Every
+	rev.Desired.Loads = e.Config.Load == schema.LoadAuto
 	rev.Desired.Fence = standingFences(e.Config.Fence, rev.Desired.Topologies)
 	return rev, nil
 }
@@ -173,6 +175,10 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 	}
 	p.Ledger = ledgerRecord{options: e.options, ledger: l, isNew: isNew, last: &lastRead{}, hide: e.Fleet.Hide}
 	a := reconcile.Apply{Pass: p, Actor: actor{e.Fleet}, Suspended: e.Config.Suspend, Identity: identity(e.options.Shard)}
+	a.Loading.Note = e.noteServing
+	if e.Config.Load == schema.LoadAuto {
+		a.Loading.Loader = loader{e.Fleet}
+	}
 	if r := e.restarter(); r != nil {
 		a.Restart = r
 	}

@@ -76,6 +76,13 @@ func verified(r milvus.VerifyResult) (reconcile.Verified, error) {
 	return reconcile.Verified{Missing: r.Missing, Silent: r.Silent, Readiness: r.Readiness}, r.Err
 }
 
+// loader is the reconcile.Loader of the clusters.
+type loader struct{ fleet *milvus.Fleet }
+
+func (l loader) Load(ctx context.Context, t plan.Topology, cluster string, had plan.ServingMark) reconcile.Loaded {
+	return reconcile.Loaded(l.fleet.Load(ctx, t, cluster, had))
+}
+
 // checkTimeout is the time limit of a check of a primary that should work already.
 const checkTimeout = 30 * time.Second
 

@@ -60,7 +60,7 @@ func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	}
 	l.last.snapshot = s
 	out := l.last.remembered
-	out.New, out.HolderOf = l.isNew, holderIn(l.ledger)
+	out.New, out.HolderOf, out.RunnerOf = l.isNew, holderIn(l.ledger), runnerIn(l.ledger)
 	return out, nil
 }
 
@@ -73,11 +73,20 @@ func holderIn(l *ledger.Ledger) reconcile.HolderOf {
 	}
 }
 
+// runnerIn returns who else carries out a replay of a topology.
+func runnerIn(l *ledger.Ledger) reconcile.RunnerOf {
+	return func(ctx context.Context, topology string) (by plan.LockHolder, held, asked bool) {
+		h, held, err := l.ReplayHeldByAnother(ctx, topology)
+		return plan.LockHolder{Topology: topology, By: h.Name(), Since: h.Since}, err == nil && held, err == nil
+	}
+}
+
 // MemoryOf returns what a snapshot of the ledger remembers, with who else holds a lock.
 func (e *Environment) MemoryOf(ctx context.Context, s ledger.Snapshot) plan.Memory {
 	m := s.Memory()
 	if e.opened != nil {
 		m.Holders = reconcile.LockHolders(ctx, m, holderIn(e.opened))
+		m.Replays = reconcile.Running(ctx, m.Replays, runnerIn(e.opened))
 	}
 	return m
 }

@@ -52,6 +52,11 @@ func (k *ReplayLock) While(ctx context.Context) (context.Context, context.Cancel
 	return ctx, func() { cancel(nil) }
 }
 
+// Note keeps how far the replay with a digest is, for those who watch it.
+func (k *ReplayLock) Note(ctx context.Context, digest string, written, of int64) {
+	_ = k.lock.NoteReplay(ctx, ledger.ReplayProgress{Digest: digest, Written: written, Of: of, At: k.env.Now()}) // the next one says more
+}
+
 // Finish records that the replay of what a stale cluster holds is done.
 func (k *ReplayLock) Finish(ctx context.Context, stale, detail string) error {
 	if err := k.lock.FinishReplay(ctx, stale, detail); err != nil {

@@ -223,7 +223,7 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 		a.Traffic, a.Redirect = daemon.InBackground(a.Traffic, a.Redirect)
 	}
 	return daemon.Settings{
-		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest, fetched: d.auditor.fetched},
+		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest, fetched: d.auditor.fetched, since: d.auditor.began},
 		SweepInterval: e.Config.SweepInterval, PollInterval: e.Config.Git.PollInterval,
 		PassTimeout: d.run.PassTimeout, TokenOf: e.tokenSource, Close: func() {
 			e.Fleet.Close()

@@ -21,6 +21,8 @@ import (
 type auditor struct {
 	log *slog.Logger
 	now func() time.Time
+	// began is when the process began: no audit of before it can be missed.
+	began time.Time
 	// last returns when each topology was last audited.
 	last func(ctx context.Context) (map[string]time.Time, error)
 	// audit audits a topology and keeps what it found.
@@ -40,7 +42,7 @@ type auditor struct {
 // newAuditor makes the auditor of a service.
 func newAuditor(d *service) *auditor {
 	return &auditor{
-		log: d.log, now: d.options.Clock,
+		log: d.log, now: d.options.Clock, began: d.options.Clock(),
 		last: func(ctx context.Context) (map[string]time.Time, error) {
 			m, err := d.ledger.Memory(ctx)
 			out := map[string]time.Time{}
@@ -55,12 +57,7 @@ func newAuditor(d *service) *auditor {
 			return e.Audit(ctx, t, o, ""), ctx.Err()
 		},
 		keep: func(ctx context.Context, topology string, at time.Time, found []audit.Result) error {
-			for _, r := range found {
-				if err := d.ledger.RecordAudit(ctx, AuditMark(topology, at, r)); err != nil {
-					return err
-				}
-			}
-			return nil
+			return keepAudit(ctx, d.ledger, topology, at, found)
 		},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/serve"
@@ -22,6 +23,7 @@ type follower struct {
 	ledger  *ledger.Ledger
 	newest  *atomic.Pointer[followed]
 	fetched func([]plan.Topology) // is called with the documents of each tip
+	since   time.Time             // when the process began
 }
 
 // followed is the revision that was read last, with what read it.
@@ -38,6 +40,7 @@ func (f *follower) fetchOnce(ctx context.Context) (daemon.Revision, error) {
 	if err != nil {
 		return daemon.Revision{}, err
 	}
+	rev.Desired.AuditsSince = f.since
 	f.newest.Store(&followed{f.Environment, rev})
 	out := daemon.Revision{Commit: rev.Commit, Desired: rev.Desired, Changes: rev.Changes, CopyProblem: f.Repo.CopyProblem()}
 	for _, p := range rev.Problems {
