@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -39,35 +38,40 @@ func (f Frozen) UntilText() string {
 }
 
 // frozenAt says whether freezes hold a transition back at a moment, and until when: one that
-// begins before another ends goes on with it. nil: none does.
+// begins before another ends goes on with it. nil: none does. At the zero moment, which is not
+// known, all that could hold it back do.
 func frozenAt(now time.Time, freezes []Freeze, t Transition) *Frozen {
 	freezes = slices.DeleteFunc(slices.Clone(freezes), func(f Freeze) bool { return !f.holds(t) })
-	slices.SortStableFunc(freezes, func(a, b Freeze) int {
-		return cmp.Or(a.From.Compare(b.From), a.Until.Compare(b.Until), strings.Compare(a.Name, b.Name))
-	})
+	slices.SortFunc(freezes, func(a, b Freeze) int { return strings.Compare(a.Name, b.Name) })
+	if now.IsZero() && len(freezes) > 0 {
+		return &Frozen{By: []string{freezes[0].Name}}
+	}
 	out := Frozen{Until: now}
-	for _, f := range freezes {
+	for {
+		longest := Freeze{Until: out.Until}
+		for _, f := range freezes {
+			if !f.From.After(out.Until) && f.endsAfter(longest.Until) {
+				longest = f
+			}
+		}
 		switch {
-		case f.From.After(out.Until):
-		case f.Until.IsZero():
-			out.By, out.Until = appendOnce(out.By, f.Name), time.Time{}
+		case longest.Until.Equal(out.Until) && len(out.By) == 0:
+			return nil
+		case longest.Until.Equal(out.Until):
 			return &out
-		case f.Until.After(out.Until):
-			out.By, out.Until = appendOnce(out.By, f.Name), f.Until
+		}
+		if out.Until = longest.Until; !slices.Contains(out.By, longest.Name) {
+			out.By = append(out.By, longest.Name)
+		}
+		if out.Until.IsZero() {
+			return &out
 		}
 	}
-	if len(out.By) == 0 {
-		return nil
-	}
-	return &out
 }
 
-// appendOnce adds a name that the list lacks.
-func appendOnce(names []string, name string) []string {
-	if slices.Contains(names, name) {
-		return names
-	}
-	return append(names, name)
+// endsAfter says whether the freeze ends after a moment; the zero moment: after none.
+func (f Freeze) endsAfter(at time.Time) bool {
+	return !at.IsZero() && (f.Until.IsZero() || f.Until.After(at))
 }
 
 // withFreeze holds a transition back while the operator's configuration freezes it. What was

@@ -36,6 +36,8 @@ func TestFrozenAt(t *testing.T) {
 		{"a gap between them", []Freeze{freezeFrom("x", 2*h, 3*h), freezeFrom("y", -h, h)}, TransitionDetach, &Frozen{By: []string{"y"}, Until: now.Add(h)}},
 		{"the next one lets it pass", []Freeze{night, freezeFrom("x", h, 3*h, TransitionDetach)}, TransitionDetach, &Frozen{By: []string{"night"}, Until: now.Add(2 * h)}},
 		{"one within another", []Freeze{freezeFrom("x", -2*h, 3*h), night}, TransitionDetach, &Frozen{By: []string{"x"}, Until: now.Add(3 * h)}},
+		{"two take turns", []Freeze{freezeFrom("x", -h, h), freezeFrom("y", h, 2*h), freezeFrom("x", 2*h, 3*h)}, TransitionDetach, &Frozen{By: []string{"x", "y"}, Until: now.Add(3 * h)}},
+		{"the one that lasts longer tells it", []Freeze{night, freezeFrom("x", -h, 3*h)}, TransitionDetach, &Frozen{By: []string{"x"}, Until: now.Add(3 * h)}},
 		{"no end is known", []Freeze{night, {Name: "x", From: now.Add(h)}}, TransitionDetach, &Frozen{By: []string{"night", "x"}}},
 		{"the zero freeze holds a failover back", []Freeze{{}}, TransitionFailover, &Frozen{By: []string{""}}},
 		{"a transition that nobody knows yet", []Freeze{night}, "rebuild", &Frozen{By: []string{"night"}, Until: now.Add(2 * h)}},
@@ -45,6 +47,17 @@ func TestFrozenAt(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFrozenAtNoTime: where the time is not known, a freeze holds back what it could.
+func TestFrozenAtNoTime(t *testing.T) {
+	over := freezeFrom("over", -2*time.Hour, -time.Hour, TransitionFailover)
+	if got := frozenAt(time.Time{}, []Freeze{over}, TransitionSwitchover); got == nil || !got.Until.IsZero() {
+		t.Errorf("got %+v", got)
+	}
+	if got := frozenAt(time.Time{}, []Freeze{over}, TransitionFailover); got != nil {
+		t.Errorf("a failover passes, and it got %+v", got)
 	}
 }
 

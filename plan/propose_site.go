@@ -87,7 +87,14 @@ func (s situation) siteMove(t Topology, old Cluster, site string, change SiteCha
 		return cmp.Or(got[a.Site]-got[b.Site], compareStrings(a.ID, b.ID))
 	})
 	if change != SiteFailover {
-		able = slices.DeleteFunc(able, func(c standbyProgress) bool { return got[c.Site] > got[able[0].Site] })
+		fewest := able[0].Site
+		able = slices.DeleteFunc(able, func(c standbyProgress) bool {
+			if got[c.Site] > got[fewest] {
+				passed = append(passed, fmt.Errorf("%s is at %s, which gets more primaries", c.ID, c.Site))
+				return true
+			}
+			return false
+		})
 	}
 	for _, c := range able[1:] {
 		if _, _, known := compareProgress(able[0].progress, c.progress); !known && change == SiteFailover {

@@ -14,7 +14,7 @@ func (x *examination) checkFreeze(now time.Time) {
 	const area = "freeze"
 	for _, f := range x.e.Config.Freeze.At(now) {
 		if !f.From.After(now) {
-			x.check(render.Check{Area: area, Subject: f.Name, Verdict: render.CheckOK, Message: "it is in force until " + endOf(f) + "; " + holdsBack(f)})
+			x.check(render.Check{Area: area, Subject: f.Name, Verdict: render.CheckWarning, Message: "it is in force until " + endOf(f) + "; " + holdsBack(f)})
 		}
 	}
 	if next, ok := x.e.Config.Freeze.Next(now); ok {
