@@ -59,7 +59,7 @@ func TestLoopWaitsForTheEndOfAFreeze(t *testing.T) {
 // out; it needs no memory of the freeze.
 func TestAFreezeThatEndedWhileNobodyRan(t *testing.T) {
 	d, _ := frozenLoop(t)
-	d.Clusters.Clock.Pass(time.Hour)
+	d.Clusters.Clock.Pass(3 * time.Hour)
 	d.start(t, d.settings())
 	d.await(t, "the switchover", func() bool { return d.state("orders") == daemon.StateInSync && len(d.sentTo()) == 2 })
 }
