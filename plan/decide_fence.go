@@ -186,17 +186,19 @@ func (s situation) salvageThenRebuild(primary, stale string) string {
 // when it was promoted. Then no checkpoint tells what only that one holds.
 //
 //	eu-1 -> us-1 by a failover, which orphans eu-2; then a failover from us-1 to eu-2
+//	eu-1 -> us-1 by a failover, eu-1 is fenced; then us-1 is lost, and eu-1 is the last copy
 func (s situation) neverFollowed(primary, stale string) bool {
+	orphaned := slices.ContainsFunc(s.memory.Stale, func(m StaleMark) bool {
+		return m.Cluster == primary && m.Promoted == stale && !s.memory.rebuiltSince(primary, m.Since)
+	})
 	read := false
 	for _, c := range s.view(primary).Progress {
 		read = read || c.Known
-		if slices.ContainsFunc(c.Salvage, func(x Salvage) bool { return x.SourceCluster == stale }) {
+		kept := func(x Salvage) bool { return x.SourceCluster == stale && (x.TimeTick > 0 || !orphaned) }
+		if slices.ContainsFunc(c.Salvage, kept) {
 			return false
 		}
 	}
-	orphaned := slices.ContainsFunc(s.memory.Stale, func(m StaleMark) bool {
-		return m.Cluster == primary && m.Promoted == stale && !m.Fenced && !s.memory.rebuiltSince(primary, m.Since)
-	})
 	return read || orphaned
 }
 

@@ -163,6 +163,10 @@ func TestAFenceIsToldOnlyWhereItIsAccepted(t *testing.T) {
 		{"it is back and takes writes", "a", done, []View{primaryOf("a", "b"), primaryOf("b")}, memory, true, []string{"reconcile fence orders/a"}},
 		{"it was promoted first", "a", done, []View{primaryOf("a"), primaryOf("b")}, memory, false, []string{"reconcile salvage orders --from a"}},
 		{"the same, and the primary never replicated from it", "a", done, []View{primaryOf("a"), read}, memory, false, []string{"reconcile explain STALE_PRIMARY"}},
+		{"the last copy was promoted, which was stale", "a", done, []View{primaryOf("a"), primaryOf("b")}, Memory{Stale: []StaleMark{
+			{Cluster: "b", Topology: "orders", Since: now.Add(-3 * time.Hour), Promoted: "a", Effected: true, Fenced: true},
+			{Cluster: "a", Topology: "orders", Since: now.Add(-2 * time.Hour), Promoted: "b", Effected: true},
+		}}, false, []string{"reconcile explain STALE_PRIMARY"}},
 		{"a second failover of a star", "c", star, []View{down("a"), primaryOf("b"), primaryOf("c")}, chain, false, []string{"reconcile explain STALE_PRIMARY"}},
 		{"its role cannot be read", "a", done, []View{unread("a"), primaryOf("b")}, memory, false, []string{"reconcile doctor orders"}},
 		{"the primary is a standby", "a", done, []View{primaryOf("a", "b"), standbyOf("a", "b")}, Memory{}, false, []string{"reconcile status orders --watch", "reconcile propose orders --cancel"}},
