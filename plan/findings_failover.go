@@ -56,10 +56,10 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			"repair the network between reconcile and "+o+", and watch its checkpoint: 'reconcile status "+s.topology.Name+" --watch'; then, if the primary is to change, use a switchover: set "+o+" to 'role: standby' and raise 'generation', in one commit"), true
 	case LossNotServing:
 		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
-			"cut "+o+" off from its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
+			"bring its coordinator back, and watch it: 'reconcile status "+s.topology.Name+" --watch'; else cut "+o+" off from its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
 	case LossStateUnknown:
 		return NewFinding(CodePrimaryStateUnknown, o, seen+": one at least could not tell whether it is there (name resolution, TLS), so it may still take writes",
-			"isolate "+o+", then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
+			"find out whether "+o+" lives, and why it cannot be asked: 'reconcile doctor "+s.topology.Name+"'; else isolate "+o+", then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
 			fmt.Sprintf("%s; the rules ask for at least %d over %s, so %s", seen, max(s.rules.Probes, 1), DurationText(s.rules.UnavailableFor), missingRounds(j)),

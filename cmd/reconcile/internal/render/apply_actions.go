@@ -83,6 +83,23 @@ func endedActions(r Result, again string) []action {
 	return []action{{label: labelNow, words: "begin again:", command: again}}
 }
 
+// happenedRows say what an apply did or did not do and why, and what was or may be lost by it.
+func (d Document) happenedRows(t plan.TopologyPlan, planned bool, r Result, level detail) []row {
+	_, s := d.resultWords(t, planned, r)
+	why := d.whyRows(t, r, s, level)
+	change := lostRows(t, r)
+	if unsent := planned && !r.touched() && r.Outcome != reconcile.OutcomeApplied; unsent || t.Transition == plan.TransitionNone {
+		change = append(change, d.changeRows(t, level)...)
+	}
+	if r.Outcome != reconcile.OutcomeBlocked {
+		return append(why, change...)
+	}
+	if len(why) > 0 && t.Transition != plan.TransitionFailover { // what it met is newer than the evidence of its plan
+		change = slices.DeleteFunc(change, func(r row) bool { return r.label == "Evidence" })
+	}
+	return append(change, why...)
+}
+
 // whyRows say why an apply ended as it did, where the plan does not show it.
 func (d Document) whyRows(t plan.TopologyPlan, r Result, s style, level detail) []row {
 	most := 7 * one(level.lines > 0)

@@ -123,15 +123,10 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 		return b
 	}
 	b := brief{name: r.Topology, headline: headline, style: s}
-	b.rows = append(b.rows, d.whyRows(t, r, s, level)...)
-	b.rows = append(b.rows, lostRows(t, r)...)
 	t.Findings = d.findingsAfter(t, r)
+	b.rows = d.happenedRows(t, planned, r, level)
 	b.actions = d.resultActions(t, r)
 	shown := toldElsewhere(t)
-	waits := (d.blocked(t) || d.frozen(t)) && (r.Outcome == reconcile.OutcomeBlocked || r.Outcome == reconcile.OutcomeUnchanged)
-	if r.Outcome == reconcile.OutcomeNotApproved || waits || t.Transition == plan.TransitionNone {
-		b.rows = append(b.rows, d.changeRows(t, level)...)
-	}
 	for _, f := range t.Findings {
 		if strings.HasPrefix(r.Detail, string(f.Code)+":") || r.Outcome == reconcile.OutcomeApplied && f.Severity == plan.SeverityBlocking && !f.Accepted {
 			shown.mark(f)
@@ -142,6 +137,7 @@ func (d Document) resultBrief(t plan.TopologyPlan, planned bool, r Result, level
 	} else {
 		b.rows = append(b.rows, d.acceptedRows(t, level, shown)...)
 	}
+	waits := r.Outcome == reconcile.OutcomeBlocked || r.Outcome == reconcile.OutcomeUnchanged
 	if r.Outcome == reconcile.OutcomeNotApproved || waits && d.frozen(t) {
 		b.rows = append(b.rows, d.approvalRows(t, level)...)
 	}

@@ -92,3 +92,32 @@ func TestThePageUsesItsRoom(t *testing.T) {
 		}
 	}
 }
+
+// TestEveryPageAnswers: a page on which something is wrong or to be done says what happens,
+// what may be lost or was, and what to type.
+func TestEveryPageAnswers(t *testing.T) {
+	answered := func(name string, b brief, asksFor bool) {
+		for _, labels := range [][]string{{"Does", "Result", "Lost", "Stuck"}, {"May lose", "Lost"}} {
+			if asksFor && !slices.ContainsFunc(b.rows, func(r row) bool { return slices.Contains(labels, r.label) }) {
+				t.Errorf("%s: no row of %q: %+v", name, labels, b.rows)
+			}
+		}
+		if asksFor && (len(b.actions) == 0 || b.actions[0].label != labelNow) {
+			t.Errorf("%s: there is no %s: %+v", name, labelNow, b.actions)
+		}
+	}
+	for name, d := range everyDocument(t) {
+		for _, p := range d.topologies() {
+			if d.kind() != KindStatus && d.observed() == ObservedLive {
+				answered(name, d.brief(p, details[0]), hasTrouble(p) || p.Transition != plan.TransitionNone)
+			}
+		}
+	}
+	for name, c := range applyGoldens() {
+		for _, r := range c.results {
+			p, planned := c.document.Plan.Topology(r.Topology)
+			b := c.document.resultBrief(p, planned, r, details[0])
+			answered(name, b, (r.Outcome != reconcile.OutcomeApplied || p.Transition == plan.TransitionFailover) && (hasTrouble(p) || p.Transition != plan.TransitionNone))
+		}
+	}
+}
