@@ -153,9 +153,21 @@ func (p Pass) readAgain(ctx context.Context, o plan.Observed, before Remembered)
 	}
 	views := p.Observer.Observe(ctx, p.Desired.Topologies, p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
 	if !same || ctx.Err() == nil {
-		o.Views = views
+		o.Views = withReadiness(views, o)
 	}
 	return o, now
+}
+
+// withReadiness returns views with what was read before of what is not in place to serve, where
+// they were not asked for it again.
+func withReadiness(views []plan.View, before plan.Observed) []plan.View {
+	out := slices.Clone(views)
+	for i, v := range out {
+		if !v.Readiness.Asked {
+			out[i].Readiness = before.View(v.Cluster).Readiness
+		}
+	}
+	return out
 }
 
 // staysNew is for how long rounds of evidence are no older than those that the next one would
