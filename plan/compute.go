@@ -68,6 +68,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		if !s.replacesUnproven() {
 			t.OldPrimary = d.oldPrimary()
 		}
+		t.AlsoJudged = d.alsoJudged()
 		t.Steps = s.allowedSteps(d)
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
@@ -88,7 +89,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	}
 	t.Findings = withoutSteps(t, s.sortFindings(t.Findings))
 	t = s.withUnderWay(t)
-	t.Outage = s.primaryOutage(t)
+	t.Outage, t.LastDrift, t.LastOutage = s.primaryOutage(t), s.memory.driftOf(t.Name), s.lastOutage(t)
 	var wants []Want
 	if t.Changes() && t.UnderWay == nil {
 		wants = s.wants(d)
@@ -262,6 +263,7 @@ func sortedObserved(o Observed) Observed {
 func Offline(d Desired, m Memory) Plan {
 	m.Intents, m.Progress, m.Outages, m.Audits, m.Serving, m.Holders, d.Fence = nil, nil, nil, nil, nil, nil, nil
 	d.Freezes = nil
+	m.Drifts, m.Ended = nil, nil
 	out := Plan{Commit: d.Commit, At: m.Now, Ledger: m.Ledger, Offline: true}
 	for _, t := range sortedTopologies(d.Topologies) {
 		s := newSituation(d, t, assumedViews(t), m)

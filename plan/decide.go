@@ -143,6 +143,8 @@ func (s situation) pairFindings(d decision, p pair) []Finding {
 		f := s.tableFinding(d, p)
 		f.Severity = SeverityBlocking
 		return []Finding{f}
+	case p.cell.probe && p.member.ID != d.lost && d.refusedAnyway():
+		return nil
 	case p.cell.probe:
 		return s.lossFindings(d, p)
 	case p.cell.join:
@@ -208,6 +210,7 @@ func (s situation) mixedGrowth(d decision) []Finding {
 //
 //	the primary in force, promoted instead  must be judged lost: the source no longer matters
 //	the source of the desired primary       its answer needs proof
+//	one that Git alone calls the primary    may be in force: must be judged lost, too
 //	any other member of that source         joins the failover or switchover, or blocks it
 //	a rebuilt cluster with an old edge      may join under the join rules
 //	a cluster promoted instead, now down    may be replaced: a failover back
@@ -220,6 +223,8 @@ func (s situation) refineCells(d *decision) {
 			d.pairs[i].cell = s.replacedSourceCell(p)
 		case p.member.ID == d.source:
 			d.pairs[i].cell = s.sourceCell(p)
+		case s.mayBeInForce(*d, p):
+			d.pairs[i].cell = s.inForceCell(p)
 		case p.primary == stateSibling:
 			d.pairs[i].cell = s.otherMemberCell(*d, p)
 		case p.cell.code == CodeStaleRejoin && s.attestedRebuild(*d, p):
@@ -308,8 +313,12 @@ func (s situation) otherStandbyCell(d decision, p pair) cell {
 }
 
 // otherDetachedCell: a cluster that was let go before takes no part in the change. One
-// that still replicates cannot be let go in the same commit.
+// that still replicates cannot be let go in the same commit. One that took over blocks a
+// failover.
 func (s situation) otherDetachedCell(d decision, p pair) cell {
+	if d.transition == TransitionFailover && p.other == stateSelf && s.tookOver(d, p.member.ID) {
+		return blockedCell(TransitionFailover, CodeOutOfBandFailover)
+	}
 	if !p.cell.follows {
 		return p.cell
 	}
@@ -320,6 +329,13 @@ func (s situation) otherDetachedCell(d decision, p pair) cell {
 		return blockedCell(TransitionFailover, CodeOrphanedStandby)
 	}
 	return blockedCell(TransitionSwitchover, CodeMixedChange)
+}
+
+// tookOver says whether a detached cluster that takes writes may be the primary of today: it
+// is the primary of others, or it was let go by no step of ours, and what a failover
+// promotes still lists it.
+func (s situation) tookOver(d decision, id string) bool {
+	return s.view(id).Belief.Kind == BeliefPrimary || s.storedByEither(d, id) && s.memory.freedAt(id).IsZero()
 }
 
 // otherStaleCell: a cluster that was stale before the change is flagged. While it can

@@ -215,7 +215,7 @@ func (s situation) inForceInsteadOf(source, primary string) string {
 	return last
 }
 
-// inForceCell decides the primary of today in a failover to a cluster that does not
+// inForceCell decides the primary of today, or what may be it, in a failover to a cluster that does not
 // replicate from it: it must be stale afterwards, and be judged lost by the rules.
 func (s situation) inForceCell(p pair) cell {
 	if p.member.Role != RoleStale {
@@ -234,6 +234,54 @@ func (s situation) inForceCell(p pair) cell {
 	default:
 		return blockedCell(TransitionFailover, CodePrimaryReachable)
 	}
+}
+
+// mayBeInForce says whether a member may be the primary of today, which the ledger does not
+// hold: it was lost, or the end of a promotion was never read. Git calls the member stale
+// and did not call it a standby before, the ledger does not hold that it is stale, and it
+// is not seen to replicate. It is judged next to the source, since either may serve.
+//
+//	v2 asks for a failover eu-1 -> us-1, v3 for one to eu-2, which still stores eu-1 -> eu-2;
+//	whether v2 was carried out is not known: us-1 must be lost, too
+func (s situation) mayBeInForce(d decision, p pair) bool {
+	if d.transition != TransitionFailover || p.primary != stateSibling || p.member.Role != RoleStale {
+		return false
+	}
+	if _, marked := s.memory.staleMark(p.member.ID); marked {
+		return false
+	}
+	var before Role
+	if s.topology.Previous != nil {
+		c, _ := s.topology.Previous.Cluster(p.member.ID)
+		before = c.Role
+	}
+	switch p.other {
+	case stateDown, stateUnknown:
+		return before != RoleStandby
+	case stateForward, stateSibling:
+		return false
+	default:
+		return before == RolePrimary
+	}
+}
+
+// refusedAnyway says whether the cluster that a failover replaces forbids it, and no approver
+// can accept that. Then it does not matter what else must be judged.
+func (d decision) refusedAnyway() bool {
+	return slices.ContainsFunc(d.pairs, func(p pair) bool {
+		return p.member.ID == d.lost && p.cell.code != "" && !Acceptable(p.cell.code)
+	})
+}
+
+// alsoJudged are the clusters next to the replaced one that must be judged lost, sorted.
+func (d decision) alsoJudged() []string {
+	var out []string
+	for _, p := range d.pairs {
+		if p.cell.probe && p.member.ID != d.lost {
+			out = append(out, p.member.ID)
+		}
+	}
+	return out
 }
 
 // replacedSourceCell decides the source of the desired primary if another cluster was

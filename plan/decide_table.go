@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"milvus-reconcile/plan/release"
 )
 
 // cell is what the decision table says of one pair of states. The zero value decides
@@ -320,7 +322,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 		},
 		CodeRoleUnknown: {
 			"what {P} and {O} believe is not a state from which a change is safe",
-			"see why they cannot be judged: 'reconcile doctor {T}'; the token must be allowed to read the replicate configuration",
+			"see which role each stores: 'reconcile status {T}'; then change the clusters, or the file, so that both agree",
 		},
 		CodeSwitchoverNeedsBoth: {
 			"a switchover needs {P} and {O} up and storing the same edge",
@@ -378,6 +380,9 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	if adopt, ok := s.adoptCommand(o); ok {
 		text.remedy = strings.Replace(text.remedy, "reconcile adopt {T}", adopt, 1)
 	}
+	if p.cell.code == CodeRoleUnknown {
+		text.remedy = wordOr(s.unreadRemedy(prim, o), text.remedy)
+	}
 	cluster := o
 	if p.cell.code == CodeNotAStandby || p.cell.code == CodeCandidateUnreachable {
 		cluster = prim
@@ -385,4 +390,22 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	seen := fmt.Sprintf(" (%s %s; %s %s)", prim, s.describe(prim), o, s.describe(o))
 	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.topology.Name, "{S}", s.otherStandbys(prim))
 	return NewFinding(p.cell.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
+}
+
+// unreadRemedy is how to have the first of some clusters say what it stores that answers
+// and did not; empty: each did, or is away.
+func (s situation) unreadRemedy(clusters ...string) string {
+	for _, id := range clusters {
+		v := s.view(id)
+		switch {
+		case v.Reach != ReachUp || v.Belief.Kind != BeliefUnknown:
+		case v.Credential == CredentialRefused:
+			return s.refusedToken(id).Remedy
+		case v.ReadsConfiguration == SupportNo:
+			return "upgrade " + id + " to " + v.version().Since(release.FeatureReadConfiguration) + "; see its version: 'reconcile status " + s.topology.Name + "'"
+		default:
+			return "let the token of " + id + " call GetReplicateConfiguration; which right it lacks: 'reconcile doctor " + s.topology.Name + "'"
+		}
+	}
+	return ""
 }

@@ -83,7 +83,8 @@
 // member, and the strictest answer wins. More than one transition in a change is refused.
 // In a failover, the other standbys of the lost source must become stale; in a switchover
 // they follow the new primary. A cluster that was stale or detached before the change does
-// not take part. But a stale one that takes writes is SPLIT_BRAIN.
+// not take part. But a stale one that takes writes is SPLIT_BRAIN. One that may be the primary
+// of today, though the ledger does not say so, must be judged lost, too.
 //
 // Some cells need more than the stored roles:
 //

@@ -69,13 +69,17 @@ func allTimedOut(run []Round) bool {
 }
 
 // WatchWants are the rounds of evidence that are worth making while a plan is as it is,
-// so that they are there when a failover asks for them. For a failover: the cluster
-// that it replaces, with the one that it promotes. Without a transition and while the
+// so that they are there when a failover asks for them. For a failover: each cluster that
+// must be judged lost, with the one that it promotes. Without a transition and while the
 // primary does not answer: the primary, with each standby that may be promoted. A
 // primary that may not be called gets none. nil: none.
 func WatchWants(t Topology, floors Failover, p TopologyPlan) []Want {
 	if p.Transition == TransitionFailover && p.OldPrimary != "" && p.Changes() {
-		return []Want{wantFor(t, floors, p.OldPrimary, p.Primary)}
+		out := []Want{wantFor(t, floors, p.OldPrimary, p.Primary)}
+		for _, c := range p.AlsoJudged {
+			out = append(out, wantFor(t, floors, c, p.Primary))
+		}
+		return out
 	}
 	primary, ok := t.Primary()
 	if !ok || p.Transition != TransitionNone {

@@ -77,19 +77,26 @@ func (s situation) judge(old, candidate string) Judgement {
 	return JudgeLoss(s.evidence(old, candidate), s.rules, s.memory.Now)
 }
 
-// wants asks for the rounds that the judgement lacks. A state that more rounds cannot
-// change asks for none.
+// wants asks for the rounds that a judgement lacks. States that more rounds cannot change
+// ask for none. If several clusters must be judged, rounds are made about all of them, so
+// that none is judged by older ones than another.
 func (s situation) wants(d decision) []Want {
+	var out []Want
+	lacking := false
 	for _, p := range d.pairs {
-		if !p.cell.probe || s.judge(p.member.ID, d.primary.ID).State != LossNotProbed {
+		if !p.cell.probe {
 			continue
 		}
-		return []Want{{
+		lacking = lacking || s.judge(p.member.ID, d.primary.ID).State == LossNotProbed
+		out = append(out, Want{
 			Topology: s.topology.Name, Primary: p.member.ID, Candidate: d.primary.ID,
 			Span: s.rules.UnavailableFor, Probes: max(s.rules.Probes, 1), Interval: probeCadence(s.rules),
-		}}
+		})
 	}
-	return nil
+	if !lacking || d.refusedAnyway() {
+		return nil
+	}
+	return out
 }
 
 // recentMovement is how long before the first failed probe replication must have moved

@@ -50,6 +50,13 @@ func promotion(t *rapid.T, p TopologyPlan, s Step, o Observed, m Memory) {
 	if forced := slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !s.Action.Sends() }); len(forced) != 1 {
 		t.Fatalf("a force promote is one of %d sending steps", len(forced))
 	}
+	for _, c := range p.Clusters {
+		k := c.View.Belief.Kind
+		letGo := c.DesiredRole == RoleDetached && k == BeliefStandalone && !(memberByStore(o, c.ID, s.Cluster, p.OldPrimary) && m.freedAt(c.ID).IsZero())
+		if c.ID != s.Cluster && (k == BeliefPrimary || k == BeliefStandalone) && !letGo {
+			t.Fatalf("a force promote of %s while %s, a member, takes writes", s.Cluster, c.ID)
+		}
+	}
 	old := normalView(Cluster{ID: p.OldPrimary}, o.View(p.OldPrimary))
 	frozen := old.Belief.Kind == BeliefStandby && !old.Belief.Inferred && old.IdentityProven
 	switch {
@@ -62,6 +69,14 @@ func promotion(t *rapid.T, p TopologyPlan, s Step, o Observed, m Memory) {
 	case !p.Has(CodeForcePromote) && !p.Resumed || !p.Has(CodeDataLossRisk) && !p.Resumed:
 		t.Fatalf("a force promote without its flags")
 	}
+}
+
+// memberByStore says whether one of the others, which answer, stores a cluster as a member.
+func memberByStore(o Observed, id string, others ...string) bool {
+	return slices.ContainsFunc(others, func(other string) bool {
+		_, ok := normalView(Cluster{ID: other}, o.View(other)).Belief.Configuration.Member(id)
+		return ok
+	})
 }
 
 func provenLost(p TopologyPlan, o Observed, m Memory) bool {

@@ -29,7 +29,7 @@ const sameOutageWithin = 15 * time.Minute
 // Then is what later probes make of a recorded outage. It goes on, unless they know of a
 // sign of life after it began: then the later one is another.
 func (o Outage) Then(later Outage) Outage {
-	if o.Cluster != later.Cluster || o.Since.IsZero() || later.LivedAt.After(o.Since) {
+	if o.Cluster != later.Cluster || o.Since.IsZero() || o.EndedBy(later) {
 		return later
 	}
 	if pause := later.Since.Sub(o.Until); pause > sameOutageWithin {

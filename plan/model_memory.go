@@ -155,6 +155,8 @@ type Memory struct {
 	Audits      []AuditMark   // the newest of each standby
 	Serving     []ServingMark // by the primary of each topology, when that was last read
 	Settled     []SettledMark // of each topology
+	Drifts      []DriftMark   // the newest of each topology
+	Ended       []EndedOutage // outages without a failover, of each topology the newest last
 	// Holders are who holds the lock of a topology with an open intent, other than this
 	// process.
 	Holders []LockHolder

@@ -77,6 +77,9 @@ type TopologyPlan struct {
 	Document   string        // DocumentHash of the desired document
 	Primary    string        // the cluster that is primary after the change
 	OldPrimary string        // of a failover or switchover
+	// AlsoJudged are the other clusters that must be judged lost before a failover: each may
+	// be the primary in force, which the ledger does not hold.
+	AlsoJudged []string
 	At         Position
 	// FailedAt is when the old primary of a failover was first seen to fail, of
 	// one that is resumed when it was begun; zero: there is no failover.
@@ -87,6 +90,10 @@ type TopologyPlan struct {
 	UnderWay *UnderWay
 	// Outage is that the primary in force was seen down; nil: it was not.
 	Outage *PrimaryOutage
+	// LastDrift is what the newest drift found; nil: none is recorded.
+	LastDrift *DriftMark
+	// LastOutage is the newest outage that ended without a failover; nil: none is recorded.
+	LastOutage *EndedOutage
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
 	Matches bool
@@ -131,6 +138,18 @@ func (t TopologyPlan) Blocking(accepted []Code) []Finding {
 	for _, f := range t.Findings {
 		if f.Severity == SeverityBlocking && !(f.Acceptable && containsCode(accepted, f.Code)) {
 			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// ToAccept returns the codes that an approval must accept so that the plan is not blocked by
+// them, each once.
+func (t TopologyPlan) ToAccept() []Code {
+	var out []Code
+	for _, f := range t.Blocking(nil) {
+		if f.Acceptable && !containsCode(out, f.Code) {
+			out = append(out, f.Code)
 		}
 	}
 	return out
@@ -183,6 +202,11 @@ func (t TopologyPlan) staleAsGitSays(cluster string) bool {
 // undisputed says whether no finding speaks against what Git wants.
 func (t TopologyPlan) undisputed() bool {
 	return !slices.ContainsFunc(t.Findings, func(f Finding) bool { return t.DriftOf(f) != DriftNone })
+}
+
+// Judges says whether a cluster must be judged lost before the failover of the plan.
+func (t TopologyPlan) Judges(cluster string) bool {
+	return cluster == t.OldPrimary || slices.Contains(t.AlsoJudged, cluster)
 }
 
 // Has says whether the plan holds a finding of that code.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"milvus-reconcile/plan/release"
@@ -312,7 +311,7 @@ func (e NotCaughtUpError) Error() string {
 			e.Source, e.Target, DurationText(e.Within), e.Channels, noReplicationCause(e.Source, e.Target))
 	}
 	return fmt.Sprintf("%d of %d channels of %s did not reach what %s wrote within %s: %s",
-		len(e.Behind), e.Channels, e.Target, e.Source, DurationText(e.Within), strings.Join(e.Behind, ", "))
+		len(e.Behind), e.Channels, e.Target, e.Source, DurationText(e.Within), ChannelNames(e.Behind))
 }
 
 // noReplicationCause names the likely causes when nothing at all is replicated.

@@ -153,6 +153,7 @@ func TestAnOutageOnlyBoundsTheLoss(t *testing.T) {
 func withoutLoss(p Plan) Plan {
 	for i := range p.Topologies {
 		p.Topologies[i].FailedAt, p.Topologies[i].DataLoss, p.Topologies[i].Outage = time.Time{}, nil, nil
+		p.Topologies[i].LastOutage = nil
 		p.Topologies[i].Findings = withoutCodes(p.Topologies[i].Findings, CodeDataLossRisk, CodePrimaryLivenessUnproven, CodeLagObjective)
 		for c := range p.Topologies[i].Clusters {
 			p.Topologies[i].Clusters[c].Lag = nil

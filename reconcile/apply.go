@@ -127,13 +127,13 @@ func (a Apply) awaitsOnlyProbes(s observation, t plan.TopologyPlan) bool {
 // the primary is not simply unreachable, they say what approvers must accept, so they are
 // made before anybody is asked to approve.
 func (a Apply) refusedWithoutProbes(s observation, t plan.TopologyPlan) bool {
-	i := slices.IndexFunc(s.computed.Wants, func(w plan.Want) bool { return w.Topology == t.Name })
+	wants := slices.DeleteFunc(slices.Clone(s.computed.Wants), func(w plan.Want) bool { return w.Topology != t.Name })
 	switch {
-	case i < 0, a.NoProbes: // a daemon makes its rounds between the passes
+	case len(wants) == 0, a.NoProbes: // a daemon makes its rounds between the passes
 		return false
 	case a.Observing, slices.Contains(a.Suspended, t.Name), a.only != plan.TransitionNone && t.Transition != a.only:
 		return true
-	case s.observed.View(s.computed.Wants[i].Primary).Reach != plan.ReachUnreachable:
+	case slices.ContainsFunc(wants, func(w plan.Want) bool { return s.observed.View(w.Primary).Reach != plan.ReachUnreachable }):
 		return false
 	}
 	report := a.judgeWithoutProbes(s, t)

@@ -42,10 +42,16 @@ func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remember
 	if wants := p.compute(o, m).Wants; len(wants) > 0 {
 		return p.probe(ctx, wants, nil)
 	}
+	made, counts := make([]plan.Evidence, len(o.Evidence)), make([]bool, len(o.Evidence))
+	var rounds sync.WaitGroup
+	for i, e := range o.Evidence {
+		rounds.Go(func() { made[i], counts[i] = r.finalRound(ctx, p, e) })
+	}
+	rounds.Wait()
 	var out []plan.Evidence
-	for _, e := range o.Evidence {
-		if whole, ok := r.finalRound(ctx, p, e); ok {
-			out = append(out, whole)
+	for i, e := range made {
+		if counts[i] {
+			out = append(out, e)
 		}
 	}
 	return out

@@ -220,26 +220,32 @@ func (p Pass) at(m plan.Memory) plan.Memory {
 func evidenceOf(t plan.TopologyPlan, all []plan.Evidence) []plan.Evidence {
 	var out []plan.Evidence
 	for _, e := range all {
-		if e.Topology == t.Name && e.Primary == t.OldPrimary && e.Candidate == t.Primary {
+		if e.Topology == t.Name && t.Judges(e.Primary) && e.Candidate == t.Primary {
 			out = append(out, e)
 		}
 	}
 	return out
 }
 
-// probe makes the rounds of evidence that are wanted. It calls failing after each round that
-// continues a run of failures; nil: nothing is called.
+// probe makes the rounds of evidence that are wanted, of all pairs at the same time, so that
+// none is older than another. It calls failing after each round that continues a run of
+// failures; nil: nothing is called.
 func (p Pass) probe(ctx context.Context, wants []plan.Want, failing func()) []plan.Evidence {
-	var out []plan.Evidence
-	for _, w := range wants {
-		out = append(out, p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w, failing)))
+	out := make([]plan.Evidence, len(wants))
+	var telling sync.Mutex
+	var made sync.WaitGroup
+	for i, w := range wants {
+		made.Go(func() { out[i] = p.Observer.Probe(ctx, p.topology(w.Topology), w, p.countdown(w, &telling, failing)) })
 	}
+	made.Wait()
 	return out
 }
 
-// countdown returns what tells of each round of want.
-func (p Pass) countdown(w plan.Want, failing func()) func(done, of int, left time.Duration) {
+// countdown returns what tells of each round of want, one at a time.
+func (p Pass) countdown(w plan.Want, telling *sync.Mutex, failing func()) func(done, of int, left time.Duration) {
 	return func(done, of int, left time.Duration) {
+		telling.Lock()
+		defer telling.Unlock()
 		if failing != nil && left < w.Span {
 			failing()
 		}

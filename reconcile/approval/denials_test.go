@@ -57,7 +57,7 @@ func TestDenied(t *testing.T) {
 		{"a repository that is no name", CodeMalformed, "name of a repository", request(tagOf(alice, KeyRepository+": https://git.example/x"))},
 		{"a newer word with less", CodeLossTooLarge, "", request(good, newer(tagOf(alice, KeyMaxDataLoss+": 1ns"), time.Second))},
 		{"taken back", CodeWithdrawn, "Alice", request(good, withdrawn(alice))},
-		{"taken back, and nothing before", CodeWithdrawn, `reconcile approve orders/cluster-b --reason "WHY"`, request(withdrawn(alice))},
+		{"taken back, and nothing before", CodeWithdrawn, `reconcile approve orders/cluster-b --accept NOT_MOST_CAUGHT_UP --reason "WHY"`, request(withdrawn(alice))},
 		{"one of two taken back", CodeQuorumNotMet, "does not count, WITHDRAWN", quorum(request(good, tagOf(carol), withdrawn(carol)), 2)},
 		{"a newer word that ended", CodeExpired, "", request(good, newer(tagOf(alice, KeyExpires+": 2026-11-22T12:00:30Z"), time.Second))},
 		{"no signature", CodeUnsigned, "not signed", request(with(good, func(c *Carrier) { c.Signature = Signature{} }))},

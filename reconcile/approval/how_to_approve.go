@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // Trailers renders the claim as the last paragraph of a message. The caller parses the
@@ -50,6 +52,9 @@ func (e *evaluation) missingText() string {
 // howTo returns the command and the trailers of a sufficient approval.
 func (e *evaluation) howTo() string {
 	c := Claim{Approved: []Target{e.target()}, By: Person{Name: "NAME", Email: "E-MAIL"}, Reason: "WHY", Repository: e.Policy.Repository, Replay: e.Replay}
+	if e.Replay == "" {
+		c.Accept = e.Plan.ToAccept()
+	}
 	return fmt.Sprintf("To approve, run `%s`, or sign a tag below failover/ on it whose message ends in the paragraph\n%s", e.command(), indent(c.Trailers()))
 }
 
@@ -62,7 +67,7 @@ func (e *evaluation) command() string {
 	if e.Replay != "" {
 		return ReplayCommand(e.target(), e.Replay, e.Policy.Repository)
 	}
-	return Command(e.target(), e.Policy.Repository)
+	return Command(e.target(), e.Policy.Repository, e.Plan.ToAccept()...)
 }
 
 // ReplayCommand is what a person types to approve the replay of lost rows with that digest.
@@ -75,9 +80,14 @@ func ReplayCommand(t Target, digest, repository string) string {
 }
 
 // Command is what a person types to approve a change of a target. The repository is the
-// one that approvals must name; empty: none.
-func Command(t Target, repository string) string {
-	out := fmt.Sprintf(`reconcile approve %s --reason "WHY"`, t)
+// one that approvals must name; empty: none. accept are the codes that the plan needs to
+// have accepted.
+func Command(t Target, repository string, accept ...plan.Code) string {
+	out := "reconcile approve " + t.String()
+	for _, code := range accept {
+		out += " --accept " + string(code)
+	}
+	out += ` --reason "WHY"`
 	if repository != "" {
 		out += " --repository " + repository
 	}

@@ -32,7 +32,7 @@ type waitingApproval struct {
 	payloads []string        // its payload hashes; nil: there is no approval
 	change   approval.Change // the change that it approves
 	since    time.Time       // when this process first saw it
-	upInARow int             // rounds in a row that saw the old primary up, since then
+	upInARow map[string]int  // by primary: rounds in a row that saw it up, since then
 }
 
 // update takes over what a pass found: which pairs are worth watching, and whether an
@@ -171,7 +171,7 @@ func (w *watch) addRound(ctx context.Context, want plan.Want, r plan.Round, whol
 	var lapse waitingApproval
 	lapsed := false
 	if whole {
-		lapse, lapsed = w.approval.countRound(r)
+		lapse, lapsed = w.approval.countRound(want.Primary, r)
 	}
 	w.mu.Unlock()
 	if lapsed {
@@ -192,15 +192,19 @@ func (w *watch) isWatched(want plan.Want) bool {
 // approval lapses (contract.md §4).
 const lapseAfterRounds = 2
 
-// countRound counts a round, and returns the approval and true when it lapses by it.
-func (s *waitingApproval) countRound(r plan.Round) (waitingApproval, bool) {
+// countRound counts a round about an old primary, and returns the approval and true when it
+// lapses by it.
+func (s *waitingApproval) countRound(primary string, r plan.Round) (waitingApproval, bool) {
 	alive := plan.JudgeLoss(plan.Evidence{Rounds: []plan.Round{r}}, plan.Failover{}, r.At).State == plan.LossReachable
 	if s.payloads == nil || r.At.Before(s.since) || !alive {
-		s.upInARow = 0
+		delete(s.upInARow, primary)
 		return waitingApproval{}, false
 	}
-	s.upInARow++
-	return *s, s.upInARow >= lapseAfterRounds
+	if s.upInARow == nil {
+		s.upInARow = map[string]int{}
+	}
+	s.upInARow[primary]++
+	return *s, s.upInARow[primary] >= lapseAfterRounds
 }
 
 // evidence returns the rounds that were made so far.
@@ -232,7 +236,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 		return // the next round tries again
 	}
 	w.watch.mu.Lock()
-	w.watch.approval.upInARow = 0
+	clear(w.watch.approval.upInARow)
 	w.watch.mu.Unlock()
 	w.watch.emit(Event{
 		Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,

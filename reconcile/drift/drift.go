@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 )
@@ -72,6 +73,18 @@ func Judge(t plan.TopologyPlan) Verdict {
 		}
 	}
 	return verdict
+}
+
+// Mark is what is kept of the drift of a topology at a time.
+func Mark(t plan.TopologyPlan, at time.Time) plan.DriftMark {
+	verdict := Judge(t)
+	out := plan.DriftMark{Topology: t.Name, At: at, InSync: verdict == InSync, Drifted: verdict == Drifted}
+	for _, f := range t.Findings {
+		if t.DriftOf(f) != plan.DriftNone && !slices.Contains(out.Codes, f.Code) {
+			out.Codes = append(out.Codes, f.Code)
+		}
+	}
+	return out
 }
 
 // List returns the differences, sorted and each once. asked says that Git asks for a

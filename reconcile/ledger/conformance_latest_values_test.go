@@ -134,6 +134,44 @@ var latestCases = map[string]func(*testing.T, *fixture){
 		same(t, f.read().Memory().Outages[0], seen(time.Hour, time.Hour))
 		same(t, f.kinds("orders"), []Kind{KindHome})
 	},
+	"outages that ended without a failover are kept, the newest of them": func(t *testing.T, f *fixture) {
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		down := func(i int) plan.Outage {
+			at := start.Add(time.Duration(i) * time.Hour)
+			return plan.Outage{Cluster: "a", Topology: "orders", Since: at, Until: at.Add(time.Minute), LivedAt: at.Add(-time.Second)}
+		}
+		for i := range endedKept + 2 {
+			must(t, f.RecordOutages(t.Context(), []plan.Outage{down(i)}, nil)) // it lived after the one before
+		}
+		must(t, f.RecordOutages(t.Context(), nil, []string{"a", "no-such"}))
+		ended := f.read().Memory().Ended
+		same(t, len(ended), endedKept)
+		last := ended[endedKept-1]
+		same(t, []any{last.Cluster, last.Topology, last.Since, last.Until}, []any{"a", "orders", down(endedKept + 1).Since, down(endedKept + 1).Until})
+		same(t, ended[0].UpAt, down(3).LivedAt)
+		same(t, len(EndedOutages(ended, "orders")), endedKept)
+		same(t, len(EndedOutages(ended, "users")), 0)
+	},
+	"an outage that a failover ended is told by the failover": func(t *testing.T, f *fixture) {
+		k := f.lock("orders")
+		must(t, f.RecordOutages(t.Context(), []plan.Outage{{Cluster: "a", Topology: "orders", Since: start.Add(-time.Hour), Until: start}}, nil))
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		must(t, f.RecordOutages(t.Context(), nil, []string{"a"}))
+		m := f.read().Memory()
+		same(t, len(m.Outages)+len(m.Ended), 0)
+	},
+	"of each topology the newest drift is kept": func(t *testing.T, f *fixture) {
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		found := plan.DriftMark{Topology: "orders", At: start, Drifted: true, Codes: []plan.Code{plan.CodeReplicationStalled}}
+		must(t, f.RecordDrifts(t.Context(), []plan.DriftMark{found, {Topology: "users", At: start, InSync: true}}))
+		same(t, f.read().Memory().Drifts, []plan.DriftMark{found, {Topology: "users", At: start, InSync: true}})
+		must(t, f.RecordDrifts(t.Context(), []plan.DriftMark{{Topology: "users", At: start.Add(time.Second), InSync: true}})) // the same, within a minute
+		over := plan.DriftMark{Topology: "orders", At: start.Add(time.Second), InSync: true}
+		must(t, f.RecordDrifts(t.Context(), []plan.DriftMark{over}))
+		must(t, f.RecordDrifts(t.Context(), []plan.DriftMark{found})) // of before
+		same(t, f.read().Memory().Drifts, []plan.DriftMark{over, {Topology: "users", At: start, InSync: true}})
+		same(t, f.kinds("orders"), []Kind{KindHome})
+	},
 	"what was proven of a standby joins what a sweep recorded": func(t *testing.T, f *fixture) {
 		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "b", Topology: "orders"}))
 		swept := plan.ProgressRecord{Cluster: "b", Source: "a", At: start, NoBacklogAt: start, Collections: []string{"default/orders"}}

@@ -13,7 +13,7 @@ const (
 	format2       = "2" // several sorts of latest values; more kinds of records
 	format3       = "3" // records of an acceptance, and of counted losses
 	format4       = "4" // audits among the latest values
-	formatVersion = "5" // what primaries serve, what standbys lack and how far replays are among the latest values
+	formatVersion = "5" // what primaries serve, what standbys lack, what drift found, outages that ended and how far replays are among the latest values
 )
 
 // migration brings an image to the next format.

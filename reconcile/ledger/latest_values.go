@@ -25,6 +25,8 @@ const (
 	latestAudit    = "audit/"    // by standby
 	latestServing  = "serving/"  // by topology
 	latestReplay   = "replay/"   // by topology
+	latestDrift    = "drift/"    // by topology
+	latestEnded    = "ended/"    // by topology
 )
 
 func progressKey(cluster string) string { return latestProgress + cluster }
@@ -99,6 +101,8 @@ type latest struct {
 	audits   []plan.AuditMark      // by standby
 	served   []plan.ServingMark    // by topology
 	replays  []ReplayProgress      // by topology
+	drifts   []plan.DriftMark      // by topology
+	ended    []plan.EndedOutage    // by topology, then oldest first
 	heads    map[string]GitHead    // by gitKey
 }
 
@@ -132,13 +136,17 @@ func (t *latest) add(key string, content any) {
 		t.served = append(t.served, v)
 	case ReplayProgress:
 		t.replays = append(t.replays, v)
+	case plan.DriftMark:
+		t.drifts = append(t.drifts, v)
+	case []plan.EndedOutage:
+		t.ended = append(t.ended, v...)
 	case GitHead:
 		t.heads[key] = v
 	}
 }
 
 // decodeValue reads one stored value: a plan.ProgressRecord, a plan.Outage, a
-// plan.AuditMark, a plan.ServingMark,
+// plan.AuditMark, a plan.DriftMark, a []plan.EndedOutage, a plan.ServingMark,
 // a ReplayProgress or a GitHead.
 func decodeValue(key string, stored []byte) (any, error) {
 	hash, body, ok := cutHash(stored)
@@ -156,6 +164,10 @@ func decodeValue(key string, stored []byte) (any, error) {
 		return decodeServing(body)
 	case latestReplay:
 		return decodeReplayProgress(body)
+	case latestDrift:
+		return decodeDrift(body)
+	case latestEnded:
+		return decodeEnded(body)
 	case latestGitHead:
 		var w gitHeadWire
 		err := decodeStrict(body, &w)

@@ -11,13 +11,14 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/plainfile"
 )
 
-// outagesSuffix names the file that keeps outages, and what was proven of standbys, while
-// there is no embedded ledger yet. A command that only plans makes no ledger: the time of
+// outagesSuffix names the file that keeps outages, what was proven of standbys, and what
+// drift found, while there is no embedded ledger yet. A command that only plans makes no ledger: the time of
 // its birth decides which approvals count. The first command that makes one takes over
 // what the file holds.
 const outagesSuffix = ".outages"
@@ -26,12 +27,20 @@ const outagesSuffix = ".outages"
 type aside struct {
 	outages  []plan.Outage         // by cluster
 	progress []plan.ProgressRecord // by cluster
+	ended    []plan.EndedOutage    // by topology, then oldest first
+	drifts   []plan.DriftMark      // by topology
+}
+
+func (a aside) isEmpty() bool {
+	return len(a.outages)+len(a.progress)+len(a.ended)+len(a.drifts) == 0
 }
 
 // asideWire is the file. Older builds wrote the list of outages alone.
 type asideWire struct {
 	Outages  []outageWire   `json:"outages,omitempty"`
 	Progress []progressWire `json:"progress,omitempty"`
+	Ended    []endedWire    `json:"ended,omitempty"`
+	Drifts   []driftWire    `json:"drifts,omitempty"`
 }
 
 // readAside returns what is kept while there is no ledger; nothing for a ledger that is no
@@ -64,6 +73,12 @@ func decodeAside(raw []byte) aside {
 	for _, p := range w.Progress {
 		out.progress = append(out.progress, p.record())
 	}
+	for _, e := range w.Ended {
+		out.ended = append(out.ended, plan.EndedOutage(e))
+	}
+	for _, d := range w.Drifts {
+		out.drifts = append(out.drifts, plan.DriftMark(d))
+	}
 	return out
 }
 
@@ -75,29 +90,62 @@ func (a aside) encode() ([]byte, error) {
 	for _, p := range a.progress {
 		w.Progress = append(w.Progress, progressToWire(p))
 	}
+	for _, e := range a.ended {
+		w.Ended = append(w.Ended, endedWire(e))
+	}
+	for _, d := range a.drifts {
+		w.Drifts = append(w.Drifts, driftToWire(d))
+	}
 	return json.Marshal(w)
 }
 
-// join adds outages and progress to what is kept, and forgets the outages of clusters.
-func (a aside) join(seen []plan.Outage, over []string, proven []plan.ProgressRecord) aside {
-	outages, progress := map[string]plan.Outage{}, map[string]plan.ProgressRecord{}
+// join adds outages and progress to what is kept. It moves the outages of clusters, which
+// were over at a time, to those that ended: without a ledger there was no failover.
+func (a aside) join(seen []plan.Outage, over []string, proven []plan.ProgressRecord, at time.Time) aside {
+	outages, progress, ended := map[string]plan.Outage{}, map[string]plan.ProgressRecord{}, map[string][]plan.EndedOutage{}
+	end := func(e plan.EndedOutage) { ended[e.Topology] = withEnded(ended[e.Topology], e) }
+	for _, e := range a.ended {
+		end(e)
+	}
 	for _, o := range append(slices.Clone(a.outages), seen...) {
+		if before := outages[o.Cluster]; before.EndedBy(o) {
+			end(before.EndedAt(o.LivedAt))
+		}
 		outages[o.Cluster] = asStored(outages[o.Cluster].Then(o))
 	}
 	for _, cluster := range over {
+		if o, ok := outages[cluster]; ok {
+			end(o.EndedAt(at))
+		}
 		delete(outages, cluster)
 	}
 	for _, p := range append(slices.Clone(a.progress), proven...) {
 		progress[p.Cluster] = asDecoded(progress[p.Cluster].Then(p))
 	}
-	var out aside
+	out := aside{drifts: a.drifts}
 	for _, cluster := range sortedKeys(outages) {
 		out.outages = append(out.outages, outages[cluster])
 	}
 	for _, cluster := range sortedKeys(progress) {
 		out.progress = append(out.progress, progress[cluster])
 	}
+	for _, topology := range sortedKeys(ended) {
+		out.ended = append(out.ended, ended[topology]...)
+	}
 	return out
+}
+
+// withDrifts replaces what is kept of the newest drift of some topologies.
+func (a aside) withDrifts(marks []plan.DriftMark) aside {
+	drifts := map[string]plan.DriftMark{}
+	for _, d := range append(slices.Clone(a.drifts), marks...) {
+		drifts[d.Topology] = d
+	}
+	a.drifts = nil
+	for _, topology := range sortedKeys(drifts) {
+		a.drifts = append(a.drifts, drifts[topology])
+	}
+	return a
 }
 
 // asideMu lets one goroutine of this process at a time replace such a file.
@@ -118,7 +166,7 @@ func (l *Ledger) keepAside(ctx context.Context, change func(aside) aside) error 
 	}
 	defer free()
 	kept := change(l.readAside())
-	if len(kept.outages)+len(kept.progress) == 0 {
+	if kept.isEmpty() {
 		return removeIfThere(b.path + outagesSuffix)
 	}
 	raw, err := kept.encode()
@@ -134,10 +182,14 @@ func (l *Ledger) keepAside(ctx context.Context, change func(aside) aside) error 
 // takeAsideOver moves what was kept while there was no ledger into the new one.
 func (l *Ledger) takeAsideOver(ctx context.Context) error {
 	kept := l.readAside()
-	if len(kept.outages)+len(kept.progress) == 0 {
+	if kept.isEmpty() {
 		return nil
 	}
-	if err := errors.Join(l.RecordOutages(ctx, kept.outages, nil), l.RecordProven(ctx, kept.progress)); err != nil {
+	err := errors.Join(
+		l.RecordOutages(ctx, kept.outages, nil), l.RecordProven(ctx, kept.progress),
+		l.recordEnded(ctx, kept.ended), l.RecordDrifts(ctx, kept.drifts),
+	)
+	if err != nil {
 		return err
 	}
 	return l.keepAside(ctx, func(aside) aside { return aside{} })

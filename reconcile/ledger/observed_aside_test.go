@@ -35,6 +35,16 @@ func TestOutagesBeforeTheLedger(t *testing.T) {
 	want := seen
 	want.Until = later.Until
 	same(t, outages(), []plan.Outage{want})
+	drifted := plan.DriftMark{Topology: "orders", At: start, Drifted: true, Codes: []plan.Code{plan.CodeNoPrimary}}
+	must(t, open().RecordDrifts(t.Context(), []plan.DriftMark{drifted}))
+	remembers := func() {
+		t.Helper()
+		m, err := open().Memory(t.Context())
+		must(t, err)
+		same(t, m.Drifts, []plan.DriftMark{drifted})
+		same(t, m.Ended, []plan.EndedOutage{{Cluster: "b", Topology: "users", Since: start, Until: start, UpAt: start}})
+	}
+	remembers()
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("there is a ledger: %v", err)
 	}
@@ -42,6 +52,7 @@ func TestOutagesBeforeTheLedger(t *testing.T) {
 	must(t, err)
 	same(t, isNew, true)
 	same(t, outages(), []plan.Outage{want})
+	remembers()
 	if _, err := os.Stat(path + outagesSuffix); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("the file is still there: %v", err)
 	}

@@ -168,7 +168,7 @@ func (l *Ledger) RecordProven(ctx context.Context, proven []plan.ProgressRecord)
 		return nil
 	}
 	if _, exists := before.Born(); !exists {
-		return l.keepAside(ctx, func(kept aside) aside { return kept.join(nil, nil, news) })
+		return l.keepAside(ctx, func(kept aside) aside { return kept.join(nil, nil, news, time.Time{}) })
 	}
 	for batch := range slices.Chunk(news, l.store.batch()) {
 		if err := l.store.commit(ctx, nil, func(im image) (change, error) { return l.joinProven(im, batch) }); err != nil {

@@ -85,6 +85,7 @@ var stories = map[string][]string{
 	"R84": {"cmd/reconcile/crash/shards_test.go TestShards", "reconcile/daemon/shards_test.go TestAMovedTopologyIsHandedOver", "reconcile/ledger/conformance_shards_test.go: a topology has one shard"},
 	"R85": {"reconcile/daemon/shards_test.go TestAShardActsOnItsOwnOnly", "plan/shard_test.go TestShardsDivideTheTopologies"},
 	"R83": {"testdata/script/propose-failover-best.txtar"},
+	"R89": {"plan/primary_in_force_test.go TestAMemberThatMayBeThePrimaryIsJudged"},
 	"R87": {"testdata/script/r87-second-failover-of-a-star.txtar", "plan/primary_in_force_test.go TestASecondFailoverJudgesThePrimaryInForce", "plan/outage_test.go TestTheLastCopyIsTheOneThatAnswers"},
 	"R88": {"testdata/script/switchover.txtar", "testdata/script/run-suspend.txtar", "reconcile/daemon/freeze_test.go TestLoopWaitsForTheEndOfAFreeze", "reconcile/daemon/freeze_test.go TestAFreezeThatEndedWhileNobodyRan", "reconcile/daemon/freeze_test.go TestAnApprovalThatEndsInAFreeze"},
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/drift"
 )
@@ -16,11 +20,12 @@ func newDrift(g *globals) *cobra.Command {
 		Short: "Compare Git with the live clusters; changes nothing",
 		Long: `drift compares Git with the live clusters, and changes no cluster. In the ledger it keeps
 up to which time each standby has every write, and when a primary was first seen down.
-So a later plan of a failover can say what may be lost, also without a daemon.`,
+So a later plan of a failover can say what may be lost, also without a daemon. It also
+keeps what it found, which a later status shows with the time.`,
 		Example: `  reconcile drift -o json
   reconcile drift --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			q := query{names: args, kind: render.KindDrift, finish: withExit(driftExit)}
+			q := query{names: args, kind: render.KindDrift, finish: keptDrift}
 			if w.on {
 				return w.watch(cmd.Context(), g, q)
 			}
@@ -32,6 +37,16 @@ So a later plan of a failover can say what may be lost, also without a daemon.`,
 	g.pageFlags(cmd)
 	g.addSite(cmd)
 	return cmd
+}
+
+// keptDrift is the finishFunc of drift. It keeps what was found for a later status.
+func keptDrift(ctx context.Context, e *wire.Environment, _ reconcile.Pass, report reconcile.Report, rev desired.Revision) (reconcile.Report, ExitCode) {
+	marks := make([]plan.DriftMark, 0, len(report.Plan.Topologies))
+	for _, t := range report.Plan.Topologies {
+		marks = append(marks, drift.Mark(t, report.Plan.At))
+	}
+	e.RecordDrifts(ctx, marks)
+	return report, driftExit(report, rev)
 }
 
 // driftExit returns the exit code of drift. Drift outranks an error.

@@ -56,6 +56,7 @@ func runHistory(ctx context.Context, g *globals, topology string) error {
 	}
 	outages := slices.DeleteFunc(slices.Clone(snapshot.Memory().Outages), func(o plan.Outage) bool { return topology != "" && o.Topology != topology })
 	others := append(g.gitEvents(ctx, snapshot.History(""), topology), auditEvents(snapshot.Memory().Audits, topology)...)
+	others = append(others, ledger.EndedOutages(snapshot.Memory().Ended, topology)...)
 	timeline := ledger.Timeline(records, outages, others)
 	err = g.emit(func(w io.Writer, form string) error {
 		return render.History(w, form, historyRows(records, timeline), historyEvents(timeline), g.tableOptions())

@@ -51,8 +51,10 @@ data, for a switchover one at the site that got the fewest primaries. --site SIT
 switches over to the standbys at that site. It lists the topologies that cannot move, each
 with the reason, and leaves their files as they are. Each topology has its own approval.
 
-propose changes no cluster and pushes nothing. If you name a CLUSTER, it calls no cluster
-at all. It commits only with --commit, in your name and with your own git configuration.`,
+propose changes no cluster and pushes nothing. If you name a CLUSTER, it goes by the file
+alone. Where it finds the configuration, it also asks the clusters for 2 seconds at most,
+and says what they show against the change, such as a primary that serves. It commits only
+with --commit, in your name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
   reconcile propose orders --failover --commit
   reconcile propose orders/cluster-b --failover --commit
@@ -108,12 +110,13 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 	}
 	git, there := g.repoOptions()
 	primary, _ := e.After.Primary()
+	planned, _ := e.Planned.Topology(name)
 	return g.showEdit(e,
 		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan %s --commit HEAD --repo %s", name, cmp.Or(console.Printable(g.repo), "."))},
 		nextStep{"push it, or open a pull request with it:", git + " push"},
 		nextStep{
 			"somebody who did not write it approves it:",
-			approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository) + there,
+			approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository, planned.ToAccept()...) + there,
 		},
 	)
 }
@@ -157,6 +160,9 @@ func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 		return err
 	}
 	fmt.Fprintln(people)
+	for _, c := range e.Cautions {
+		g.showCaution(people, e, c)
+	}
 	printSteps(people, next)
 	return nil
 }
@@ -168,6 +174,20 @@ func printSteps(out io.Writer, next []nextStep) {
 		fmt.Fprintln(out, console.Printable(fmt.Sprintf("  %-6s%s\n        %s", label, step.words, step.command)))
 		label = "THEN"
 	}
+}
+
+// showCaution prints what stands against an edit, and how to take the edit back for what fits.
+func (g *globals) showCaution(people io.Writer, e propose.Edit, c propose.Caution) {
+	fmt.Fprintln(people, console.Printable("  BEWARE "+c.Words))
+	if c.Instead == "" {
+		return
+	}
+	git, there := g.repoOptions()
+	back := git + " checkout -- " + e.File.File
+	if e.Planned.Commit != "" {
+		back = "reconcile propose " + e.After.Name + " --cancel --commit" + there
+	}
+	fmt.Fprintln(people, console.Printable("         take this edit back, and propose that:\n         "+back+"\n         "+c.Instead+there))
 }
 
 // runCancel edits the file to take back a change that has not begun. Until the edit is

@@ -12,6 +12,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/release"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/schema"
 )
 
 // MaxClockDifference is how far clocks may differ without a warning. The bound of a data
@@ -26,9 +27,9 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 				continue
 			}
 			v := plan.Observed{Views: views}.View(c.ID)
-			x.check(credentialCheck(v, x.secrets(c.ID)))
-			if v.Reach != plan.ReachUp {
-				continue
+			x.check(credentialCheck(v, x.tokenOf(c.ID), x.secrets(c.ID)))
+			if v.Reach != plan.ReachUp || refusesToken(v) {
+				continue // that is why nothing else is known of it
 			}
 			x.check(versionCheck(v))
 			x.check(callsCheck(v))
@@ -48,10 +49,39 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 	}
 }
 
-func credentialCheck(v plan.View, unread error) render.Check {
+// refusesToken says whether a cluster answers and refuses our token.
+func refusesToken(v plan.View) bool {
+	return v.Reach == plan.ReachUp && (v.Credential == plan.CredentialRefused || v.Class == plan.ClassUnauthenticated)
+}
+
+// refusedToken says that a cluster refuses our token, where that token comes from, and what
+// to do. Clusters that share a token say the same.
+func refusedToken(cluster string, token schema.SecretRef) (message, remedy string) {
+	if token.IsZero() {
+		return cluster + " refuses calls without a token", "give it a 'tokenFrom' in the operator's configuration"
+	}
+	return cluster + " refuses our token, of " + token.String(), "put a token that the cluster accepts into " + token.String()
+}
+
+// tokenOf says where our token for a cluster comes from.
+func (x *examination) tokenOf(cluster string) schema.SecretRef {
+	for _, c := range x.e.Config.Credentials {
+		if c.ClusterID == cluster {
+			return c.Token
+		}
+	}
+	return schema.SecretRef{}
+}
+
+func credentialCheck(v plan.View, token schema.SecretRef, unread error) render.Check {
 	c := render.Check{Area: "credentials", Subject: v.Cluster}
 	if unread != nil {
 		c.Verdict, c.Message, c.Remedy = render.CheckFailed, unread.Error(), "put the secret where the configuration says"
+		return c
+	}
+	if refusesToken(v) {
+		c.Verdict = render.CheckFailed
+		c.Message, c.Remedy = refusedToken(v.Cluster, token)
 		return c
 	}
 	switch v.Credential {
@@ -61,8 +91,6 @@ func credentialCheck(v plan.View, unread error) render.Check {
 			return c
 		}
 		c.Message = "bound; whether the cluster accepts it is not known, since it was seen " + v.Reach.String()
-	case plan.CredentialRefused:
-		c.Verdict, c.Message, c.Remedy = render.CheckFailed, "the cluster refuses our token", "correct its token in the operator's configuration"
 	case plan.CredentialMismatch:
 		c.Verdict, c.Message, c.Remedy = render.CheckFailed, "the topology names another address or uri than it is bound to", "correct the file, or let the operator change the binding"
 	default:
@@ -220,7 +248,7 @@ func channelsCheck(c plan.Cluster, v plan.View) render.Check {
 		out.Verdict, out.Message = render.CheckFailed, fmt.Sprintf("all %d have left %s: a force promote stands half done", of, v.Belief.Source)
 	case len(loose) > 0:
 		out.Verdict = render.CheckFailed
-		out.Message = fmt.Sprintf("%d of %d are not attached to %s: %s", len(loose), of, v.Belief.Source, strings.Join(loose, ", "))
+		out.Message = fmt.Sprintf("%d of %d are not attached to %s: %s", len(loose), of, v.Belief.Source, plan.ChannelNames(loose))
 	case unread > 0 || of == 0:
 		out.Message = fmt.Sprintf("whether they are attached to %s could not be read of %d of %d", v.Belief.Source, unread, len(c.PChannels))
 		out.Remedy = "let its token call GetReplicateInfo"

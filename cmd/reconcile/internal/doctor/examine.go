@@ -226,6 +226,7 @@ func (x *examination) diagnosed(t plan.Topology, now plan.TopologyPlan, rehearsa
 		s := render.DiagnosedStandby{Cluster: r.Standby, Excluded: r.Excluded, Objective: t.MaxLag}
 		if !r.Excluded {
 			s.Loss = r.Plan.DataLoss
+			s.Waiting, s.Channels, s.Waited = waitingFor(now, r.Standby)
 			s.Obstacles = x.obstacles(r, f)
 			s.Obstacles = append(s.Obstacles, lossNotVisible(plan.Observed{Views: f.views}.View(primary.ID))...)
 			s.Obstacles = append(s.Obstacles, f.traffic[t.Name+"/"+r.Standby]...)
@@ -236,6 +237,25 @@ func (x *examination) diagnosed(t plan.Topology, now plan.TopologyPlan, rehearsa
 		out.Standbys = append(out.Standbys, s)
 	}
 	return out
+}
+
+// waitingFor says on how many channels messages of the primary wait for a standby, and how
+// long the oldest at most.
+func waitingFor(now plan.TopologyPlan, standby string) (waiting, channels int, oldest *time.Duration) {
+	i := slices.IndexFunc(now.Clusters, func(c plan.ClusterPlan) bool { return c.ID == standby })
+	if i < 0 {
+		return 0, 0, nil
+	}
+	c := now.Clusters[i]
+	for _, p := range c.View.Progress {
+		if p.Lacks() {
+			waiting++
+		}
+	}
+	if c.Lag != nil {
+		oldest = c.Lag.Upper
+	}
+	return waiting, len(c.View.Progress), oldest
 }
 
 // reportOpenIntent adds a warning if an intent is open, which the next apply resumes.
@@ -254,8 +274,13 @@ func (x *examination) obstacles(r plan.Rehearsal, known observedFacts) []render.
 	if unread != nil {
 		out = append(out, render.Obstacle{Message: unread.Error(), Remedy: "put the secret where the configuration says"})
 	}
+	standby := plan.Observed{Views: known.views}.View(r.Standby)
+	if refusesToken(standby) {
+		message, remedy := refusedToken(r.Standby, x.tokenOf(r.Standby))
+		out = append(out, render.Obstacle{Message: message, Remedy: remedy})
+	}
 	for _, f := range r.Blocking() {
-		if unread != nil && f.Code == plan.CodeCredentialMissing && f.Cluster == r.Standby {
+		if unread != nil && f.Code == plan.CodeCredentialMissing && f.Cluster == r.Standby || refusesToken(standby) && followsFromToken(f) {
 			continue // that is why
 		}
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})
@@ -283,6 +308,17 @@ func (x *examination) obstacles(r plan.Rehearsal, known observedFacts) []render.
 		}
 	}
 	return out
+}
+
+// followsFromToken says whether a finding says no more than that a token was refused: what
+// such a cluster is, and can do, is not known.
+func followsFromToken(f plan.Finding) bool {
+	switch f.Code {
+	case plan.CodeRoleUnknown, plan.CodeUnsupportedServer, plan.CodeClusterUnreadable:
+		return true
+	default:
+		return false
+	}
 }
 
 // lossNotVisible returns an obstacle if this machine could not notice the loss of a

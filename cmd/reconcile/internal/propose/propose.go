@@ -29,10 +29,12 @@ type Edit struct {
 	File    desired.WorkFile
 	Before  plan.Topology // the document that was edited; Cancel: the one that is taken back
 	After   plan.Topology
-	Subject string    // of a commit of it
-	Why     string    // this cluster became the primary; "": the request named it
-	Did     string    // how the roles change
-	Planned plan.Plan // what the edited document asks for; its Commit is empty without Request.Commit
+	Subject string // of a commit of it
+	Why     string // this cluster became the primary; "": the request named it
+	Did     string // how the roles change
+	// Cautions are what the clusters show against the change, if its cluster was named.
+	Cautions []Caution
+	Planned  plan.Plan // what the edited document asks for; its Commit is empty without Request.Commit
 }
 
 // Switchover swaps the roles of the primary and of a standby.
@@ -50,7 +52,10 @@ func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	if err != nil {
 		return Edit{}, err
 	}
-	return r.write(ctx, o, change{file: w, before: w.Topology, roles: roles, subject: "Switch " + r.Topology + " over to " + r.Cluster, compute: plan.Offline, unproven: true})
+	against := cautions(ctx, o, w, r.Cluster, false)
+	e, err := r.write(ctx, o, change{file: w, before: w.Topology, roles: roles, subject: "Switch " + r.Topology + " over to " + r.Cluster, compute: plan.Offline, unproven: true})
+	e.Cautions = against
+	return e, err
 }
 
 // onlyStandby returns the standby to switch over to. Of several, a person names one.
@@ -78,8 +83,11 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 		return Edit{}, err
 	}
 	c := change{file: w, before: w.Topology, compute: plan.Offline, unproven: true}
+	var against []Caution
 	if r.Cluster != "" {
-		c.roles, err = plan.ProposeFailover(w.Topology, r.Cluster)
+		if c.roles, err = plan.ProposeFailover(w.Topology, r.Cluster); err == nil {
+			against = cautions(ctx, o, w, r.Cluster, true)
+		}
 	} else {
 		r.Cluster, err = c.bestFailover(ctx, o)
 	}
@@ -90,7 +98,9 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 		return Edit{}, fmt.Errorf("nothing is to be changed: the file asks for the failover to %s, the best standby that may be promoted (%s) (hint: 'reconcile plan %s' says whether it is to be approved or applied)", r.Cluster, c.why, r.Topology)
 	}
 	c.subject = "Fail " + r.Topology + " over to " + r.Cluster
-	return r.write(ctx, o, c)
+	e, err := r.write(ctx, o, c)
+	e.Cautions = against
+	return e, err
 }
 
 // bestFailover returns the standby that has the most of the data. It sets why, the roles

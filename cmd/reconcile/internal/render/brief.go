@@ -125,6 +125,9 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 		b.rows = append(b.rows, b.noticeRows(d, t, level, shown)...)
 		b.rows = append(b.rows, b.firstRows(d, t)...)
 	}
+	if level.notes && !level.noteCodes {
+		b.rows = append(b.rows, d.rememberedRows(t)...)
+	}
 	b.clip(level)
 	if d.observed() != ObservedNone && !d.oneLineOnly(t) || d.kind() == KindStatus {
 		var left int

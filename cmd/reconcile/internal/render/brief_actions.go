@@ -29,7 +29,10 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	case d.judgedBy(t) != "":
 		return []action{{label: labelNow, words: "wait until that ends; 'apply' could not begin before:", command: watchCommand(t.Name)}}
 	case t.Transition == plan.TransitionNone:
-		return d.urgentActions(t)
+		if out := d.urgentActions(t); len(out) > 0 {
+			return out
+		}
+		return d.driftAgain(t)
 	case d.observed() != ObservedLive:
 		return []action{{label: labelNow, words: "once it is merged, plan it against the clusters:", command: "reconcile plan " + t.Name}}
 	}
@@ -145,7 +148,8 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 // approvals that do.
 func (d Document) acceptActions(t plan.TopologyPlan, found []plan.Finding) []action {
 	out := remedyActions(t, found[0])
-	approve := action{label: labelNow, words: "to take that risk, who approved approves again:", command: approveCommand(t, d.approval(t).Repository, acceptOptions(found))}
+	// the newest approval of a person counts alone, so it accepts again what they accepted
+	approve := action{label: labelNow, words: "to take that risk, who approved approves again:", command: approveCommand(t, d.approval(t).Repository, acceptOptions(t))}
 	if len(out) > 0 {
 		approve.label = labelOr
 	}
@@ -160,7 +164,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		return planAgain(t, remedyActions(t, found[0]), "no approval makes up for that; plan again:")
 	}
 	if strings.Contains(a.Detail, approveAgain) && len(found) == 0 {
-		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, "")}, execute}
+		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, acceptOptions(t))}, execute}
 	}
 	if _, howTo := splitDetail(a); !howTo && len(found) == 0 {
 		out := denialActions(t, a)
@@ -169,7 +173,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		}
 		return append(out, execute)
 	}
-	approve := action{label: labelNow, words: approversWords(a), command: approveCommand(t, a.Repository, acceptOptions(found))}
+	approve := action{label: labelNow, words: approversWords(a), command: approveCommand(t, a.Repository, acceptOptions(t))}
 	if len(found) == 0 {
 		return []action{approve, execute}
 	}
@@ -201,14 +205,12 @@ func approversWords(a Approval) string {
 }
 
 // acceptOptions name what an approval must accept.
-func acceptOptions(found []plan.Finding) string {
-	var out string
-	for _, f := range found {
-		if option := " --accept " + string(f.Code); f.Acceptable && !strings.Contains(out, option) {
-			out += option
-		}
+func acceptOptions(t plan.TopologyPlan) string {
+	var out strings.Builder
+	for _, code := range t.ToAccept() {
+		out.WriteString(" --accept " + string(code))
 	}
-	return out
+	return out.String()
 }
 
 // denialActions are what ends a denial that no first approval ends.

@@ -172,6 +172,8 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Frozen:     r.frozen(w.Frozen),
 		UnderWay:   r.underWay(w.UnderWay),
 		Outage:     r.outage(w.Outage),
+		LastDrift:  r.lastDrift(w.Name, w.LastDrift),
+		LastOutage: r.lastOutage(w.Name, w.LastOutage),
 		InSync:     w.InSync,
 		Resumed:    w.Resumed,
 		Primary:    text(w.Primary),

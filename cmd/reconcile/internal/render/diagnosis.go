@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -42,6 +43,33 @@ type DiagnosedStandby struct {
 	Loss      *plan.Window // what would be lost if the primary were lost now
 	// Objective is the most that may be lost by the document.
 	Objective time.Duration
+	// Waiting is on how many of its Channels messages of the primary wait for it, and Waited
+	// how long the oldest of them at most; nil: not known. One read does not tell whether
+	// they move.
+	Waiting, Channels int
+	Waited            *time.Duration
+}
+
+// waitingWords say which messages wait for the standby; "" if none was seen.
+func (s DiagnosedStandby) waitingWords() string {
+	if s.Waiting == 0 {
+		return ""
+	}
+	words := fmt.Sprintf("messages wait on %d of %s, ", s.Waiting, plural(s.Channels, "channel", "channels"))
+	if s.Waited == nil {
+		return words + "and for how long is not known"
+	}
+	words += "the oldest for up to " + plan.UpperBoundText(*s.Waited)
+	if s.Objective > 0 && *s.Waited <= s.Objective {
+		words += ", within the objective of " + plan.DurationText(s.Objective)
+	}
+	return words
+}
+
+// waitsLong reports whether messages wait for longer than a busy link needs, or nobody
+// knows for how long.
+func (s DiagnosedStandby) waitsLong() bool {
+	return s.Waiting > 0 && (s.Waited == nil || *s.Waited > waitsLong)
 }
 
 // losesTooMuch reports whether more would be lost than the objective allows, or nobody
@@ -50,10 +78,15 @@ func (s DiagnosedStandby) losesTooMuch() bool {
 	return s.Loss != nil && (s.Loss.Upper == nil || s.Objective > 0 && *s.Loss.Upper > s.Objective)
 }
 
-// wellReady reports whether some standby could be promoted as things are, and would lose no
-// more than the objective allows.
+// wellReady reports whether some standby could be promoted as things are, would lose no more
+// than the objective allows, and has no messages that wait for long.
 func (t DiagnosedTopology) wellReady() bool {
-	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyReady && !s.losesTooMuch() })
+	return t.readyWith(func(s DiagnosedStandby) bool { return !s.losesTooMuch() && !s.waitsLong() })
+}
+
+// readyWith reports whether a standby with a property could be promoted as things are.
+func (t DiagnosedTopology) readyWith(holds func(DiagnosedStandby) bool) bool {
+	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyReady && holds(s) })
 }
 
 // downWords say that the primary does not serve, and when that was first seen.

@@ -112,6 +112,8 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	case t.Ready() && t.PrimaryDown:
 		s = bad // nobody can write, and the exit code says that a failover would mend it
 	case t.wellReady() && t.TwoWriters == nil:
+	case t.Ready() && t.readyWith(func(s DiagnosedStandby) bool { return !s.losesTooMuch() }):
+		s, words = attention, "could fail over now, and messages wait for long"
 	case t.Ready():
 		s, words = attention, "could fail over now, and lose more than it may"
 	case t.Acceptable() && t.TwoWriters == nil:
@@ -131,6 +133,9 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	for _, b := range t.Standbys {
 		p.diagnosedStandby(b)
 	}
+	if slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Waiting > 0 }) && !t.PrimaryDown {
+		p.field("", plain, "→", "whether they move: 'reconcile drift "+t.Name+"'")
+	}
 }
 
 func (p *page) diagnosedStandby(b DiagnosedStandby) {
@@ -142,6 +147,9 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 		}
 	}
 	well := good
+	if b.waitsLong() {
+		well = attention
+	}
 	if b.losesTooMuch() {
 		well = attention
 		if b.Loss.Upper != nil {
@@ -163,6 +171,9 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 		p.field(label, bad, bad.mark(), name+"could be promoted, but what follows would fail, and apply ends with 5"+lost)
 	default:
 		p.field(label, bad, bad.mark(), name+"could not be promoted")
+	}
+	if words := b.waitingWords(); words != "" {
+		p.field("", plain, "", words)
 	}
 	for _, o := range b.Obstacles {
 		text := o.Message
@@ -259,6 +270,15 @@ type wireDiagnosedStandby struct {
 	Verdict   string         `json:"verdict"`
 	DataLoss  *wireLag       `json:"dataLoss"`
 	Obstacles []wireObstacle `json:"obstacles"`
+	// Waiting are the messages of the primary that wait for it; null: none was seen.
+	Waiting *wireWaiting `json:"waiting"`
+}
+
+// wireWaiting says on how many channels messages wait, and how long the oldest at most.
+type wireWaiting struct {
+	Channels     int      `json:"channels"`
+	OfChannels   int      `json:"ofChannels"`
+	UpperSeconds *float64 `json:"upperSeconds"` // null: not known
 }
 
 type wireObstacle struct {
@@ -297,7 +317,12 @@ func encodeDiagnosis(d Diagnosis) wireDiagnosis {
 }
 
 func encodeStandby(s DiagnosedStandby) wireDiagnosedStandby {
+	var waiting *wireWaiting
+	if s.Waiting > 0 {
+		waiting = &wireWaiting{s.Waiting, s.Channels, secondsOrNil(s.Waited)}
+	}
 	return wireDiagnosedStandby{
+		Waiting: waiting,
 		Cluster: s.Cluster, Verdict: string(s.Verdict()), DataLoss: encodeLag(s.Loss),
 		Obstacles: mapList(s.Obstacles, func(o Obstacle) wireObstacle {
 			return wireObstacle{Code: textOrNil(string(o.Code)), Message: o.Message, Remedy: textOrNil(o.Remedy), Acceptable: o.Acceptable, After: o.After}

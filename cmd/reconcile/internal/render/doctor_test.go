@@ -15,7 +15,7 @@ import (
 // diagnosed is a fleet with one topology that is ready, one with a way that only
 // an approver opens, and one that nobody could save.
 func diagnosed() Diagnosis {
-	upper := 1200 * time.Millisecond
+	upper, waited := 1200*time.Millisecond, 900*time.Millisecond
 	lag := &plan.Window{Upper: &upper, Method: plan.MethodBacklog}
 	return Diagnosis{
 		Commit: "0f5e1c9ab2d34e0f", At: night,
@@ -25,7 +25,7 @@ func diagnosed() Diagnosis {
 			}}}}},
 			{Name: "lonely", Primary: "lone-a"},
 			{Name: "orders", Primary: "cluster-a", Standbys: []DiagnosedStandby{
-				{Cluster: "cluster-b", Loss: lag},
+				{Cluster: "cluster-b", Loss: lag, Objective: 10 * time.Second, Waiting: 3, Channels: 16, Waited: &waited},
 				{Cluster: "cluster-c", Loss: &plan.Window{}, Obstacles: []Obstacle{{Code: plan.CodeNotMostCaughtUp, Message: "cluster-b has replicated further", Remedy: "make cluster-b the primary instead", Acceptable: true}}},
 				{Cluster: "cluster-d", Excluded: true},
 			}},

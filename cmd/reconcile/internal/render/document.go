@@ -99,6 +99,9 @@ type Summary struct {
 	Blocked        int `json:"blocked"`
 	ForcePromote   int `json:"forcePromote"`
 	StalePrimaries int `json:"stalePrimaries"`
+	// Well and Trouble count the topologies whose page has ✓ and ✗.
+	Well    int `json:"well"`
+	Trouble int `json:"trouble"`
 }
 
 // Summary counts the document's topologies. A cluster that two findings call
@@ -108,6 +111,8 @@ func (d Document) Summary() Summary {
 	stale := map[string]bool{}
 	for _, t := range d.Plan.Topologies {
 		s.InSync += one(t.InSync)
+		symbol := d.symbol(t)
+		s.Well, s.Trouble = s.Well+one(symbol == good), s.Trouble+one(symbol == bad)
 		s.Changed += one(t.Transition != plan.TransitionNone)
 		s.Blocked += one(t.Blocked(d.accepted(t)))
 		for _, step := range t.Steps {

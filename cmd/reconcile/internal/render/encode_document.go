@@ -32,6 +32,7 @@ func encode(d Document) wireDocument {
 	}
 	for _, t := range d.topologies() {
 		w := encodeTopology(t, d.approval(t), t.Blocked(d.accepted(t)))
+		w.State = stateWord(d.symbol(t))
 		if d.kind() == KindStatus {
 			w.Steps = nil
 			for i, c := range t.Clusters {
@@ -67,6 +68,8 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		Frozen:     encodeFrozen(t.Frozen),
 		UnderWay:   encodeUnderWay(t.UnderWay),
 		Outage:     encodeOutage(t.Outage),
+		LastDrift:  encodeDrift(t.LastDrift),
+		LastOutage: encodeEnded(t.LastOutage),
 		InSync:     t.InSync,
 		Resumed:    t.Resumed,
 		Primary:    textOrNil(t.Primary),
@@ -74,6 +77,20 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		At:         encodePosition(t.At),
 
 		Replication: textOrNil(string(t.Replication)),
+	}
+}
+
+// stateWord is a symbol of a topology as programs read it.
+func stateWord(s style) string {
+	switch s {
+	case good:
+		return "well"
+	case bad:
+		return "trouble"
+	case attention:
+		return "attention"
+	default:
+		return "not_observed"
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/safetext"
+	"milvus-reconcile/plan"
 )
 
 // Listing says which topologies a table of several lists. One topology has a page.
@@ -24,9 +26,11 @@ type fleetRow struct {
 	condition condition
 	style     style // of the symbol, as on the page of the topology
 	words     string
-	more      int    // further findings that only the page says
-	remedy    string // what to do before, or without a command
+	waits     time.Duration // how long the oldest message waits for a standby at most; 0: none was seen
+	more      int           // further findings that only the page says
+	remedy    string        // what to do before, or without a command
 	command   string
+	refused   int // clusters that refuse our token, if that is what is the matter
 }
 
 // fleet prints many topologies: how many stand how, then a row for each that needs
@@ -54,6 +58,9 @@ func (p *page) fleetRows(d Document, details string, rows []fleetRow, follows st
 	}
 	p.firstProblems(d.Problems)
 	listed := slices.DeleteFunc(slices.Clone(rows), func(r fleetRow) bool { return !p.lists(r.condition) || r.name == follows })
+	if p.listing == ListTrouble {
+		listed = refusedOnce(listed)
+	}
 	if len(listed) > 0 {
 		p.blank()
 	}
@@ -192,11 +199,85 @@ func (p *page) fleetEnd(rows []fleetRow, details string) {
 			s = attention
 		}
 	}
-	counted, how := s.mark()+" "+countWords(quiet), " (--all lists them)"
+	counted, how := s.mark()+" "+countWords(quiet)+mostLagWords(rows), " (--all lists them)"
 	if 2+columns(counted+how+" · "+details) <= p.width {
 		p.line("  ", p.paint(s, counted), p.paint(faint, how+" · "+details))
 		return
 	}
-	p.line("  ", p.paint(s, counted), p.paint(faint, how))
+	if 2+columns(counted+how) > p.width {
+		for i, l := range wrap(counted+how, p.width-4) {
+			p.line(pad("", 2+2*one(i > 0)), p.paint(s, l))
+		}
+	} else {
+		p.line("  ", p.paint(s, counted), p.paint(faint, how))
+	}
 	p.line("  ", p.paint(faint, details))
+}
+
+// mostLagWords say how long a message waits for a standby at most, among the topologies
+// that have no row.
+func mostLagWords(rows []fleetRow) string {
+	var most time.Duration
+	waiting := 0
+	for _, r := range rows {
+		if r.condition.quiet() && r.waits > 0 {
+			most, waiting = max(most, r.waits), waiting+1
+		}
+	}
+	if waiting == 0 {
+		return ""
+	}
+	return "; messages wait in " + number(waiting) + ", up to " + plan.UpperBoundText(most)
+}
+
+// refusedOnce makes one row of all topologies whose trouble is that clusters refuse our
+// token: one wrong token is often that of many clusters. It stands where the worst stood.
+func refusedOnce(rows []fleetRow) []fleetRow {
+	var out, refused []fleetRow
+	place, clusters := 0, 0
+	for _, r := range rows {
+		if r.refused == 0 {
+			out = append(out, r)
+			continue
+		}
+		if len(refused) == 0 {
+			place = len(out)
+		}
+		refused, clusters = append(refused, r), clusters+r.refused
+	}
+	if len(refused) < 2 {
+		return rows
+	}
+	one := refused[0]
+	one.words = refusedTokens(clusters, len(refused)) + "; doctor tells which token each of them refuses"
+	one.name, one.more, one.command = one.name+" …", 0, "reconcile doctor"
+	return slices.Insert(out, place, one)
+}
+
+// refusedTokens says how many clusters of how many topologies refuse our token.
+func refusedTokens(clusters, topologies int) string {
+	return plural(clusters, "cluster", "clusters") + " of " + plural(topologies, "topology", "topologies") + " refuse our token: one cause, if they share a token"
+}
+
+// RefusedTokens says that clusters of several topologies refuse our token; "" if it is one
+// topology at most.
+func RefusedTokens(all []plan.TopologyPlan) string {
+	clusters, topologies := 0, 0
+	for _, t := range all {
+		n := refusing(t)
+		clusters, topologies = clusters+n, topologies+one(n > 0)
+	}
+	if topologies < 2 {
+		return ""
+	}
+	return refusedTokens(clusters, topologies)
+}
+
+// refusing counts the clusters of a topology that refuse our token.
+func refusing(t plan.TopologyPlan) int {
+	n := 0
+	for _, c := range t.Clusters {
+		n += one(refusesToken(c.View))
+	}
+	return n
 }

@@ -252,7 +252,7 @@ func (p *page) drawCause(r fleetRow) []string {
 
 // diagnosedEnd says what is well, and how to see everything.
 func (p *page) diagnosedEnd(d Diagnosis) {
-	ready := 0
+	ready, waiting := 0, 0
 	var most *time.Duration
 	mark := good
 	for _, t := range d.Topologies {
@@ -260,8 +260,9 @@ func (p *page) diagnosedEnd(d Diagnosis) {
 			continue
 		}
 		ready++
+		waiting += one(t.readyWith(func(s DiagnosedStandby) bool { return s.Waiting > 0 }))
 		for _, s := range t.Standbys {
-			if s.Verdict() == StandbyReady && s.losesTooMuch() {
+			if s.Verdict() == StandbyReady && (s.losesTooMuch() || s.waitsLong()) {
 				mark = attention
 			}
 			if s.Verdict() == StandbyReady && s.Loss != nil && s.Loss.Upper != nil && (most == nil || *s.Loss.Upper > *most) {
@@ -274,7 +275,12 @@ func (p *page) diagnosedEnd(d Diagnosis) {
 		if most != nil {
 			words += "; up to " + plan.UpperBoundText(*most) + " of writes would be lost"
 		}
-		p.line("  ", p.paint(mark, mark.mark()+" "+words))
+		if waiting > 0 {
+			words += "; messages wait in " + number(waiting)
+		}
+		for i, l := range wrap(mark.mark()+" "+words, p.width-4) {
+			p.line(pad("", 2+2*one(i > 0)), p.paint(mark, l))
+		}
 	}
 	if unknown := countAreas(d.Checks, CheckUnknown); unknown != "" {
 		p.line("  ", p.paint(plain, plain.mark()+" not known: "+unknown))

@@ -12,17 +12,27 @@ import (
 // fleetRow says what is the matter with a topology, and what to type: the first command of
 // its page.
 func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
-	r := fleetRow{name: t.Name, condition: d.condition(t), style: d.symbol(t)}
+	r := fleetRow{name: t.Name, condition: d.condition(t), style: d.symbol(t), waits: mostWaiting(t)}
 	switch s := r.condition; {
 	case s.quiet():
 		r.words = d.inSyncWords(t) + lagsWords(t)
 		return r
 	case outageLabels[s] != "":
 		r.words = d.outageWords(t, outageLabels[s])
+		if lost, known := lostPrimary(t); known && refusesToken(lost.View) {
+			r.refused = refusing(t)
+		}
 	case s != standsSplit && (t.Transition != plan.TransitionNone || t.UnderWay != nil || s == standsUnjudged):
 		r.words = d.headlineOf(t)
 	default:
 		r.words, r.more = d.findingWords(t)
+		if f, ok := worstFinding(t); ok && f.Code == plan.CodeClusterUnreadable {
+			r.refused = refusing(t)
+		}
+	}
+	if r.condition == standsUnjudged && d.unprovenLag(t) != "" {
+		r.command = "reconcile drift " + t.Name
+		return r
 	}
 	d.Kind = KindPlan
 	r.command = commandOf(t.Name, d.actions(t))

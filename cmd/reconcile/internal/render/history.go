@@ -2,6 +2,7 @@ package render
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -180,4 +181,136 @@ func historyMarkdown(story []HistoryEvent) string {
 		b.WriteString(markdownRow(clockTime(e.At), safetext.Markdown(orElse(e.Topology, "-")), strings.Join(lines, "<br>")))
 	}
 	return cutMarkdown(b.String())
+}
+
+// endedShownFor is how long a status tells of an outage that ended.
+const endedShownFor = 24 * time.Hour
+
+// rememberedRows say in a status what was seen before it: what the newest drift found, and
+// an outage that ended without a failover. Neither is said to hold now.
+func (d Document) rememberedRows(t plan.TopologyPlan) []row {
+	if d.kind() != KindStatus || t.Transition != plan.TransitionNone {
+		return nil
+	}
+	var out []row
+	if m := t.LastDrift; m != nil {
+		r := row{label: "Drift", text: "in sync, when drift last compared: " + d.whenSeen(m.At)}
+		if !m.InSync {
+			r.text, r.style = d.driftWords(*m)+"; this status does not tell whether that still holds", attention
+		}
+		if !m.InSync && stillHolds(t) {
+			r.text = d.driftWords(*m) + ", and it still holds"
+		}
+		out = append(out, r)
+	}
+	if e := t.LastOutage; e != nil && d.generatedAt().Sub(e.UpAt) < endedShownFor {
+		out = append(out, row{label: "Was down", text: e.Cluster + ", from " + d.whenSeen(e.Since) + " to " + d.whenSeen(e.UpAt) + "; no failover was made"})
+	}
+	return out
+}
+
+// stillHolds reports whether a status sees by itself all that the newest drift found.
+func stillHolds(t plan.TopologyPlan) bool {
+	m := t.LastDrift
+	return len(m.Codes) > 0 && !slices.ContainsFunc(m.Codes, func(code plan.Code) bool { return !t.Has(code) })
+}
+
+// driftWords say what a drift found that did not find a topology in sync.
+func (d Document) driftWords(m plan.DriftMark) string {
+	words := make([]string, len(m.Codes))
+	for i, code := range m.Codes {
+		words[i] = string(code)
+	}
+	what := list(words)
+	switch {
+	case what == "" && m.Drifted:
+		what = "a difference"
+	case what == "":
+		what = "something that could not be judged"
+	}
+	return "drift found " + what + " at " + d.whenSeen(m.At)
+}
+
+// whenSeen is a time of day, with the day if that is long before the document.
+func (d Document) whenSeen(at time.Time) string {
+	const today = 12 * time.Hour
+	if d.generatedAt().Sub(at) > today {
+		return clockTime(at)
+	}
+	return timeOfDay(at)
+}
+
+// driftUnseen names what the newest drift found and a status, which reads once, cannot see
+// by itself; "" if there is nothing. That a standby stands still is over once nothing waits.
+func (d Document) driftUnseen(t plan.TopologyPlan, waiting bool) string {
+	m := t.LastDrift
+	if m == nil || m.InSync {
+		return ""
+	}
+	unseen := func(code plan.Code) bool {
+		return code == plan.CodeReplicationStalled && waiting || code == plan.CodePChannelMismatch
+	}
+	if !slices.ContainsFunc(m.Codes, func(code plan.Code) bool { return unseen(code) && !t.Has(code) }) {
+		return ""
+	}
+	return d.driftWords(*m)
+}
+
+// driftAgain is what to type while only a new drift tells whether messages move, or whether
+// what an old one found still holds.
+func (d Document) driftAgain(t plan.TopologyPlan) []action {
+	compare := action{label: labelNow, command: "reconcile drift " + t.Name}
+	switch {
+	case d.kind() != KindStatus || t.Transition != plan.TransitionNone:
+		return nil
+	case t.LastDrift != nil && !t.LastDrift.InSync && !stillHolds(t):
+		compare.words = "see whether what drift found still holds:"
+	case d.unprovenLag(t) != "":
+		compare.words = "see whether the messages that wait move:"
+	default:
+		return nil
+	}
+	return []action{compare}
+}
+
+func encodeDrift(m *plan.DriftMark) *wireDrift {
+	if m == nil {
+		return nil
+	}
+	out := &wireDrift{At: timeOrNil(m.At), Verdict: "unjudged", Codes: mapList(m.Codes, func(c plan.Code) string { return string(c) })}
+	switch {
+	case m.Drifted:
+		out.Verdict = "drifted"
+	case m.InSync:
+		out.Verdict = "in_sync"
+	}
+	return out
+}
+
+func encodeEnded(e *plan.EndedOutage) *wireEnded {
+	if e == nil {
+		return nil
+	}
+	return &wireEnded{Cluster: e.Cluster, FirstSeenDown: timeOrNil(e.Since), LastSeenDown: timeOrNil(e.Until), SeenUpAgain: timeOrNil(e.UpAt)}
+}
+
+func (r *decodeReader) lastDrift(topology string, w *wireDrift) *plan.DriftMark {
+	if w == nil {
+		return nil
+	}
+	out := &plan.DriftMark{Topology: topology, At: r.time(w.At), InSync: w.Verdict == "in_sync", Drifted: w.Verdict == "drifted"}
+	for _, code := range w.Codes {
+		out.Codes = append(out.Codes, plan.Code(code))
+	}
+	return out
+}
+
+func (r *decodeReader) lastOutage(topology string, w *wireEnded) *plan.EndedOutage {
+	if w == nil {
+		return nil
+	}
+	return &plan.EndedOutage{
+		Cluster: w.Cluster, Topology: topology,
+		Since: r.time(w.FirstSeenDown), Until: r.time(w.LastSeenDown), UpAt: r.time(w.SeenUpAgain),
+	}
 }

@@ -111,7 +111,9 @@ func problemLines(problems []Problem) []string {
 func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
 	var codes []string
 	for _, f := range d.blocking(t) {
-		codes = append(codes, safetext.CodeName(string(f.Code)))
+		if name := safetext.CodeName(string(f.Code)); !slices.Contains(codes, name) {
+			codes = append(codes, name)
+		}
 	}
 	blocked := "nothing"
 	if len(codes) > 0 {

@@ -220,6 +220,9 @@ func Trailers(t plan.TopologyPlan, repository string) []string {
 	if t.Digest != "" {
 		lines = append(lines, "Failover-Plan: "+t.Digest)
 	}
+	for _, code := range t.ToAccept() {
+		lines = append(lines, "Failover-Accept: "+string(code))
+	}
 	return lines
 }
 

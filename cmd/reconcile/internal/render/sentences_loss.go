@@ -243,19 +243,27 @@ func seenNote(t plan.TopologyPlan) string {
 const waitsLong = 10 * time.Second
 
 // unprovenLag says how far a standby is behind whose oldest message waits for long, and
-// that one read does not prove that it moves; "" where no standby is.
+// that one read does not prove that it moves, or what an earlier drift saw of it; "" where
+// no standby is.
 func (d Document) unprovenLag(t plan.TopologyPlan) string {
 	if d.kind() != KindStatus || d.Swept {
 		return ""
 	}
+	most := mostWaiting(t)
+	if most <= waitsLong {
+		return d.driftUnseen(t, most > 0)
+	}
+	return "lag up to " + plan.UpperBoundText(most) + ", not proven to move"
+}
+
+// mostWaiting is how long the oldest message waits for a standby at most; 0: none was seen
+// to wait.
+func mostWaiting(t plan.TopologyPlan) time.Duration {
 	var most time.Duration
 	for _, c := range t.Clusters {
 		if c.Lag != nil && c.Lag.Upper != nil && c.DesiredRole == plan.RoleStandby && slices.ContainsFunc(c.View.Progress, plan.ChannelProgress.Lacks) {
 			most = max(most, *c.Lag.Upper)
 		}
 	}
-	if most <= waitsLong {
-		return ""
-	}
-	return "lag up to " + plan.UpperBoundText(most) + ", not proven to move"
+	return most
 }

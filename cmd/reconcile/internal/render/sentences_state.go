@@ -305,12 +305,19 @@ func (d Document) oneLineOnly(t plan.TopologyPlan) bool {
 // and how many topologies need somebody.
 func (d Document) summaryWords() string {
 	s := d.Summary()
-	parts := []string{fmt.Sprintf("%d in sync", s.InSync)}
+	beware := 0 // in sync as far as roles go, and somebody has to know of something
+	for _, t := range d.Plan.Topologies {
+		beware += one(t.InSync && d.symbol(t) != good)
+	}
+	parts := []string{fmt.Sprintf("%d in sync", s.InSync-beware)}
 	if slices.ContainsFunc(d.Plan.Topologies, func(t plan.TopologyPlan) bool { return t.InSync && d.lagNotRead(t) }) {
 		parts[0] += " by role"
 	}
 	if d.observed() == ObservedNone {
 		parts[0] = "not observed"
+	}
+	if beware > 0 {
+		parts = append(parts, fmt.Sprintf("%d in sync with findings", beware))
 	}
 	if outages := d.outageCounts(); outages != "" {
 		parts = append([]string{outages}, parts...)

@@ -44,15 +44,21 @@ type wireTopology struct {
 	Findings   []wireFinding `json:"findings"`
 	DataLoss   *wireLoss     `json:"dataLoss"`
 	// Lost is what earlier failovers lost; absent while nothing was counted.
-	Lost       []wireCountedLoss `json:"lost,omitempty"`
-	Frozen     *wireFrozen       `json:"frozen,omitempty"` // until when the transition waits; absent: it does not
-	UnderWay   *wireUnderWay     `json:"underWay"`
-	Outage     *wireOutage       `json:"outage"` // of the primary; null: it was not seen down
-	InSync     bool              `json:"inSync"`
-	Resumed    bool              `json:"resumed"`
-	Primary    *string           `json:"primary"`
-	OldPrimary *string           `json:"oldPrimary"`
-	At         *wirePosition     `json:"at"`
+	Lost     []wireCountedLoss `json:"lost,omitempty"`
+	Frozen   *wireFrozen       `json:"frozen,omitempty"` // until when the transition waits; absent: it does not
+	UnderWay *wireUnderWay     `json:"underWay"`
+	Outage   *wireOutage       `json:"outage"` // of the primary; null: it was not seen down
+	// LastDrift is what the newest drift found, and LastOutage the newest outage that ended
+	// without a failover; absent while none is recorded.
+	LastDrift  *wireDrift `json:"lastDrift,omitempty"`
+	LastOutage *wireEnded `json:"lastOutage,omitempty"`
+	InSync     bool       `json:"inSync"`
+	// State is the symbol of its page as a word: whether somebody is needed.
+	State      string        `json:"state"`
+	Resumed    bool          `json:"resumed"`
+	Primary    *string       `json:"primary"`
+	OldPrimary *string       `json:"oldPrimary"`
+	At         *wirePosition `json:"at"`
 	// Replication is moving, behind or unproven before a switchover, else null.
 	Replication *string `json:"replication"`
 }
@@ -132,6 +138,19 @@ type wireOutage struct {
 	ProbedBefore *string `json:"probedBefore"`
 	ProbedFor    *string `json:"probedFor"`
 	ProbedSince  *string `json:"probedSince"`
+}
+
+type wireDrift struct {
+	At      *string  `json:"at"`
+	Verdict string   `json:"verdict"` // in_sync, drifted or unjudged
+	Codes   []string `json:"codes"`
+}
+
+type wireEnded struct {
+	Cluster       string  `json:"cluster"`
+	FirstSeenDown *string `json:"firstSeenDown"`
+	LastSeenDown  *string `json:"lastSeenDown"`
+	SeenUpAgain   *string `json:"seenUpAgain"`
 }
 
 type wireLag struct {

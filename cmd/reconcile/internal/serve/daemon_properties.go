@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile/daemon"
 )
 
@@ -38,6 +39,9 @@ func daemonProperties(s daemon.Snapshot) []daemonProperty {
 		if problem != "" {
 			facts = append(facts, daemonProperty{name, safe(problem), true})
 		}
+	}
+	if refused := render.RefusedTokens(documentOf(s).Plan.Topologies); refused != "" {
+		facts = append(facts, daemonProperty{"Tokens", refused, true})
 	}
 	for _, problem := range s.Problems {
 		facts = append(facts, daemonProperty{"File", safe(problem), true})

@@ -99,6 +99,20 @@ func (e *Environment) RecordLossBounds(ctx context.Context, p plan.Plan, m plan.
 	}
 }
 
+// recordDriftsWithin bounds what a drift spends on keeping what it found.
+const recordDriftsWithin = time.Second
+
+// RecordDrifts keeps in the ledger what a drift found. Without a ledger it keeps nothing. If
+// the ledger is slow or cannot be written, nobody is told: drift works without it.
+func (e *Environment) RecordDrifts(ctx context.Context, marks []plan.DriftMark) {
+	if e.opened == nil {
+		return
+	}
+	bounded, cancel := context.WithTimeout(ctx, recordDriftsWithin)
+	defer cancel()
+	_ = e.opened.RecordDrifts(bounded, marks) // see above
+}
+
 func (l *lastRead) decode(s ledger.Snapshot) (reconcile.Remembered, error) {
 	out := reconcile.Remembered{Memory: s.Memory(), Sorted: true, Newest: s.Newest()}
 	out.Born, _ = s.Born()

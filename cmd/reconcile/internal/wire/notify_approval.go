@@ -55,7 +55,7 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 	}
 	out := &notify.Event{
 		Kind: notify.KindWanted, Topology: s.Name, Cluster: t.Primary, Code: plan.Code(s.Decision.Code), Severity: severity,
-		Transition: t.Transition, Commit: s.Commit, Command: approval.Command(approval.Target{Topology: s.Name, Cluster: t.Primary}, e.Policy.Repository),
+		Transition: t.Transition, Commit: s.Commit, Command: approval.Command(approval.Target{Topology: s.Name, Cluster: t.Primary}, e.Policy.Repository, t.ToAccept()...),
 	}
 	lines := append(consequences(t), whoApproves(e, t.Transition))
 	if s.Decision.Code != approval.CodeMissing {
@@ -63,8 +63,8 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 	}
 	out.Message = strings.Join(lines, "\n")
 	out.Remedy = "Each of them types this in a clone that is up to date, with the reason"
-	if accept := acceptable(s); len(accept) > 0 {
-		out.Remedy += "; who accepts what blocks it adds " + strings.Join(accept, " ")
+	if codes := t.ToAccept(); len(codes) > 0 {
+		out.Remedy += fmt.Sprintf("; with --accept they take the risk of what blocks it (%s)", joinCodes(codes))
 	}
 	out.Remedy += ". " + afterApproval(t, s.Name, e.Config.Mode)
 	return out
@@ -104,15 +104,13 @@ func consequences(t plan.TopologyPlan) []string {
 	return out
 }
 
-// acceptable are the options that accept what blocks.
-func acceptable(s daemon.TopologyStatus) []string {
-	var out []string
-	for _, f := range s.Plan.Blocking(s.Decision.Accepted) {
-		if option := "--accept " + string(f.Code); f.Acceptable && !slices.Contains(out, option) {
-			out = append(out, option)
-		}
+// joinCodes names codes in a sentence.
+func joinCodes(codes []plan.Code) string {
+	words := make([]string, len(codes))
+	for i, code := range codes {
+		words[i] = string(code)
 	}
-	return out
+	return strings.Join(words, ", ")
 }
 
 // namedApprovers bounds how many people a message names.

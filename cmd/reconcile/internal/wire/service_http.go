@@ -118,7 +118,7 @@ func (d *service) statusFromLedger(ctx context.Context, topology string) (daemon
 // pageRecords returns what happened to a topology, oldest first; nil if the ledger cannot be
 // read. The page tells of a silence that lasts and of a change to come by itself.
 func (d *service) pageRecords(ctx context.Context, topology string) []serve.Record {
-	_, history, err := d.readLedger(ctx)
+	known, history, err := d.readLedger(ctx)
 	if err != nil {
 		return nil
 	}
@@ -129,7 +129,7 @@ func (d *service) pageRecords(ctx context.Context, topology string) []serve.Reco
 	}
 	own := slices.DeleteFunc(slices.Clone(history), func(r ledger.Record) bool { return r.Topology != topology })
 	var out []serve.Record
-	for _, t := range ledger.Timeline(own, nil, git) {
+	for _, t := range ledger.Timeline(own, nil, append(git, ledger.EndedOutages(known.Memory.Ended, topology)...)) {
 		out = append(out, serve.Record{At: t.At, Text: strings.Join(t.Lines, "\n")})
 	}
 	return out

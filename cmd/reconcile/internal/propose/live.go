@@ -1,0 +1,63 @@
+package propose
+
+import (
+	"context"
+	"time"
+
+	"milvus-reconcile/cmd/reconcile/internal/desired"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
+	"milvus-reconcile/plan"
+)
+
+// askWithin is how long propose asks the clusters at most if the cluster to promote is named.
+const askWithin = 2 * time.Second
+
+// Caution is what the clusters show that stands against a change which a person named.
+type Caution struct {
+	Words   string
+	Instead string // the command that proposes what fits; empty: none does
+}
+
+// cautions asks the clusters what stands against a failover, or a switchover, to a named
+// cluster. Without a configuration nobody is asked. What is not answered at once is not
+// said: the change can be proposed in any case.
+func cautions(ctx context.Context, o wire.Options, w desired.WorkFile, to string, failover bool) []Caution {
+	e, err := o.OpenForWorkTree(w.Top)
+	if err != nil {
+		return nil
+	}
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	old, _ := w.Topology.Primary()
+	seen := plan.Observed{Views: e.Observer().Observe(ctx, []plan.Topology{w.Topology}, plan.Depth{})}
+	return cautionsOf(w.Topology.Name, seen.View(old.ID), seen.View(to), failover)
+}
+
+// cautionsOf says what two clusters, the primary and the one to promote, show against a
+// change.
+func cautionsOf(topology string, old, to plan.View, failover bool) []Caution {
+	var out []Caution
+	serves := old.Reach == plan.ReachUp && (old.Belief.Kind == plan.BeliefPrimary || old.Belief.Kind == plan.BeliefStandalone)
+	switch {
+	case failover && serves:
+		out = append(out, Caution{
+			old.Cluster + " serves, so it is not lost: while it answers, a failover is refused (" + string(plan.CodePrimaryReachable) + "). A switchover changes the primary and loses nothing",
+			"reconcile propose " + topology + "/" + to.Cluster + " --switchover",
+		})
+	case !failover && old.Reach == plan.ReachUnreachable && old.Class != plan.ClassNotCalled:
+		out = append(out, Caution{
+			old.Cluster + " does not answer, and a switchover needs both (" + string(plan.CodeSwitchoverNeedsBoth) + "). If it is lost, fail over",
+			"reconcile propose " + topology + " --failover",
+		})
+	}
+	for _, v := range []plan.View{old, to} {
+		if v.Reach == plan.ReachUp && v.Credential == plan.CredentialRefused {
+			out = append(out, Caution{Words: v.Cluster + " refuses our token, so its role is not known: correct the token in the operator's configuration"})
+		}
+	}
+	if to.Reach == plan.ReachUnreachable && to.Class != plan.ClassNotCalled {
+		out = append(out, Caution{Words: to.Cluster + " does not answer: nothing can be promoted that does not"})
+	}
+	return out
+}
