@@ -113,7 +113,7 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 		s = bad // nobody can write, and the exit code says that a failover would mend it
 	case t.wellReady() && t.TwoWriters == nil:
 	case t.Ready() && t.readyWith(func(s DiagnosedStandby) bool { return !s.losesTooMuch() }):
-		s, words = attention, "could fail over now, and messages wait for long"
+		s, words = attention, "could fail over now, but messages wait for long"
 	case t.Ready():
 		s, words = attention, "could fail over now, and lose more than it may"
 	case t.Acceptable() && t.TwoWriters == nil:
