@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-
-	"milvus-reconcile/plan/release"
 )
 
 // cell is what the decision table says of one pair of states. The zero value decides
@@ -390,22 +388,4 @@ func (s situation) tableFinding(d decision, p pair) Finding {
 	seen := fmt.Sprintf(" (%s %s; %s %s)", prim, s.describe(prim), o, s.describe(o))
 	names := strings.NewReplacer("{P}", prim, "{O}", o, "{T}", s.topology.Name, "{S}", s.otherStandbys(prim))
 	return NewFinding(p.cell.code, cluster, names.Replace(text.message)+seen, names.Replace(text.remedy))
-}
-
-// unreadRemedy is how to have the first of some clusters say what it stores that answers
-// and did not; empty: each did, or is away.
-func (s situation) unreadRemedy(clusters ...string) string {
-	for _, id := range clusters {
-		v := s.view(id)
-		switch {
-		case v.Reach != ReachUp || v.Belief.Kind != BeliefUnknown:
-		case v.Credential == CredentialRefused:
-			return s.refusedToken(id).Remedy
-		case v.ReadsConfiguration == SupportNo:
-			return "upgrade " + id + " to " + v.version().Since(release.FeatureReadConfiguration) + "; see its version: 'reconcile status " + s.topology.Name + "'"
-		default:
-			return "let the token of " + id + " call GetReplicateConfiguration; which right it lacks: 'reconcile doctor " + s.topology.Name + "'"
-		}
-	}
-	return ""
 }

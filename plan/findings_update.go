@@ -146,6 +146,24 @@ func (s situation) refusedToken(id string) Finding {
 		"correct its token in the operator's configuration, and check it: 'reconcile doctor "+s.topology.Name+"'")
 }
 
+// unreadRemedy is how to have the first of some clusters say what it stores that answers
+// and did not; empty: each did, or is away.
+func (s situation) unreadRemedy(clusters ...string) string {
+	for _, id := range clusters {
+		v := s.view(id)
+		switch {
+		case v.Reach != ReachUp || v.Belief.Kind != BeliefUnknown:
+		case v.Credential == CredentialRefused:
+			return s.refusedToken(id).Remedy
+		case v.ReadsConfiguration == SupportNo:
+			return "upgrade " + id + " to " + v.version().Since(release.FeatureReadConfiguration) + "; see its version: 'reconcile status " + s.topology.Name + "'"
+		default:
+			return "let the token of " + id + " call GetReplicateConfiguration; which right it lacks: 'reconcile doctor " + s.topology.Name + "'"
+		}
+	}
+	return ""
+}
+
 // Unattached lists the channels that a standby stores for itself and on which it
 // replicates nothing from the source that it stores. A channel that is attached has a
 // live checkpoint that names its source, whatever was replicated by then; a salvage
