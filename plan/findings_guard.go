@@ -134,15 +134,22 @@ func (s situation) credentialFindings(d decision) []Finding {
 	return out
 }
 
+// noCredential begins the error of a cluster that the operator's configuration does not know.
+const noCredential = "the operator's configuration has no credential for "
+
+// TokenUnread reports whether the cluster has a credential whose token cannot be read now.
+func (v View) TokenUnread() bool {
+	return v.Credential == CredentialMissing && v.Error != "" && !strings.HasPrefix(v.Error, noCredential)
+}
+
 // missingCredential: there is none, or a file that it names cannot be used, as the
 // adapter says.
 func (s situation) missingCredential(id string) Finding {
-	none := "the operator's configuration has no credential for " + id
-	if why := s.view(id).Error; why != "" && why != none {
-		return NewFinding(CodeCredentialMissing, id, why,
+	if v := s.view(id); v.TokenUnread() {
+		return NewFinding(CodeCredentialMissing, id, v.Error,
 			"put the file or variable back that the operator's configuration names for it, and check it: 'reconcile doctor "+s.topology.Name+"'")
 	}
-	return NewFinding(CodeCredentialMissing, id, none,
+	return NewFinding(CodeCredentialMissing, id, noCredential+id,
 		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it: 'reconcile doctor "+s.topology.Name+"'")
 }
 

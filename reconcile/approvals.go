@@ -88,7 +88,9 @@ func BlockedBy(findings []plan.Finding) string {
 			out = append(out, fmt.Sprintf("%s (%s)", f.Code, f.Message))
 			continue
 		}
-		out = append(out, string(f.Code))
+		if !slices.Contains(out, string(f.Code)) { // several clusters may have one
+			out = append(out, string(f.Code))
+		}
 	}
 	return "blocked by " + strings.Join(out, ", ")
 }

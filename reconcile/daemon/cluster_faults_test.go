@@ -95,3 +95,29 @@ func TestOneWrongTokenIsOneLine(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// TestAnUnreadTokenIsNoStateOfItsOwn: one line names its file for all topologies. What else
+// blocks a topology is told with it.
+func TestAnUnreadTokenIsNoStateOfItsOwn(t *testing.T) {
+	unread := plan.View{Credential: plan.CredentialMissing, Class: plan.ClassNotCalled, Error: "read a secret: no such file"}
+	unknown := plan.View{Credential: plan.CredentialMissing, Class: plan.ClassNotCalled, Error: "the operator's configuration has no credential for a"}
+	missing := plan.NewFinding(plan.CodeCredentialMissing, "a", "seen", "mend it")
+	for name, c := range map[string]struct {
+		view     plan.View
+		findings []plan.Finding
+		want     bool
+	}{
+		"its file is gone":            {unread, []plan.Finding{missing, missing}, true},
+		"no credential is configured": {unknown, []plan.Finding{missing}, false},
+		"something else blocks too":   {unread, []plan.Finding{missing, plan.NewFinding(plan.CodeSplitBrain, "", "two", "stop one")}, false},
+		"nothing blocks":              {unread, nil, false},
+	} {
+		s := TopologyStatus{State: StateBlocked, Plan: plan.TopologyPlan{Findings: c.findings, Clusters: []plan.ClusterPlan{{ID: "a", View: c.view}}}}
+		if got := s.onlyUnreadTokens(); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+		if len(c.findings) > 0 && !strings.HasPrefix(s.reason(), "blocked by CREDENTIAL_MISSING") || strings.Count(s.reason(), "CREDENTIAL_MISSING") > 1 {
+			t.Errorf("%s: the reason is %q", name, s.reason())
+		}
+	}
+}

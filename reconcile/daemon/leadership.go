@@ -139,7 +139,7 @@ func (l *Loop) holdLeadership(ctx context.Context, won Leadership) { //nolint:co
 		l.giveAllBack()
 		l.emit(Event{
 			Kind: EventLeader, Severity: plan.SeverityWarning,
-			Text: "the leadership was lost: aborting the apply; its intent stays open and the next leader resumes it",
+			Text: "the leadership was lost: this process carries nothing out any more; a change that is under way stays open, and the next leader resumes it",
 		})
 	case <-ctx.Done():
 		l.running.Wait()

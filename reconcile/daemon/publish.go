@@ -56,7 +56,7 @@ func (w *worker) publishPass(j passResult) {
 		slog.String("transition", s.Plan.Transition.String()), slog.String("decision", s.Decision.Code))...)
 	w.emitResult(result, t, j)
 	unconfirmed := s.State == StateUnknown && drift.Judge(t) == drift.Drifted // the next pass decides
-	w.publishQuietly(s, s.State == StateUnknown && faulty || unconfirmed || s.State == StateDrifted && len(raised) > 0)
+	w.publishQuietly(s, s.State == StateUnknown && faulty || unconfirmed || s.onlyUnreadTokens() || s.State == StateDrifted && len(raised) > 0)
 	w.reportMetrics(s, result, j)
 	if w.loop.onPass != nil {
 		w.loop.onPass(s, j.acted)
@@ -262,6 +262,8 @@ func (s TopologyStatus) reason() string {
 	switch {
 	case s.Error != "":
 		return s.Error
+	case s.State == StateBlocked && len(blocking) > 0 && s.Plan.Transition == plan.TransitionNone:
+		return reconcile.BlockedBy(blocking)
 	case s.State == StateBlocked && len(blocking) > 0:
 		return s.Plan.Transition.String() + " " + reconcile.BlockedBy(blocking)
 	case s.Plan.Transition != plan.TransitionNone && s.Plan.Resumed:
@@ -283,6 +285,16 @@ func (s TopologyStatus) frozenWords() string {
 		return ""
 	}
 	return ", waits until " + s.Plan.Frozen.UntilText()
+}
+
+// onlyUnreadTokens reports whether nothing blocks a topology but tokens whose file or variable
+// cannot be used. One line names that for all topologies that need it.
+func (s TopologyStatus) onlyUnreadTokens() bool {
+	blocking := s.Plan.Blocking(s.Decision.Accepted)
+	return s.State == StateBlocked && len(blocking) > 0 && !slices.ContainsFunc(blocking, func(f plan.Finding) bool {
+		i := slices.IndexFunc(s.Plan.Clusters, func(c plan.ClusterPlan) bool { return c.ID == f.Cluster })
+		return f.Code != plan.CodeCredentialMissing || i < 0 || !s.Plan.Clusters[i].View.TokenUnread()
+	})
 }
 
 // driftCodes names the codes of the drifts that matter, each once.

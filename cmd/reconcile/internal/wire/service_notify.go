@@ -30,7 +30,7 @@ type passNotifier struct {
 	told        map[string]*reconcile.Result
 	done        map[string]doneChange // that the pass which follows at once tells of
 	settled     map[string]string     // why no approval is wanted any more, of a change that is done and told with the next pass
-	refused     refusedTokens
+	tokens      badTokens
 	tokensTold  bool // people were told of a token that several topologies share
 	closing     sync.WaitGroup
 }
@@ -49,7 +49,7 @@ const nextPassWithin = 10 * time.Second
 func newPassNotifier() *passNotifier {
 	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
-		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, refused: refusedTokens{},
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, tokens: badTokens{},
 	}
 }
 
@@ -117,13 +117,13 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 	wanted := p.wantedApproval(s)
 	stand := confirmed(p.seen[s.Name], p.stood[s.Name], s, wanted != nil && !p.wanted[s.Name])
 	p.seen[s.Name], p.stood[s.Name], p.wanted[s.Name] = s.Plan.Findings, stand, wanted != nil
-	p.refused.note(s, stand, p.environment.tokenSource)
+	p.tokens.note(s, stand, p.environment.tokenSource)
 	if !leads {
 		return
 	}
 	pass := notify.Pass{
 		Topology: s.Name, Commit: s.Commit, Link: link, Findings: stand,
-		Wanted: wanted, Settled: cmp.Or(p.settled[s.Name], settled(s)), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.refused.words(s),
+		Wanted: wanted, Settled: cmp.Or(p.settled[s.Name], settled(s)), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.tokens.words(s),
 	}
 	delete(p.settled, s.Name)
 	if held, ok := p.release(s.Name); ok {
@@ -133,7 +133,7 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 		pass.News = append(pass.News, event)
 	}
 	p.notifier.Pass(pass)
-	if tokens := p.refused.pass(p.environment.statusPage("")); len(tokens.Findings) > 0 || p.tokensTold {
+	if tokens := p.tokens.pass(p.environment.statusPage("")); len(tokens.Findings) > 0 || p.tokensTold {
 		p.tokensTold = len(tokens.Findings) > 0
 		p.notifier.Pass(tokens)
 	}

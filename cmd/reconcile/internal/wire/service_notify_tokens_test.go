@@ -14,12 +14,17 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// fleetOf is topology number i with two clusters, of which the first refuses its token or not.
-func fleetOf(i int, refused bool) daemon.TopologyStatus {
+// fleetOf is topology number i with two clusters. What is wrong with the token of the first is
+// the code; empty: nothing.
+func fleetOf(i int, fault plan.Code) daemon.TopologyStatus {
 	name := fmt.Sprintf("orders-%02d", i)
 	a := clusterSeen(name+"-a", plan.RolePrimary, plan.ReachUp, plan.BeliefPrimary)
 	s := status(plan.TransitionNone, nil)
-	if refused {
+	switch fault {
+	case plan.CodeCredentialMissing:
+		a.View = plan.View{Cluster: a.ID, Credential: plan.CredentialMissing, Class: plan.ClassNotCalled, Error: "read a secret: no such file"}
+		s.Plan.Findings = []plan.Finding{plan.NewFinding(fault, a.ID, a.View.Error, "put it back")}
+	case plan.CodeClusterUnreadable:
 		a.View.Belief, a.View.Credential, a.View.Class = plan.Belief{Kind: plan.BeliefUnknown}, plan.CredentialRefused, plan.ClassUnauthenticated
 		s.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeClusterUnreadable, a.ID, a.ID+" is up, and it refused our token", "correct it")}
 	}
@@ -31,7 +36,7 @@ func fleetOf(i int, refused bool) daemon.TopologyStatus {
 // TestOneWrongTokenIsOneMessage, however many topologies share it, and one that it is over.
 // Programs get each finding. A token of one topology is told with the topology.
 func TestOneWrongTokenIsOneMessage(t *testing.T) {
-	told := func(f notify.Format, topologies int) (out []map[string]any) {
+	told := func(fault plan.Code, f notify.Format, topologies int) (out []map[string]any) {
 		synctest.Test(t, func(t *testing.T) {
 			h, w := listening(f)
 			for i := range 20 {
@@ -42,7 +47,11 @@ func TestOneWrongTokenIsOneMessage(t *testing.T) {
 			}
 			for sweep := range 6 {
 				for i := range topologies {
-					h.onPass(fleetOf(i, sweep < 3), true)
+					now := fault
+					if sweep >= 3 {
+						now = ""
+					}
+					h.onPass(fleetOf(i, now), true)
 				}
 			}
 			out = w.taken()
@@ -50,23 +59,26 @@ func TestOneWrongTokenIsOneMessage(t *testing.T) {
 		})
 		return out
 	}
-	if d := cmp.Diff([]string{"a token is refused by 12 clusters", "RESOLVED: a token is refused by 12 clusters"}, titlesOf([][]map[string]any{told(notify.FormatSlack, 12)})); d != "" {
+	if d := cmp.Diff([]string{"a token is refused by 12 clusters", "RESOLVED: a token is refused by 12 clusters"}, titlesOf([][]map[string]any{told(plan.CodeClusterUnreadable, notify.FormatSlack, 12)})); d != "" {
 		t.Error(d)
 	}
-	text := fmt.Sprint(told(notify.FormatSlack, 12)[0]["text"])
+	if d := cmp.Diff([]string{"CRITICAL: a token of 12 clusters cannot be read", "RESOLVED: a token of 12 clusters cannot be read"}, titlesOf([][]map[string]any{told(plan.CodeCredentialMissing, notify.FormatSlack, 12)})); d != "" {
+		t.Error(d)
+	}
+	text := fmt.Sprint(told(plan.CodeClusterUnreadable, notify.FormatSlack, 12)[0]["text"])
 	for _, want := range []string{"12 clusters refuse the token of the environment variable FLEET_TOKEN: orders-00-a, orders-01-a, orders-02-a, orders-03-a, orders-04-a and 7 more", "\n    reconcile doctor"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q lacks %q", text, want)
 		}
 	}
-	if d := cmp.Diff([]string{"orders-00: orders-00-a refuses our token", "orders-00: RESOLVED: orders-00-a refuses our token"}, titlesOf([][]map[string]any{told(notify.FormatSlack, 1)})); d != "" {
+	if d := cmp.Diff([]string{"orders-00: orders-00-a refuses our token", "orders-00: RESOLVED: orders-00-a refuses our token"}, titlesOf([][]map[string]any{told(plan.CodeClusterUnreadable, notify.FormatSlack, 1)})); d != "" {
 		t.Error(d)
 	}
-	if got := told(notify.FormatCloudEvents, 12); len(got) != 24 {
+	if got := told(plan.CodeClusterUnreadable, notify.FormatCloudEvents, 12); len(got) != 24 {
 		t.Errorf("programs got %d events, want 24", len(got))
 	}
 	pages := map[any]any{}
-	for _, v := range told(notify.FormatPagerDuty, 12) {
+	for _, v := range told(plan.CodeClusterUnreadable, notify.FormatPagerDuty, 12) {
 		pages[v["event_action"]] = v["dedup_key"]
 	}
 	if len(pages) != 2 || pages["trigger"] != pages["resolve"] {
