@@ -87,6 +87,7 @@ var stories = map[string][]string{
 	"R83": {"testdata/script/propose-failover-best.txtar"},
 	"R89": {"plan/primary_in_force_test.go TestAMemberThatMayBeThePrimaryIsJudged"},
 	"R87": {"testdata/script/r87-second-failover-of-a-star.txtar", "plan/primary_in_force_test.go TestASecondFailoverJudgesThePrimaryInForce", "plan/outage_test.go TestTheLastCopyIsTheOneThatAnswers"},
+	"R90": {"testdata/script/propose-failover-best.txtar", "plan/propose_site_test.go TestProposeSite"},
 	"R88": {"testdata/script/switchover.txtar", "testdata/script/run-suspend.txtar", "reconcile/daemon/freeze_test.go TestLoopWaitsForTheEndOfAFreeze", "reconcile/daemon/freeze_test.go TestAFreezeThatEndedWhileNobodyRan", "reconcile/daemon/freeze_test.go TestAnApprovalThatEndsInAFreeze"},
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
 }
