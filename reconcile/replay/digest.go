@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"strconv"
 )
 
 // ChannelDigest sums up the writes that a replay may make on one channel, and those that are
@@ -17,9 +18,15 @@ func NewChannelDigest() ChannelDigest { return ChannelDigest{sha256.New()} }
 
 // Add adds a write with its verdict. shape stands for the schema of its collection.
 func (d ChannelDigest) Add(w Write, v Verdict, shape Mark) {
-	if v.Replayable() {
-		fmt.Fprintf(d.sum, "%x %x %t %d %x\n", w.Key, w.Content, w.Delete, w.Partition, shape)
+	if !v.Replayable() {
+		return
 	}
+	var line [160]byte // more than the longest
+	buf := append(hex.AppendEncode(line[:0], w.Key[:]), ' ')
+	buf = append(hex.AppendEncode(buf, w.Content[:]), ' ')
+	buf = append(strconv.AppendBool(buf, w.Delete), ' ')
+	buf = append(strconv.AppendInt(buf, w.Partition, 10), ' ')
+	_, _ = d.sum.Write(append(hex.AppendEncode(buf, shape[:]), '\n')) // a hash takes everything
 }
 
 // String returns the sum in hexadecimal digits.

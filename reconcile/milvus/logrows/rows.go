@@ -30,6 +30,9 @@ type Rows struct {
 	weight      int // of the message when it is decoded
 	keys        []any
 	columns     []column
+
+	marks   []replay.Mark // of the keys, once one was asked for
+	scratch []byte        // what a mark was made from last
 }
 
 // column is one field of the rows of a message.
@@ -54,32 +57,43 @@ func (r *Rows) Write(row int) replay.Write {
 	if r.Delete {
 		return w
 	}
-	buf := binary.LittleEndian.AppendUint64(nil, uint64(r.partitionID)) //nolint:gosec // its bits
+	buf := binary.LittleEndian.AppendUint64(r.scratch[:0], uint64(r.partitionID)) //nolint:gosec // its bits
 	for _, c := range r.columns {
 		at := c.place(row)
 		if buf = append(buf, byte(min(at+1, 1))); at >= 0 {
 			buf = c.cells.Encode(buf, at)
 		}
 	}
-	w.Content = markOf(buf)
+	w.Content, r.scratch = markOf(buf), buf
 	return w
 }
 
-// KeyMark returns the mark of the key of a row.
-func (r *Rows) KeyMark(row int) replay.Mark { return keyMark(r.Collection.ID, r.keys[row]) }
+// KeyMark returns the mark of the key of a row. A row is asked for it several times on its way
+// from one log into the other, so all are made once.
+func (r *Rows) KeyMark(row int) replay.Mark {
+	if r.marks == nil {
+		r.marks = make([]replay.Mark, len(r.keys))
+		for i, key := range r.keys {
+			r.scratch = appendKey(r.scratch[:0], r.Collection.ID, key)
+			r.marks[i] = markOf(r.scratch)
+		}
+	}
+	return r.marks[row]
+}
 
 // Key returns the primary key of a row, for people.
 func (r *Rows) Key(row int) string { return keyText(r.keys[row]) }
 
-func keyMark(collection int64, key any) replay.Mark {
-	buf := binary.LittleEndian.AppendUint64(nil, uint64(collection)) //nolint:gosec // its bits
+// appendKey appends what the mark of a key is made from.
+func appendKey(buf []byte, collection int64, key any) []byte {
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(collection)) //nolint:gosec // its bits
 	switch k := key.(type) {
 	case int64:
 		buf = encodeInt64(append(buf, 'n'), k)
 	case string:
 		buf = append(append(buf, 't'), k...)
 	}
-	return markOf(buf)
+	return buf
 }
 
 func markOf(raw []byte) (m replay.Mark) {

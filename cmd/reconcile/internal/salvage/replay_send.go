@@ -155,7 +155,10 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 		if len(c.moved) > 0 {
 			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
-		c.sent = make(map[replay.Mark]struct{}, b.Rows)
+		if c.sent == nil {
+			c.sent = make(map[replay.Mark]struct{}, b.Rows)
+		}
+		clear(c.sent)
 		b.KeyMarks(func(key replay.Mark) { c.sent[key] = struct{}{} })
 		err := c.writer.Send(ctx, b)
 		if err == nil {
