@@ -82,15 +82,46 @@ func nextLane(took time.Duration, change bool) lane {
 
 // lanes bound how many passes of each lane run at once. A pass that becomes slow gives its
 // place to the next.
-type lanes [laneCount]chan struct{}
+type lanes struct {
+	places [laneCount]chan struct{}
+	slow   chan struct{} // passes without a change that gave their place away
+}
+
+// slowToPlaces is how many slow passes without a change run at once, next to the places of a
+// lane. On a machine that cannot keep up every pass is slow: without a bound all would run at
+// once, and each would wait for the others.
+const slowToPlaces = 4
 
 // newLanes makes lanes with as many places each; at least 1.
 func newLanes(concurrency int) *lanes {
-	var l lanes
-	for i := range l {
-		l[i] = make(chan struct{}, max(concurrency, 1))
+	n := max(concurrency, 1)
+	l := lanes{slow: make(chan struct{}, slowToPlaces*n)}
+	for i := range l.places {
+		l.places[i] = make(chan struct{}, n)
 	}
 	return &l
+}
+
+// hold keeps the place of a pass until it ends, or gives it away once the pass is slow. A
+// change may wait for minutes, and never keeps another one from beginning.
+func (l *lanes) hold(which lane, leave func(), slow <-chan time.Time, ended <-chan struct{}) {
+	defer leave()
+	select {
+	case <-ended:
+		return
+	case <-slow:
+	}
+	if which == laneChange {
+		return
+	}
+	select {
+	case <-ended:
+	case l.slow <- struct{}{}:
+		go func() {
+			<-ended
+			<-l.slow
+		}()
+	}
 }
 
 // enter waits for a place in a lane; false: ctx ended first.
@@ -98,7 +129,7 @@ func (l *lanes) enter(ctx context.Context, which lane) (leave func(), ok bool) {
 	select {
 	case <-ctx.Done():
 		return nil, false
-	case l[which] <- struct{}{}:
-		return func() { <-l[which] }, true
+	case l.places[which] <- struct{}{}:
+		return func() { <-l.places[which] }, true
 	}
 }

@@ -64,18 +64,13 @@ func (w *worker) run(ctx context.Context) {
 	defer rounds.Wait()
 	for {
 		change := w.changed.Load() || w.last.Plan.Transition != plan.TransitionNone
-		leave, ok := w.loop.lanes.enter(ctx, nextLane(w.last.Took, change))
+		lane := nextLane(w.last.Took, change)
+		leave, ok := w.loop.lanes.enter(ctx, lane)
 		if !ok {
 			return
 		}
 		ended := make(chan struct{})
-		go func() {
-			defer leave()
-			select {
-			case <-ended:
-			case <-w.loop.clock.After(slowPass): // a slow pass gives its place to others
-			}
-		}()
+		go w.loop.lanes.hold(lane, leave, w.loop.clock.After(slowPass), ended)
 		delay := w.pass(ctx)
 		close(ended)
 		if ctx.Err() != nil {

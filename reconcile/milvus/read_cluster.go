@@ -213,10 +213,10 @@ func (r *viewReader) choose(fresh *viewReader, read, freshRead <-chan struct{}) 
 // startCore reads the core in the background. The channel is closed at its end.
 func (r *viewReader) startCore(ctx context.Context, until time.Time) <-chan struct{} {
 	read := make(chan struct{})
-	go func() {
+	parallel.Go(func() {
 		defer close(read)
 		r.core(ctx, until)
-	}()
+	})
 	return read
 }
 

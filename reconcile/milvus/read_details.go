@@ -38,7 +38,7 @@ func (r *viewReader) details(ctx context.Context) {
 		work = append(work, func() {
 			own, other = r.identity(ctx, func() <-chan bool {
 				if !reads {
-					go func() { first <- r.firstServed(ctx) }()
+					parallel.Go(func() { first <- r.firstServed(ctx) })
 				}
 				return first
 			})

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// background runs work in a goroutine that worked before, if one is free: an RPC needs a
+// Go runs work in a goroutine that worked before, if one is free: an RPC needs a
 // deep stack, which every new goroutine would have to grow. At most maxFree wait for work,
 // each for freeFor.
-func background(work func()) {
+func Go(work func()) {
 	select {
 	case backgroundWork <- work:
 	default:
@@ -51,7 +51,7 @@ type group struct{ sync.WaitGroup }
 // start starts work in the background.
 func (g *group) start(work func()) {
 	g.Add(1)
-	background(func() {
+	Go(func() {
 		defer g.Done()
 		work()
 	})
@@ -106,6 +106,7 @@ type overtaking struct {
 	n    int64
 	work func(i int)
 	next atomic.Int64
+	late atomic.Int64 // see noteLate
 	slow chan struct{}
 }
 
@@ -113,20 +114,73 @@ type overtaking struct {
 // its place.
 func (o *overtaking) place() {
 	for i := o.next.Add(1) - 1; i < o.n; i = o.next.Add(1) - 1 {
-		given := make(chan bool, 1)
-		timer := time.AfterFunc(slowRead, func() {
-			select {
-			case o.slow <- struct{}{}:
-				o.start(o.place)
-				given <- true
-			default:
-				given <- false
-			}
-		})
+		t := &turn{of: o, began: time.Now()}
+		soon := t.checkAfter(slowRead)
 		o.work(int(i))
-		if !timer.Stop() && <-given {
+		soon.Stop()
+		if t.end() {
 			<-o.slow
 			return
 		}
 	}
+}
+
+// turn is one work in its place.
+type turn struct {
+	of    *overtaking
+	began time.Time
+
+	mu           sync.Mutex
+	ended, given bool
+}
+
+// A process that gets no processor time is slow itself: what it waits for is no cluster, and
+// more work at once would only slow it down. Then work keeps its place for longer.
+const (
+	starved     = 10 * time.Millisecond // by which timers are late
+	slowStarved = 20 * slowRead
+	lateOf      = 8 // as many timers tell how late they are
+)
+
+// checkAfter checks the work after a time.
+func (t *turn) checkAfter(wait time.Duration) *time.Timer {
+	due := time.Now().Add(wait)
+	return time.AfterFunc(wait, func() { t.check(time.Since(due)) })
+}
+
+// check gives the place of the work to the next, unless it has ended. It comes late by so
+// much.
+func (t *turn) check(late time.Duration) {
+	late = t.of.noteLate(late)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended {
+		return
+	}
+	if late > starved && time.Since(t.began) < slowStarved {
+		t.checkAfter(slowRead)
+		return
+	}
+	select {
+	case t.of.slow <- struct{}{}:
+		t.given = true
+		t.of.start(t.of.place)
+	default:
+	}
+}
+
+// end ends the work, and says whether its place was given to another.
+func (t *turn) end() (given bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.ended = true
+	return t.given
+}
+
+// noteLate takes by how much a timer was late, and returns how late the last ones were.
+func (o *overtaking) noteLate(by time.Duration) time.Duration {
+	before := o.late.Load()
+	now := before + (int64(by)-before)/lateOf
+	o.late.CompareAndSwap(before, now) // another one of the same time does as well
+	return time.Duration(now)
 }

@@ -28,6 +28,8 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
+
+	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // Options of a Conn. All but TLS and Authorization must be set.
@@ -94,7 +96,7 @@ var (
 
 // connected makes the connection, or waits until it is made.
 func (c *Conn) connected(ctx context.Context) (*session, error) {
-	c.start.Do(func() { go c.connect() }) //nolint:contextcheck // other calls use the connection too
+	c.start.Do(func() { parallel.Go(c.connect) }) //nolint:contextcheck // other calls use the connection too
 	select {
 	case <-c.made:
 		return c.session, c.err
@@ -103,8 +105,19 @@ func (c *Conn) connected(ctx context.Context) (*session, error) {
 	}
 }
 
+// connect makes the connection, and reads from it until its end.
 func (c *Conn) connect() {
-	defer close(c.made)
+	if c.session = c.connection(); c.session != nil {
+		c.end = time.AfterFunc(c.options.Lifetime, func() { c.session.close(errOutlived) })
+	}
+	close(c.made)
+	if c.session != nil {
+		c.session.read()
+	}
+}
+
+// connection returns a session over a new connection; nil: err says why there is none.
+func (c *Conn) connection() *session {
 	ctx, cancel := context.WithTimeout(c.ctx, c.options.Timeout)
 	defer cancel()
 	conn, err := dial(ctx, c.options.Address, c.options.TLS)
@@ -117,9 +130,9 @@ func (c *Conn) connect() {
 	case err != nil:
 		c.err = status.Errorf(codes.Unavailable, "connect: %v", err)
 	default:
-		s := newSession(conn)
-		c.session, c.end = s, time.AfterFunc(c.options.Lifetime, func() { s.close(errOutlived) })
+		return newSession(conn)
 	}
+	return nil
 }
 
 // dial connects, through no proxy, and agrees on HTTP/2.

@@ -71,7 +71,8 @@ type answer struct {
 	grpcStatus, grpcMessage       string // of the trailer, or of a header without anything behind it
 }
 
-// newSession begins to speak over a connection. Nothing is written before the first call.
+// newSession begins to speak over a connection. Nothing is written before the first call, and
+// nothing is read before read.
 func newSession(conn net.Conn) *session {
 	s := &session{conn: conn, next: 1, calls: map[uint32]*call{}}
 	s.framer, s.encoder = http2.NewFramer(&s.out, nil), hpack.NewEncoder(&s.header)
@@ -82,7 +83,6 @@ func newSession(conn net.Conn) *session {
 		http2.Setting{ID: http2.SettingMaxHeaderListSize, Val: maxHeaders},
 	))
 	s.mustWrite(s.framer.WriteWindowUpdate(0, Window-mostSent)) // both sides begin with as much
-	go s.read()
 	return s
 }
 
