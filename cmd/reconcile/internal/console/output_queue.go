@@ -45,11 +45,12 @@ const (
 // Queue is a writer that never waits for its reader, so that a slow reader of stderr does
 // not delay requests to clusters. It drops and counts lines that find the queue full.
 type Queue struct {
-	to    io.Writer
-	lines chan []byte
-	done  chan struct{}
+	to   io.Writer
+	most int // lines that it holds
+	done chan struct{}
 
 	mu      sync.Mutex
+	lines   chan []byte // nil until the first line: most commands tell nothing
 	closed  bool
 	pending int           // lines not written yet
 	drained chan struct{} // closed when no line is pending; nil while none is
@@ -62,14 +63,13 @@ type Queue struct {
 
 // NewQueue returns a queue of that many lines.
 func NewQueue(to io.Writer, lines int) *Queue {
-	q := &Queue{to: to, lines: make(chan []byte, lines), done: make(chan struct{})}
-	go q.write()
-	return q
+	return &Queue{to: to, most: lines, done: make(chan struct{})}
 }
 
-func (q *Queue) write() {
+// write writes what is queued, until the queue is closed.
+func (q *Queue) write(lines <-chan []byte) {
 	defer close(q.done)
-	for line := range q.lines {
+	for line := range lines {
 		_, _ = q.to.Write(line) // a line that cannot be written stops nothing
 		if notice := q.written(); notice != nil {
 			_, _ = q.to.Write(notice)
@@ -113,6 +113,10 @@ func (q *Queue) Write(p []byte) (int, error) {
 	defer q.mu.Unlock()
 	if q.closed {
 		return len(p), nil
+	}
+	if q.lines == nil {
+		q.lines = make(chan []byte, q.most)
+		go q.write(q.lines)
 	}
 	room := cap(q.lines) - len(q.lines) // only the holder of the lock adds lines
 	if room == 0 || q.dropped > 0 && room == 1 {
@@ -159,8 +163,11 @@ func (q *Queue) flush() {
 func (q *Queue) Close(limit <-chan time.Time) {
 	q.mu.Lock()
 	if !q.closed {
-		q.closed = true
-		close(q.lines)
+		if q.closed = true; q.lines != nil {
+			close(q.lines)
+		} else {
+			close(q.done)
+		}
 	}
 	q.mu.Unlock()
 	select {
