@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/reconcile/foreign"
@@ -232,10 +233,12 @@ func hostOf(target string) string {
 const maxHeaders = 64 << 10
 
 // direct follows no redirect.
-var direct = &http.Client{
-	Transport:     bounded(),
-	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-}
+var direct = sync.OnceValue(func() *http.Client {
+	return &http.Client{
+		Transport:     bounded(),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+})
 
 func bounded() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
@@ -251,7 +254,7 @@ func (p Poster) client() *http.Client {
 	if p.Client != nil {
 		return p.Client
 	}
-	return direct
+	return direct()
 }
 
 func (p Poster) now() time.Time {
