@@ -10,11 +10,12 @@
 //	approvals  evaluates approvals, also of a replay, and checks them again before each request
 //	apply      ends what has nothing to do or may not begin, else takes the lock
 //	prepare    under the lock: observes and plans again, proves replication, reads Git again
-//	evidence   makes the last rounds of evidence
+//	evidence   makes the last rounds of evidence, and records what bounds a later loss
 //	intents    writes the intent; closes an intent that no plan resumes
 //	send       sends the requests wave by wave, and reads each back
 //	finish     waits for convergence, verifies (as status --verify does), measures the
 //	           loss, closes the intent
+//	load       loads and indexes on a new primary what the old one served
 //	traffic    asks redirect targets, and sets them
 //
 // Other files are:
@@ -22,7 +23,6 @@
 //	ports               the interfaces that package wire implements
 //	memory              what the ledger holds at one moment
 //	report              what a pass and an apply found and did
-//	record_loss_bounds  keeps in the ledger what bounds a later loss
 //	messages_and_spans  tells what a pass waits for, and traces it
 //
 // Package plan decides which plan a state gets, and package approval whether it is approved.
