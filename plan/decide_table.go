@@ -292,7 +292,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 	return map[Code]tableText{
 		CodeSplitBrain: {
 			"{P} and {O} each hold a configuration of their own that the other does not follow",
-			"stop writes to {O} by network or load balancer now; see which of them applications use: 'reconcile status {T}'; then rebuild the other: no call to Milvus can undo this",
+			"stop writes to {O} by network or load balancer now; see which of them applications use: 'reconcile status {T}'; then rebuild the other (docs/rebuild.md): no call to Milvus can undo this",
 		},
 		CodeClusterUnlisted: {
 			"a stored configuration of {P} or {O} names a cluster that the document lacks",
@@ -348,7 +348,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 		},
 		CodeOrphanedStandby: {
 			"{O} would lose its source when {P} is promoted",
-			"set {O} to 'role: stale' too and raise 'generation', in a clone, in one commit: 'reconcile propose {T} --failover'; {O} must be rebuilt from {P} afterwards",
+			"set {O} to 'role: stale' too and raise 'generation', in a clone, in one commit: 'reconcile propose {T} --failover'; {O} must be rebuilt from {P} afterwards (docs/rebuild.md)",
 		},
 		CodeDetachNeedsBoth: {
 			"{O} does not answer: it would become writable by itself on its return, while {P} writes on",

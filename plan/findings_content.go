@@ -202,7 +202,7 @@ func (s situation) contentFindings(d decision) []Finding {
 		case ContentDiverged:
 			out = append(out, NewFinding(CodeContentDiverged, m.Standby,
 				fmt.Sprintf("%s did not hold what %s held (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found()),
-				"see all of it and what mends it: 'reconcile audit "+s.topology.Name+"'; if nothing does, promote another standby, and rebuild this one"))
+				"see all of it and what mends it: 'reconcile audit "+s.topology.Name+"'; if nothing does, promote another standby, and rebuild this one (docs/rebuild.md)"))
 		case ContentUnproven:
 			message := fmt.Sprintf("whether %s held what %s held was not proven (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found())
 			if last := m.LastEqual(); last != "" {

@@ -145,7 +145,7 @@ func (s situation) noStandbyLeft(d decision) []Finding {
 	}
 	return []Finding{NewFinding(CodeNoStandbyLeft, d.primary.ID,
 		d.primary.ID+" will have no standby: if it is lost then, nothing can be promoted",
-		"rebuild the stale clusters or add another one as soon as this is done, and check it: 'reconcile doctor "+s.topology.Name+"'")}
+		"rebuild the stale clusters (docs/rebuild.md) or add another one as soon as this is done, and check it: 'reconcile doctor "+s.topology.Name+"'")}
 }
 
 // promoteFinding says what a force promote rests on: what was seen of the old primary,

@@ -189,5 +189,5 @@ func (s situation) lostToRetention(source string, v View) string {
 
 // rebuildGap is the remedy for a standby that may have such a gap.
 func rebuildGap(standby string) string {
-	return "Milvus may never close or report that gap: set " + standby + " to 'role: detached', rebuild it, and add it again with a new 'provisioned: {from: restored, at: …}', raising 'generation' each time, unless the log of its source is kept for longer"
+	return "Milvus may never close that gap: let " + standby + " go, rebuild it and add it again, unless its source keeps the log for longer; the steps: 'reconcile explain " + string(CodeReplicationStalled) + "'"
 }

@@ -232,7 +232,7 @@ func (s situation) channelFindings(d decision) []Finding {
 		case len(loose) > 0:
 			out = append(out, NewFinding(CodeChannelNotAttached, c.ID,
 				fmt.Sprintf("%d of %d channels of %s are not attached to %s, which it stores as its source (%s): nothing is replicated on them, and a failover to %s may stay half done", len(loose), len(v.ownProgress()), c.ID, v.Belief.Source, namesOf(loose), c.ID),
-				fmt.Sprintf("if it stays so for a minute, restart the coordinator of %[1]s (mixCoord); see whether they attach: 'reconcile status %[2]s --watch'; if they do not, let %[1]s go with 'role: detached', rebuild it and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
+				fmt.Sprintf("if it stays so for a minute, restart the coordinator of %[1]s (mixCoord); see whether they attach: 'reconcile status %[2]s --watch'; if they do not, let %[1]s go with 'role: detached', rebuild it (docs/rebuild.md) and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
 		}
 	}
 	return out

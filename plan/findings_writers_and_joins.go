@@ -292,7 +292,7 @@ func (s situation) rejoinFindings(c Cluster) []Finding {
 	case why == "":
 		return []Finding{NewFinding(CodeRebuildUnverified, c.ID,
 			c.ID+" was stale and joins on its 'provisioned' alone; nothing proves that it was rebuilt",
-			"check the 'evidence' in the file before you approve ("+wordOr(c.Provisioned.Evidence, "it names none")+")")}
+			"check the 'evidence' in the file before you approve ("+wordOr(c.Provisioned.Evidence, "it names none")+"); see when it became stale: 'reconcile history "+s.topology.Name+"'")}
 	case wasStale:
 		return []Finding{NewFinding(CodeStaleRejoin, c.ID,
 			c.ID+" is stale and is brought back without proof that it was rebuilt after it became stale: "+why,
@@ -318,7 +318,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 	return []Finding{NewFinding(CodeRejoinedWithoutRebuild, d.primary.ID,
 		fmt.Sprintf("%s was stale and joined again on its 'provisioned' of %s alone; if it was not wiped, its log still holds its fence, and seconds after this switchover %s becomes a second primary",
 			d.primary.ID, at.UTC().Format(time.RFC3339), wordOr(d.source, "the previous primary")),
-		"approve only if "+d.primary.ID+" was wiped, its log and metadata too; else rebuild it first. 'apply' reads both back for some seconds and reports it if it happens")}
+		"approve only if "+d.primary.ID+" was wiped, its log and metadata too; else rebuild it first: 'reconcile explain "+string(CodeRejoinedWithoutRebuild)+"'")}
 }
 
 // fenceInLogFindings refuse to attach a cluster to a primary that was stale and was

@@ -228,7 +228,7 @@ func TestBeyondRetention(t *testing.T) {
 				t.Fatalf("no %s: %+v", c.code, p.Findings)
 			}
 			for _, f := range p.Findings {
-				said := strings.Contains(f.Message, "(#48779)") && strings.Contains(f.Remedy, "set b to 'role: detached'")
+				said := strings.Contains(f.Message, "(#48779)") && strings.Contains(f.Remedy, "let b go, rebuild it")
 				if f.Code == c.code && said != c.gone {
 					t.Errorf("a gap is told %t, want %t: %s; %s", said, c.gone, f.Message, f.Remedy)
 				}

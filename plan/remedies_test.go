@@ -13,6 +13,9 @@ import (
 // write into a file, between quotes.
 var typed = regexp.MustCompile(`'(reconcile (status|plan|apply|fence|propose|adopt|doctor|history|salvage|explain|validate)\b[^']*|Failover-[A-Z][A-Za-z-]+: [^']+|git [^']+|curl [^']+|[A-Za-z.]+(: [^']+)?)'`)
 
+// command is what a page gives a line of its own.
+var command = regexp.MustCompile(`'(reconcile|git|curl) [^']+'`)
+
 // commandClause is a clause of a remedy with a command: it stands alone behind a colon, so
 // that a page can give it a line of its own.
 var commandClause = regexp.MustCompile(`: 'reconcile [^']+'(, or accept with 'Failover-Accept: [A-Z_]+')?$`)
@@ -28,6 +31,9 @@ func TestRemediesSayWhatToType(t *testing.T) {
 			for _, f := range p.Findings {
 				if f.Code != CodeConfigOrder && !typed.MatchString(f.Remedy) {
 					t.Errorf("%s: nothing to type in %q", f.Code, f.Remedy)
+				}
+				if accepts := strings.Contains(f.Remedy, "'Failover-"); !command.MatchString(f.Remedy) && !accepts && f.Code != CodeConfigOrder {
+					t.Errorf("%s: no command in %q", f.Code, f.Remedy)
 				}
 				if placeholder.MatchString(f.Remedy) {
 					t.Errorf("%s: a name is left to be filled in: %q", f.Code, f.Remedy)
