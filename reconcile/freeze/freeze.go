@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -87,6 +88,42 @@ func (all Entries) At(now time.Time) []plan.Freeze {
 			return found
 		}
 	}
+}
+
+// Evaluator returns At, which computes again only when something may begin or end: a daemon
+// asks for each of many topologies. It may be called by several goroutines.
+func (all Entries) Evaluator() func(now time.Time) []plan.Freeze {
+	var mu sync.Mutex
+	var found []plan.Freeze
+	var from, until time.Time // found holds for the time between them
+	return func(now time.Time) []plan.Freeze {
+		mu.Lock()
+		defer mu.Unlock()
+		if now.Before(from) || !now.Before(until) {
+			found, from = all.At(now), now
+			until = all.unchangedUntil(now, found)
+		}
+		return slices.Clone(found)
+	}
+}
+
+// unchangedUntil returns a moment before which nothing begins or ends that does not at another
+// one: a cron expression comes at full minutes only.
+func (all Entries) unchangedUntil(now time.Time, found []plan.Freeze) time.Time {
+	until := now.Truncate(time.Minute).Add(time.Minute)
+	edge := func(at time.Time) {
+		if at.After(now) && at.Before(until) {
+			until = at
+		}
+	}
+	for _, e := range all {
+		edge(e.From)
+		edge(e.To)
+	}
+	for _, f := range found {
+		edge(f.Until)
+	}
+	return until
 }
 
 // begunBy returns the freezes that begin up to last and are not over at now.

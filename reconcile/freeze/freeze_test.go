@@ -178,6 +178,30 @@ func TestInForceAsTheClockSays(t *testing.T) {
 	})
 }
 
+// TestEvaluator: what is kept is what would be computed, at every moment and in whatever order
+// they are asked for.
+func TestEvaluator(t *testing.T) {
+	all := freeze.Entries{
+		{From: at(t, "2026-11-27T17:59:30Z"), To: at(t, "2026-11-27T18:00:45Z")},
+		again(t, "*/2 17,18 * * *", "UTC", 70*time.Second),
+		again(t, "58 17 * * 5", "Europe/Berlin", 90*time.Minute),
+	}
+	evaluate, begin := all.Evaluator(), at(t, "2026-11-27T16:55:00Z")
+	rapid.Check(t, func(t *rapid.T) {
+		now := begin.Add(time.Duration(rapid.IntRange(0, 2*60*60).Draw(t, "seconds")) * time.Second)
+		for range 3 {
+			now = now.Add(time.Duration(rapid.IntRange(-5, 40).Draw(t, "later")) * time.Second)
+			inForce := func(found []plan.Freeze) []plan.Freeze {
+				return slices.DeleteFunc(found, func(f plan.Freeze) bool { return f.From.After(now) || !f.Until.After(now) })
+			}
+			got, want := inForce(evaluate(now)), inForce(all.At(now))
+			if !slices.EqualFunc(got, want, func(a, b plan.Freeze) bool { return a.Name == b.Name && a.Until.Equal(b.Until) }) {
+				t.Fatalf("at %s it keeps %v, and there is %v", now, got, want)
+			}
+		}
+	})
+}
+
 // TestTooManyToTell: a freeze that cannot be followed to its end is in force without one.
 func TestTooManyToTell(t *testing.T) {
 	all := freeze.Entries{again(t, "* * * 1-11 *", "UTC", 20*24*time.Hour)}

@@ -113,7 +113,7 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 func (e *Environment) Pass(ctx context.Context, rev desired.Revision) (reconcile.Pass, error) {
 	p := reconcile.Pass{
 		Desired: rev.Desired, Changes: rev.Changes, Policy: e.Policy,
-		Observer: observer{e.Fleet.Reader(), e.options.Messages}, Clock: e.options.Clock, Freeze: e.Config.Freeze.At,
+		Observer: observer{e.Fleet.Reader(), e.options.Messages}, Clock: e.options.Clock, Freeze: e.Config.Freeze.Evaluator(),
 		Concurrency: e.options.Concurrency, Tell: e.options.Messages.Tell, TellOnce: e.options.TellOnce,
 	}
 	r, err := e.Redirector()
