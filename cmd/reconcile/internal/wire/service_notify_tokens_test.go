@@ -20,11 +20,11 @@ func fleetOf(i int, fault plan.Code) daemon.TopologyStatus {
 	name := fmt.Sprintf("orders-%02d", i)
 	a := clusterSeen(name+"-a", plan.RolePrimary, plan.ReachUp, plan.BeliefPrimary)
 	s := status(plan.TransitionNone, nil)
-	switch fault {
-	case plan.CodeCredentialMissing:
+	if fault == plan.CodeCredentialMissing {
 		a.View = plan.View{Cluster: a.ID, Credential: plan.CredentialMissing, Class: plan.ClassNotCalled, Error: "read a secret: no such file"}
 		s.Plan.Findings = []plan.Finding{plan.NewFinding(fault, a.ID, a.View.Error, "put it back")}
-	case plan.CodeClusterUnreadable:
+	}
+	if fault == plan.CodeClusterUnreadable {
 		a.View.Belief, a.View.Credential, a.View.Class = plan.Belief{Kind: plan.BeliefUnknown}, plan.CredentialRefused, plan.ClassUnauthenticated
 		s.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeClusterUnreadable, a.ID, a.ID+" is up, and it refused our token", "correct it")}
 	}
