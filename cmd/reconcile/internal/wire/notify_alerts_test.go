@@ -181,6 +181,7 @@ func TestAlertsFollowWhatIsSo(t *testing.T) {
 	follow := func(t *testing.T, sequence []stage) {
 		t.Helper()
 		h, w := listening(notify.FormatPagerDuty)
+		defer h.close(t.Context())
 		book := alertBook{}
 		sequence = append(slices.Clone(sequence), all[0], all[0], all[0])
 		var names []string
@@ -198,7 +199,6 @@ func TestAlertsFollowWhatIsSo(t *testing.T) {
 		if len(book) > 0 {
 			t.Fatalf("%s: still open: %v", strings.Join(names, ", "), book)
 		}
-		h.close(t.Context())
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for _, first := range all {
