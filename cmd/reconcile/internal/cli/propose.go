@@ -187,7 +187,7 @@ func (g *globals) showCaution(people io.Writer, e propose.Edit, c propose.Cautio
 	if e.Planned.Commit != "" {
 		back = "reconcile propose " + e.After.Name + " --cancel --commit" + there
 	}
-	fmt.Fprintln(people, console.Printable("         take this edit back, and propose that:\n         "+back+"\n         "+c.Instead+there))
+	fmt.Fprintln(people, console.Printable("         "+c.Fits+"; take this edit back, and propose that:\n         "+back+"\n         "+c.Instead+there))
 }
 
 // runCancel edits the file to take back a change that has not begun. Until the edit is

@@ -27,9 +27,16 @@ func (x *examination) clusters(topologies []plan.Topology, views []plan.View, ri
 				continue
 			}
 			v := plan.Observed{Views: views}.View(c.ID)
-			x.check(credentialCheck(v, x.tokenOf(c.ID), x.secrets(c.ID)))
-			if v.Reach != plan.ReachUp || refusesToken(v) {
-				continue // that is why nothing else is known of it
+			unread := x.secrets(c.ID)
+			if unread == nil && refusesToken(v) { // that is why nothing else is known of it
+				if same := x.refusalsOf(c.ID, views); same[0] == c.ID {
+					x.check(refusedCheck(same, x.tokenOf(c.ID)))
+				}
+				continue
+			}
+			x.check(credentialCheck(v, unread))
+			if v.Reach != plan.ReachUp {
+				continue
 			}
 			x.check(versionCheck(v))
 			x.check(callsCheck(v))
@@ -54,13 +61,35 @@ func refusesToken(v plan.View) bool {
 	return v.Reach == plan.ReachUp && (v.Credential == plan.CredentialRefused || v.Class == plan.ClassUnauthenticated)
 }
 
-// refusedToken says that a cluster refuses our token, where that token comes from, and what
-// to do. Clusters that share a token say the same.
-func refusedToken(cluster string, token schema.SecretRef) (message, remedy string) {
-	if token.IsZero() {
-		return cluster + " refuses calls without a token", "give it a 'tokenFrom' in the operator's configuration"
+// namedRefusals is how many of the clusters that refuse one token are named.
+const namedRefusals = 3
+
+// refusedToken says which clusters refuse one of our tokens, where that token comes from, and
+// what to do. Clusters that share a token are told once.
+func refusedToken(clusters []string, token schema.SecretRef) (message, remedy string) {
+	who, what := strings.Join(clusters, " and "), " refuse our token, of "+token.String()
+	switch {
+	case len(clusters) == 1 && token.IsZero():
+		return who + " refuses calls without a token", "give it a 'tokenFrom' in the operator's configuration"
+	case len(clusters) == 1:
+		what = " refuses our token, of " + token.String()
+	case len(clusters) > namedRefusals:
+		who = fmt.Sprintf("%d clusters (%s, …)", len(clusters), strings.Join(clusters[:namedRefusals], ", "))
 	}
-	return cluster + " refuses our token, of " + token.String(), "put a token that the cluster accepts into " + token.String()
+	return who + what, "put a token that the cluster accepts into " + token.String()
+}
+
+// refusalsOf are the clusters that refuse the token that a cluster refuses, with itself.
+func (x *examination) refusalsOf(cluster string, views []plan.View) []string {
+	token := x.tokenOf(cluster)
+	var out []string
+	for _, v := range views {
+		if refusesToken(v) && (v.Cluster == cluster || !token.IsZero() && x.tokenOf(v.Cluster) == token) {
+			out = append(out, v.Cluster)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // tokenOf says where our token for a cluster comes from.
@@ -73,15 +102,17 @@ func (x *examination) tokenOf(cluster string) schema.SecretRef {
 	return schema.SecretRef{}
 }
 
-func credentialCheck(v plan.View, token schema.SecretRef, unread error) render.Check {
+// refusedCheck is the check of a token that clusters refuse.
+func refusedCheck(clusters []string, token schema.SecretRef) render.Check {
+	c := render.Check{Area: "credentials", Verdict: render.CheckFailed}
+	c.Message, c.Remedy = refusedToken(clusters, token)
+	return c
+}
+
+func credentialCheck(v plan.View, unread error) render.Check {
 	c := render.Check{Area: "credentials", Subject: v.Cluster}
 	if unread != nil {
 		c.Verdict, c.Message, c.Remedy = render.CheckFailed, unread.Error(), "put the secret where the configuration says"
-		return c
-	}
-	if refusesToken(v) {
-		c.Verdict = render.CheckFailed
-		c.Message, c.Remedy = refusedToken(v.Cluster, token)
 		return c
 	}
 	switch v.Credential {

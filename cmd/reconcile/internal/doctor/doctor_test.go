@@ -60,13 +60,15 @@ func TestClusterChecks(t *testing.T) {
 		want render.CheckState
 		says string
 	}{
-		{"a credential", credentialCheck(up, schema.SecretRef{Env: "TOKEN_B"}, nil), render.CheckOK, "accepts"},
-		{"a credential of a silent cluster", credentialCheck(with(func(v *plan.View) { v.Reach = plan.ReachUnreachable }), schema.SecretRef{Env: "TOKEN_B"}, nil), render.CheckUnknown, "seen unreachable"},
-		{"a refused token", credentialCheck(with(func(v *plan.View) { v.Credential = plan.CredentialRefused }), schema.SecretRef{Env: "TOKEN_B"}, nil), render.CheckFailed, "b refuses our token, of environment variable TOKEN_B"},
-		{"no token, and one is wanted", credentialCheck(with(func(v *plan.View) { v.Class = plan.ClassUnauthenticated }), schema.SecretRef{}, nil), render.CheckFailed, "without a token"},
-		{"another address", credentialCheck(with(func(v *plan.View) { v.Credential = plan.CredentialMismatch }), schema.SecretRef{Env: "TOKEN_B"}, nil), render.CheckFailed, "another address"},
-		{"no credential", credentialCheck(plan.View{Cluster: "b"}, schema.SecretRef{Env: "TOKEN_B"}, nil), render.CheckFailed, "none"},
-		{"a secret that is not there", credentialCheck(up, schema.SecretRef{Env: "TOKEN_B"}, errors.New("read a secret: no such file")), render.CheckFailed, "no such file"},
+		{"a credential", credentialCheck(up, nil), render.CheckOK, "accepts"},
+		{"a credential of a silent cluster", credentialCheck(with(func(v *plan.View) { v.Reach = plan.ReachUnreachable }), nil), render.CheckUnknown, "seen unreachable"},
+		{"a refused token", refusedCheck([]string{"b"}, schema.SecretRef{Env: "TOKEN_B"}), render.CheckFailed, "b refuses our token, of environment variable TOKEN_B"},
+		{"a token that two refuse", refusedCheck([]string{"a", "b"}, schema.SecretRef{File: "token"}), render.CheckFailed, "a and b refuse our token, of file token"},
+		{"a token that many refuse", refusedCheck([]string{"a", "b", "c", "d"}, schema.SecretRef{File: "token"}), render.CheckFailed, "4 clusters (a, b, c, …) refuse our token, of file token"},
+		{"no token, and one is wanted", refusedCheck([]string{"b"}, schema.SecretRef{}), render.CheckFailed, "b refuses calls without a token"},
+		{"another address", credentialCheck(with(func(v *plan.View) { v.Credential = plan.CredentialMismatch }), nil), render.CheckFailed, "another address"},
+		{"no credential", credentialCheck(plan.View{Cluster: "b"}, nil), render.CheckFailed, "none"},
+		{"a secret that is not there", credentialCheck(up, errors.New("read a secret: no such file")), render.CheckFailed, "no such file"},
 		{"all calls", callsCheck(up), render.CheckOK, "version unknown"},
 		{"no DumpMessages", callsCheck(with(func(v *plan.View) { v.ForcePromotes, v.Version = plan.SupportNo, "2.6.12" })), render.CheckFailed, "2.6.12: it has no DumpMessages"},
 		{"no GetReplicateConfiguration", callsCheck(with(func(v *plan.View) { v.ReadsConfiguration = plan.SupportNo })), render.CheckFailed, "no role can be read"},

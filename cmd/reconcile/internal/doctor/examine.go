@@ -275,12 +275,13 @@ func (x *examination) obstacles(r plan.Rehearsal, known observedFacts) []render.
 		out = append(out, render.Obstacle{Message: unread.Error(), Remedy: "put the secret where the configuration says"})
 	}
 	standby := plan.Observed{Views: known.views}.View(r.Standby)
-	if refusesToken(standby) {
-		message, remedy := refusedToken(r.Standby, x.tokenOf(r.Standby))
+	refused := unread == nil && refusesToken(standby)
+	if refused {
+		message, remedy := refusedToken(x.refusalsOf(r.Standby, known.views), x.tokenOf(r.Standby))
 		out = append(out, render.Obstacle{Message: message, Remedy: remedy})
 	}
 	for _, f := range r.Blocking() {
-		if unread != nil && f.Code == plan.CodeCredentialMissing && f.Cluster == r.Standby || refusesToken(standby) && followsFromToken(f) {
+		if unread != nil && f.Code == plan.CodeCredentialMissing && f.Cluster == r.Standby || refused && followsFromToken(f) {
 			continue // that is why
 		}
 		out = append(out, render.Obstacle{Code: f.Code, Message: f.Message, Remedy: f.Remedy, Acceptable: f.Acceptable})

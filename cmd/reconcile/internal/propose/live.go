@@ -15,7 +15,8 @@ const askWithin = 2 * time.Second
 // Caution is what the clusters show that stands against a change which a person named.
 type Caution struct {
 	Words   string
-	Instead string // the command that proposes what fits; empty: none does
+	Fits    string // what fits instead; empty: nothing is known
+	Instead string // the command that proposes that
 }
 
 // cautions asks the clusters what stands against a failover, or a switchover, to a named
@@ -42,18 +43,20 @@ func cautionsOf(topology string, old, to plan.View, failover bool) []Caution {
 	switch {
 	case failover && serves:
 		out = append(out, Caution{
-			old.Cluster + " serves, so it is not lost: while it answers, a failover is refused (" + string(plan.CodePrimaryReachable) + "). A switchover changes the primary and loses nothing",
+			old.Cluster + " serves: a failover of it is refused (" + string(plan.CodePrimaryReachable) + ")",
+			"a switchover loses nothing",
 			"reconcile propose " + topology + "/" + to.Cluster + " --switchover",
 		})
 	case !failover && old.Reach == plan.ReachUnreachable && old.Class != plan.ClassNotCalled:
 		out = append(out, Caution{
-			old.Cluster + " does not answer, and a switchover needs both (" + string(plan.CodeSwitchoverNeedsBoth) + "). If it is lost, fail over",
+			old.Cluster + " does not answer: a switchover needs both (" + string(plan.CodeSwitchoverNeedsBoth) + ")",
+			"if it is lost, fail over",
 			"reconcile propose " + topology + " --failover",
 		})
 	}
 	for _, v := range []plan.View{old, to} {
 		if v.Reach == plan.ReachUp && v.Credential == plan.CredentialRefused {
-			out = append(out, Caution{Words: v.Cluster + " refuses our token, so its role is not known: correct the token in the operator's configuration"})
+			out = append(out, Caution{Words: v.Cluster + " refuses our token: what it is now is not known"})
 		}
 	}
 	if to.Reach == plan.ReachUnreachable && to.Class != plan.ClassNotCalled {
