@@ -92,6 +92,17 @@ func (x *examination) refusalsOf(cluster string, views []plan.View) []string {
 	return slices.Compact(out)
 }
 
+// followsFromToken says whether a finding says no more than that a token was refused: what
+// such a cluster is, and can do, is not known.
+func followsFromToken(f plan.Finding) bool {
+	switch f.Code {
+	case plan.CodeRoleUnknown, plan.CodeUnsupportedServer, plan.CodeClusterUnreadable:
+		return true
+	default:
+		return false
+	}
+}
+
 // tokenOf says where our token for a cluster comes from.
 func (x *examination) tokenOf(cluster string) schema.SecretRef {
 	for _, c := range x.e.Config.Credentials {

@@ -311,17 +311,6 @@ func (x *examination) obstacles(r plan.Rehearsal, known observedFacts) []render.
 	return out
 }
 
-// followsFromToken says whether a finding says no more than that a token was refused: what
-// such a cluster is, and can do, is not known.
-func followsFromToken(f plan.Finding) bool {
-	switch f.Code {
-	case plan.CodeRoleUnknown, plan.CodeUnsupportedServer, plan.CodeClusterUnreadable:
-		return true
-	default:
-		return false
-	}
-}
-
 // lossNotVisible returns an obstacle if this machine could not notice the loss of a
 // primary, since its name does not resolve or TLS fails already today.
 func lossNotVisible(primary plan.View) []render.Obstacle {
