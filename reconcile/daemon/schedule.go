@@ -124,12 +124,13 @@ func (l *lanes) hold(which lane, leave func(), slow <-chan time.Time, ended <-ch
 	}
 }
 
-// enter waits for a place in a lane; false: ctx ended first.
-func (l *lanes) enter(ctx context.Context, which lane) (leave func(), ok bool) {
+// enter waits for a place in a lane; false: ctx ended first, or something came on again.
+func (l *lanes) enter(ctx context.Context, which lane, again <-chan struct{}) (leave func(), ok bool) {
 	select {
 	case <-ctx.Done():
-		return nil, false
+	case <-again:
 	case l.places[which] <- struct{}{}:
 		return func() { <-l.places[which] }, true
 	}
+	return nil, false
 }

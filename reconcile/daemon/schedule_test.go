@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -16,7 +17,7 @@ func TestSlowPassesAreBounded(t *testing.T) {
 		l := newLanes(places)
 		ended := make(chan struct{})
 		begin := func() (given chan struct{}) {
-			leave, ok := l.enter(t.Context(), which)
+			leave, ok := l.enter(t.Context(), which, nil)
 			if !ok {
 				t.Fatal("no place")
 			}
@@ -40,5 +41,35 @@ func TestSlowPassesAreBounded(t *testing.T) {
 		}
 		close(ended)
 		<-last
+	}
+}
+
+// TestAChangeWaitsForNoSlowPass: a topology whose last pass was slow waits for a place, and
+// Git wants a change of it meanwhile. It enters the lane of changes at once. With many
+// clusters lost, no slow pass of another topology may hold up a failover.
+func TestAChangeWaitsForNoSlowPass(t *testing.T) {
+	l := &Loop{lanes: newLanes(1)}
+	l.lanes.places[laneSlow] <- struct{}{} // by a pass that never ends
+	w := newWorker(l, "orders")
+	w.last.Took = slowPass
+	entered := make(chan lane)
+	go func() {
+		which, leave, ok := w.enterLane(t.Context())
+		if ok {
+			leave()
+		}
+		entered <- which
+	}()
+	w.wake() // for something else: it goes on waiting
+	w.changed.Store(true)
+	w.wake()
+	if which := <-entered; which != laneChange {
+		t.Errorf("it entered lane %d", which)
+	}
+	w.changed.Store(false)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, ok := w.enterLane(ctx); ok {
+		t.Error("it entered a full lane after the end")
 	}
 }

@@ -63,9 +63,7 @@ func (w *worker) run(ctx context.Context) {
 	var rounds sync.WaitGroup
 	defer rounds.Wait()
 	for {
-		change := w.changed.Load() || w.last.Plan.Transition != plan.TransitionNone
-		lane := nextLane(w.last.Took, change)
-		leave, ok := w.loop.lanes.enter(ctx, lane)
+		lane, leave, ok := w.enterLane(ctx)
 		if !ok {
 			return
 		}
@@ -84,6 +82,18 @@ func (w *worker) run(ctx context.Context) {
 		case <-w.loop.clock.After(delay):
 		}
 	}
+}
+
+// enterLane waits for a place in the lane of the next pass; false: ctx ended first. A change
+// that Git wants meanwhile does not wait for slow passes of other topologies.
+func (w *worker) enterLane(ctx context.Context) (which lane, leave func(), ok bool) {
+	for ctx.Err() == nil {
+		which = nextLane(w.last.Took, w.changed.Load() || w.last.Plan.Transition != plan.TransitionNone)
+		if leave, ok = w.loop.lanes.enter(ctx, which, w.woken); ok {
+			return which, leave, true
+		}
+	}
+	return which, nil, false
 }
 
 // unlistedEvery is how often each cluster is asked for channels that no configuration
