@@ -167,6 +167,9 @@ func sameOfAnother(a, b plan.Finding) bool {
 	if a.Code != b.Code || a.Cluster == "" || b.Cluster == "" || a.Cluster == b.Cluster {
 		return false
 	}
+	if len(a.Cluster) == len(b.Cluster) && len(a.Message) != len(b.Message) {
+		return false
+	}
 	return withName(a.Message, a.Cluster, b.Cluster) == b.Message
 }
 
