@@ -14,6 +14,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/answers"
+	"milvus-reconcile/reconcile/milvus/parallel"
 	"milvus-reconcile/reconcile/milvus/unary"
 )
 
@@ -210,6 +211,7 @@ func (f *Fleet) dialBrief(t ticket) (*link, error) {
 		Address: t.address, TLS: t.tls, UserAgent: userAgent,
 		Timeout: f.readTimeout, Lifetime: lifetimes * f.readTimeout,
 		Codec: answers.Codec{Secrets: &f.secrets}, Limit: func(reply any) int { return answers.SizeLimit(reply) },
+		Go: parallel.Go,
 	}
 	if t.token != "" {
 		o.Authorization = encodedToken(t.token)

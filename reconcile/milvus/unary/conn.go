@@ -28,8 +28,6 @@ import (
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
-
-	"milvus-reconcile/reconcile/milvus/parallel"
 )
 
 // Options of a Conn. All but TLS and Authorization must be set.
@@ -42,6 +40,7 @@ type Options struct {
 	Lifetime      time.Duration // from when it is connected
 	Codec         encoding.CodecV2
 	Limit         func(reply any) int // how many bytes an answer may have
+	Go            func(work func())   // begins what reads the connection, in the background
 }
 
 // Window is how many bytes a server may send before they are read.
@@ -96,7 +95,7 @@ var (
 
 // connected makes the connection, or waits until it is made.
 func (c *Conn) connected(ctx context.Context) (*session, error) {
-	c.start.Do(func() { parallel.Go(c.connect) }) //nolint:contextcheck // other calls use the connection too
+	c.start.Do(func() { c.options.Go(c.connect) }) //nolint:contextcheck // other calls use the connection too
 	select {
 	case <-c.made:
 		return c.session, c.err

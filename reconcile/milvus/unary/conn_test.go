@@ -125,6 +125,7 @@ func dial(t *testing.T, address string) (*unary.Conn, func(context.Context, stri
 	c := unary.New(unary.Options{
 		Address: address, Authorization: "dG9rZW4=", UserAgent: "test",
 		Timeout: time.Minute, Lifetime: time.Minute, Codec: encoding.GetCodecV2("proto"), Limit: func(any) int { return 500_000 },
+		Go: func(work func()) { go work() },
 	})
 	t.Cleanup(func() { _ = c.Close() })
 	api := milvuspb.NewMilvusServiceClient(c)
