@@ -173,7 +173,7 @@ func TestPlanPredictsRefusals(t *testing.T) {
 // that Milvus refuses.
 func TestWhatIsPlannedIsAccepted(t *testing.T) {
 	judged := map[plan.Transition]int{}
-	rapid.Check(t, func(t *rapid.T) {
+	drawn := func(t *rapid.T) {
 		before := draw(t, 1)
 		doc := change(t, before)
 		views := live(before)
@@ -193,10 +193,13 @@ func TestWhatIsPlannedIsAccepted(t *testing.T) {
 			}
 			judged[p.Transition]++
 		}
-	})
-	if len(judged) == 0 {
-		t.Error("nothing was judged")
 	}
+	for range 20 { // by chance, all drawn changes of one round may be blocked
+		if rapid.Check(t, drawn); len(judged) > 0 || t.Failed() {
+			return
+		}
+	}
+	t.Error("nothing was judged")
 }
 
 var at = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
