@@ -114,7 +114,7 @@ func TestTheBestStandbyIsNamedOnce(t *testing.T) {
 	if len(found) != 1 || found[0].Cluster != "c" {
 		t.Fatalf("got %+v", found)
 	}
-	if want := "c has replicated further than b by 4 s, on 2 of 2 channels; of 3 standbys it has the most"; found[0].Message != want {
+	if want := "c has replicated further than b by 4 s, on 2 of 2 channels; it has the most data of 3 standbys"; found[0].Message != want {
 		t.Errorf("got %q, want %q", found[0].Message, want)
 	}
 	if !strings.Contains(found[0].Remedy, "'reconcile propose orders --failover'") {

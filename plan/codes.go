@@ -22,12 +22,12 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodePrimaryLivenessUnproven, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideFailover,
 		fence: fenceGoesOn, End: EndNotFound, ByObservation: true, Messages: MessageNoEnd, EndsWithEffect: true,
-		When: "with a failover whose old primary does not answer, when no replication movement was recorded shortly before the probes began: an idle primary behind our own partition looks the same; ask the application side",
+		When: "with a failover whose old primary does not answer, when no replication movement was recorded shortly before the probes began: an idle primary that only we cannot reach looks the same; ask the owners of the applications",
 	},
 	{
 		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		fence: fenceGoesOn, End: EndClusterSeen,
-		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes also how many rows and messages only it holds, and whether exactly that is what the failover lost (all read, none younger than the stale mark). Once `salvage` counted it exactly: `lost: N rows in M messages, exactly, counted T`, whether it answers or not",
+		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes, also how many rows and messages only it holds, and whether these are exactly what the failover lost (everything was read, and nothing is younger than the stale mark). Once `salvage` counted them exactly: `lost: N rows in M messages, exactly, counted T`, even if the cluster does not answer",
 	},
 	{
 		Code: CodeRebuildUnverified, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
@@ -37,27 +37,27 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeRejoinedWithoutRebuild, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "a switchover makes a cluster the primary that joined so after it had been stale: unless it was wiped, its log replays its fence",
+		When: "a switchover makes a cluster the primary that was stale and joined by its `provisioned` alone: unless it was wiped, its log replays its fence",
 	},
 	{
 		Code: CodeFenceInLog, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "a cluster joins a primary that was stale and promoted again: its log may hold the change that fenced it, which Milvus without #52728 replays to what is attached: two primaries",
+		When: "a cluster joins a primary that was stale and promoted again: its log may hold the change that fenced it; Milvus without #52728 replays this change to an attached cluster, and then there are two primaries",
 	},
 	{
 		Code: CodeSplitBrain, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		fence: fenceGoesOn, End: EndAllSeen, OfHalfDone: true, Urgent: 1,
-		When: "two reachable clusters can both take writes; not counting those that Git calls `detached` and that store only themselves, nor a joining cluster that passes the join rules. Two that each store an edge to the other have no API exit: isolate and rebuild",
+		When: "two reachable clusters can both take writes; not counting those that Git calls `detached` and that store only themselves, nor a joining cluster that passes the join rules. If each of two clusters stores an edge to the other, no call of the API helps: isolate one and rebuild it",
 	},
 	{
 		Code: CodeNoPrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		fence: fenceGoesOn, End: EndPrimaryWrites, ByObservation: true, OfHalfDone: true, Urgent: 3, EndsWithEffect: true,
-		When: "no reachable cluster can take writes, e.g. a stuck switchover (S04, S05), or only a stale one does while the primary is lost: names the safe exits",
+		When: "no reachable cluster can take writes, for example in a stuck switchover (S04, S05), or only a stale one does while the primary is lost; names the safe remedies",
 	},
 	{
 		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideAdopt,
 		fence: fenceGoesOn, End: EndAllSeen, OfHalfDone: true, EndsWithEffect: true,
-		When: "a cluster was force promoted outside Git (`A→B` and `{B}`, salvage readable or not), which Git would undo. Never undone: `adopt` it",
+		When: "a cluster was force promoted outside Git (`A→B` and `{B}`, salvage readable or not), and the file would undo this. It is never undone: `adopt` it",
 	},
 	{
 		Code: CodePromotionInDoubt, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
@@ -67,12 +67,12 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodePromotionHalfDone, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		fence: fenceGoesOn, End: EndClusterSeen,
-		When: "a standby stores its edge, every channel that it stores was read, none has a live checkpoint, and one at least kept the salvage checkpoint of that source: a force promote of it stands half done ([seen](real-milvus.md#half-promotion)). Names the remedy: restart its coordinator process. Critical in the failover that promotes this very cluster",
+		When: "a standby stores its edge, every channel that it stores was read, none has a live checkpoint, and at least one kept the salvage checkpoint of that source: a force promote of the standby is half done ([seen](real-milvus.md#half-promotion)). Names the remedy: restart its coordinator process. Critical in the failover that promotes this very cluster",
 	},
 	{
 		Code: CodePrimaryReachable, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "failover wanted, but the old primary is `up` and not proven read-only by its own stored configuration: take the change back (`propose --cancel`) and use a switchover, if it is seen to store its edge to the candidate; if it cannot write, cut it off, and the same approved commit applies",
+		When: "Git asks for a failover, but the old primary is `up`, and its own stored configuration does not prove that it is read-only. Take the change back (`propose --cancel`), and use a switchover if the old primary is seen to store its edge to the candidate. If it cannot take writes, cut it off; then the same approved commit applies",
 	},
 	{
 		Code: CodePrimaryNotServing, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
@@ -92,7 +92,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodePrimaryStillReplicating, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "the old primary is unreachable from here, but the standby's checkpoint moves: it lives",
+		When: "the old primary is unreachable from here, but the standby's checkpoint moves: the old primary is alive",
 	},
 	{
 		Code: CodePrimaryReplaced, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideFailover,
@@ -112,17 +112,17 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeRoleUnknown, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		fence: fenceStops, End: EndNotFound, OfHalfDone: true,
-		When: "a belief that the transition rests on could not be read, or an identity not proven",
+		When: "a stored configuration that the transition depends on could not be read, or an identity was not proven",
 	},
 	{
 		Code: CodeClusterUnlisted, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideStandbys,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "a cluster in the stored list of a listed one, or in the document before, that the document lacks (recorded stale ones excepted); listing it as `stale` is enough",
+		When: "the document lacks a cluster that a listed cluster stores, or that the previous document had (except clusters that are recorded as stale); listing it as `stale` is enough",
 	},
 	{
 		Code: CodeSwitchoverNeedsBoth, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSwitchover,
 		fence: fenceGoesOn, End: EndNotFound, OfHalfDone: true,
-		When: "one side is not `up`, or the pair does not both store the same edge",
+		When: "one side is not `up`, or the two clusters do not store the same edge",
 	},
 	{
 		Code: CodeSwitchoverLag, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSwitchover,
@@ -157,7 +157,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeStaleNotFailed, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideFailover,
 		fence: fenceStops, End: EndNotFound,
-		When: "only the source that failed, or a standby orphaned by it, may become `stale`; the old primary of a failover must",
+		When: "a cluster that neither failed as the source nor lost that source is set to `stale`, or the old primary of a failover is not set to `stale`",
 	},
 	{
 		Code: CodeStaleRejoin, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideRebuild,
@@ -167,7 +167,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeStalePromotion, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "a stale cluster is to be primary: the last resort when it holds the last copy",
+		When: "a stale cluster is to be the primary: a last resort if it holds the last copy",
 	},
 	{
 		Code: CodeJoinNotEmpty, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideStandbys,
@@ -177,7 +177,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeWouldDemoteWriter, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAdopt,
 		fence: fenceGoesOn, End: EndNotFound, OfHalfDone: true, Urgent: 4,
-		When: "the primary-to-be is empty while a cluster to be demoted holds data",
+		When: "the future primary is empty, but a cluster that would be demoted holds data",
 	},
 	{
 		Code: CodeStandbyBecomesWritable, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideStandbys,
@@ -212,7 +212,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeClusterMoved, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideStandbys,
 		fence: fenceStops, End: EndNotFound,
-		When: "a cluster id stood under the name of another topology before",
+		When: "a cluster id belonged to another topology before",
 	},
 	{
 		Code: CodeHistoryRewritten, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideHistory,
@@ -222,7 +222,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeTopologyRemoved, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideDecommission,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "the document of a known topology is gone; nothing is done, its memory stays",
+		When: "the document of a known topology is gone; nothing is done, and its records stay",
 	},
 	{
 		Code: CodeShardUndecided, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideShards,
@@ -247,7 +247,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeClusterIDMismatch, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		fence: fenceStops, End: EndNotFound,
-		When: "what answers at an address is not the cluster of the file, or two members prove the same identity",
+		When: "another cluster than the file says answers at an address, or two members prove the same identity",
 	},
 	{
 		Code: CodeCredentialMissing, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
@@ -262,12 +262,12 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeFenceTokensUnknown, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		fence: fenceStops, End: EndNotFound,
-		When: "a token that the fencing configuration needs is missing or refused; it blocks `fence` only: isolate by network",
+		When: "a token that the fencing configuration needs is missing or refused; it blocks only `fence`: isolate the cluster by network",
 	},
 	{
 		Code: CodeUnsupportedServer, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideSetup,
 		fence: fenceStops, End: EndNotFound,
-		When: "judged on the cluster that receives the step, never on an unreachable one, and by probing features rather than comparing tags: GetReplicateConfiguration answers ≥ 2.6.17; DumpMessages without arguments answers by the handler, or is denied by Milvus' own check of privileges, ≥ 2.6.14, hence `force_promote` (2.6.12 and 2.6.13 ignore it, S06): a server that denies the call knows it. What needs a dump is then unknown, with the grant to type, never \"too old\". Without GetReplicateConfiguration only a failover is possible: standby of X is proven by GetReplicateInfo on its own channels, read-back is an accepted throwaway DDL",
+		When: "the cluster that receives the step is too old for it. Features are probed, and version tags are not compared; an unreachable cluster is not judged: GetReplicateConfiguration answers ≥ 2.6.17; DumpMessages without arguments answers by the handler, or is denied by Milvus' own check of privileges, ≥ 2.6.14, hence `force_promote` (2.6.12 and 2.6.13 ignore it, S06): a server that denies the call knows it. The results of a dump are then unknown, with the grant to type, and the server never counts as too old. Without GetReplicateConfiguration only a failover is possible: GetReplicateInfo on its own channels proves whose standby it is, and an accepted throwaway DDL replaces the read-back",
 	},
 	{
 		Code: CodeChannelNotAttached, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRebuild,
@@ -287,7 +287,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeLagUnknown, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSizing,
 		fence: fenceGoesOn, End: EndNotFound, ByObservation: true,
-		When: "the lag of a standby is not measurable, also for want of the privilege ManageOwnership on the source",
+		When: "the lag of a standby cannot be measured, for example because the privilege ManageOwnership is missing on the source",
 	},
 	{
 		Code: CodeContentDiverged, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAudit,
@@ -297,12 +297,12 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeContentUnproven, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAudit,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when it was last proven. With `audit.every` also if a standby was never audited in that time",
+		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when that was last proven. With `audit.every` also if a standby was never audited in that time",
 	},
 	{
 		Code: CodeContentInFlight, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSwitchover,
 		fence: fenceGoesOn, End: EndNotFound, Messages: MessageNoEnd,
-		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are missing or not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion what is still missing, with the call that mends it. What the old primary had released, as it was last read, is not missing. What could not be read is said, as `info` if nothing else is found. It blocks nothing",
+		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are missing or not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion the things that are still missing, each with the call that repairs it. It also says what the old primary had released, as it was last read, is not missing. What could not be read, as `info` if nothing else is found. It blocks nothing",
 	},
 	{
 		Code: CodeCollectionsMissing, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
@@ -317,7 +317,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeTrafficNotRedirected, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRedirect,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "a redirect target was not set, or no longer points at the primary; set again by `apply` and `run`: it changes no role. Before a failover an unreachable target is a warning and never delays the promotion",
+		When: "a redirect target was not set, or no longer points at the primary. `apply` and `run` set it again, which changes no role. Before a failover an unreachable target is a warning and never delays the promotion",
 	},
 	{
 		Code: CodeConfigOrder, Severity: SeverityInfo, Drift: DriftNone, Audience: AudienceOperator, Guide: guideAdopt,
@@ -337,16 +337,16 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeClusterUnreadable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
 		fence: fenceGoesOn, End: EndClusterUp,
-		When: "a cluster answers and cannot say what it believes, and no transition needs it",
+		When: "a cluster answers, but its stored configuration cannot be read, and no transition needs it",
 	},
 	{
 		Code: CodeLedgerNew, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceApprover, Guide: guideLedger,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "the ledger has no past: it cannot say which approvals were used before (contract.md §4)",
+		When: "the ledger is new: it does not know which approvals were used before (contract.md §4)",
 	},
 	{
 		Code: CodeKnownIssue, Severity: SeverityInfo, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSetup,
 		fence: fenceGoesOn, End: EndNotFound,
-		When: "this server version has a known defect that matters here, with its number and the release that mends it; it advises no order of an upgrade but points to `doctor --upgrade-to`",
+		When: "this server version has a known defect that matters here, with its number and the release that removes it; it gives no order of an upgrade, but points to `doctor --upgrade-to`",
 	},
 }

@@ -4,8 +4,8 @@ import (
 	"slices"
 )
 
-// Compute says which steps turn what the clusters believe into what Git wants, and what
-// stands against those steps.
+// Compute returns the steps that turn the stored state of the clusters into the state
+// that Git wants, and the findings about these steps.
 //
 // desired is what Git wants at one commit, with the operator's floors. observed has one
 // view for each cluster that was asked; a cluster without a view counts as unknown,
@@ -33,8 +33,8 @@ func Compute(desired Desired, observed Observed, memory Memory) Plan {
 // intent.
 func (p Plan) complete(removed []RemovedTopology) Plan {
 	for _, t := range removed {
-		f := NewFinding(CodeTopologyRemoved, "", "the document of "+t.Name+" is gone; nothing is done and its memory stays",
-			"find the commit that took it away, in a clone: 'git log -1 --stat -S \"name: "+t.Name+"\"'; then put the document back as it was before that commit, push it, and plan again: 'reconcile plan "+t.Name+"'; or decommission the clusters by hand")
+		f := NewFinding(CodeTopologyRemoved, "", "the document of "+t.Name+" is gone; nothing is done, and its records stay",
+			"find the commit that removed it, in a clone: 'git log -1 --stat -S \"name: "+t.Name+"\"'; then put the document back as it was before that commit, push it, and plan again: 'reconcile plan "+t.Name+"'; or decommission the clusters by hand")
 		f.At = t.At
 		p.Topologies = append(p.Topologies, TopologyPlan{Name: t.Name, At: t.At, Findings: []Finding{f}})
 	}
@@ -122,7 +122,7 @@ func withoutSteps(t TopologyPlan, findings []Finding) []Finding {
 	}
 	if !hasBlocking(findings) {
 		return append([]Finding{NewFinding(CodeRoleUnknown, t.Primary,
-			"no step can be formed for the "+t.Transition.String()+" from what the clusters store",
+			"the stored configurations allow no step for the "+t.Transition.String(),
 			"read them: 'reconcile status "+t.Name+"'")}, findings...)
 	}
 	for i := range findings {
@@ -248,7 +248,7 @@ func sortedObserved(o Observed) Observed {
 // Offline says what a change intends, from the documents alone: the transition, its
 // steps and its flags, for a pull request that may not call a cluster.
 //
-// Nothing is observed. Each cluster is taken to store what the document before
+// Nothing is observed. Each cluster is taken to store what the previous document
 // (Topology.Previous) gives it, a cluster that joins to be empty, and one that becomes
 // stale not to answer: the answers under which the change could be carried out. So a
 // finding here comes from the documents and the memory, and holds whatever the clusters
@@ -256,7 +256,7 @@ func sortedObserved(o Observed) Observed {
 // new.
 //
 // The plan is marked as Offline. Its views are the zero view, what depends on them is
-// nil, and it is never in sync. Before of each step is what the document before gives;
+// nil, and it is never in sync. Before of each step is what the previous document gives;
 // the digest is that of the live plan if the clusters do store that, in canonical
 // order. Freezes, open intents, recorded progress and audits are left out: they mean nothing without the
 // clusters.
@@ -293,7 +293,7 @@ func assumedViews(t Topology) Observed {
 	return o
 }
 
-// storedBefore is what the document before gives a cluster to store. up is false for a
+// storedBefore is what the previous document gives a cluster to store. up is false for a
 // cluster that need not answer, because it is stale after the change.
 func (t Topology) storedBefore(c Cluster) (stored Configuration, up bool) {
 	if c.Role == RoleStale {

@@ -7,7 +7,7 @@ import "slices"
 type FenceRequest struct {
 	Topology string
 	Cluster  string
-	// Standing: the configuration asks for it in every pass. The request waits for
+	// Standing: the configuration asks for the fence in every pass. The request waits for
 	// its turn and blocks no other change. False: a person asks now.
 	Standing bool
 }
@@ -211,7 +211,7 @@ func (s situation) splitRemedy(d decision, stale []string) string {
 		remedy := "stop writes to all but one by network or load balancer now; see which role each stores: 'reconcile status " + t + "'"
 		for _, c := range s.topology.withRole(RoleStandby) {
 			if adopt, ok := s.adoptCommand(c.ID); ok && canWrite(s.view(c.ID)) {
-				return remedy + "; else, after a failover to " + c.ID + " by hand, write what is so into the file: '" + adopt + "'"
+				return remedy + "; else, after a failover to " + c.ID + " by hand, write the live roles into the file: '" + adopt + "'"
 			}
 		}
 		return remedy
@@ -264,7 +264,7 @@ func (s situation) insteadOfFence(cluster string) string {
 	}
 	for _, c := range s.topology.Clusters {
 		if c.Role == RoleStandby && c.ID != cluster {
-			return cluster + " answers, and nothing is to be fenced; if another cluster shall be the primary: 'reconcile propose " + s.topology.Name + "/" + c.ID + " --switchover'"
+			return cluster + " answers, and nothing is to be fenced; to make another cluster the primary: 'reconcile propose " + s.topology.Name + "/" + c.ID + " --switchover'"
 		}
 	}
 	return cluster + " answers, and nothing is to be fenced; see its role: 'reconcile status " + s.topology.Name + "'"

@@ -152,8 +152,8 @@ func (s situation) filledSinceBegun(steps []Step) []Finding {
 			continue
 		}
 		out = append(out, NewFinding(CodeJoinNotEmpty, step.Cluster,
-			"the attach of "+step.Cluster+" stands half done, and it cannot be seen to be empty any more",
-			"stop its writers and empty it, or let it go with 'role: detached' and a higher 'generation', in one commit"))
+			"the attach of "+step.Cluster+" is half done, and nothing shows any more that it is empty",
+			"stop its writers and empty it, or detach it with 'role: detached' and a higher 'generation', in one commit"))
 	}
 	return out
 }
@@ -254,8 +254,8 @@ func (s situation) resendSteps(i Intent) []Step {
 	return out
 }
 
-// UnderWay is that another process carries out a change of a topology now: its intent is
-// open, and it holds the lock.
+// UnderWay describes a change of a topology that another process carries out now: its
+// intent is open, and it holds the lock.
 type UnderWay struct {
 	Transition Transition
 	Generation int64

@@ -180,7 +180,7 @@ func (s situation) describe(id string) string {
 	}
 	switch v.Belief.Kind {
 	case BeliefStandby:
-		return "believes it is a standby of " + v.Belief.Source
+		return "stores that it is a standby of " + v.Belief.Source
 	case BeliefUnknown:
 		if v.Credential == CredentialRefused {
 			return "is up and refuses our token"
@@ -189,7 +189,7 @@ func (s situation) describe(id string) string {
 	case BeliefUnconfigured:
 		return "stores no configuration"
 	default:
-		return "believes it is " + v.Belief.Kind.String()
+		return "stores that it is " + v.Belief.Kind.String()
 	}
 }
 

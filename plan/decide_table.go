@@ -282,7 +282,7 @@ type tableText struct{ message, remedy string }
 
 // remedyWithoutEdge is the remedy for an old primary that answers and is not seen to
 // store its edge to the cluster to promote: a switchover would be blocked too.
-const remedyWithoutEdge = "find out what {O} is and why it is not seen to replicate to {P}, its token first: 'reconcile doctor {T}'; " +
+const remedyWithoutEdge = "find out why {O} is not seen to replicate to {P}, and check its token first: 'reconcile doctor {T}'; " +
 	"if applications cannot write to {O}, cut it off by network and the same approved commit applies"
 
 // cellTexts are the sentences of blocked cells: {P} is the desired
@@ -296,7 +296,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 		},
 		CodeClusterUnlisted: {
 			"a stored configuration of {P} or {O} names a cluster that the document lacks",
-			"list it in {T} as 'role: standby', or as 'role: detached' or 'role: stale' if it should go, raise 'generation', and check the file: 'reconcile validate'; absence is never an intent",
+			"list it in {T} as 'role: standby', or as 'role: detached' or 'role: stale' if it should go, raise 'generation', and check the file: 'reconcile validate'; a missing cluster is never a request to detach it",
 		},
 		CodeClusterNeeded: {
 			"{P} and {O} must both answer for this change",
@@ -308,7 +308,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 		},
 		CodeOutOfBandFailover: {
 			"{O} takes writes of its own: it was promoted outside Git, or something else changed it; making it a standby would destroy those writes",
-			"bring Git in line with what happened, in a clone: 'reconcile adopt {T}'; it sets {O} to primary and the old primary to stale in the file",
+			"change Git to match the clusters, in a clone: 'reconcile adopt {T}'; it sets {O} to primary and the old primary to stale in the file",
 		},
 		CodeNoPrimary: {
 			"{P} still waits as a standby of {O}, and {O} no longer acts as its primary: no cluster takes writes for this data",
@@ -319,7 +319,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 			"make {O} the primary in Git, where the data is, in a clone: 'reconcile adopt {T}'; only when {O} is lost for good, set it to stale, and an approver may accept with 'Failover-Accept: STALE_PROMOTION'",
 		},
 		CodeRoleUnknown: {
-			"what {P} and {O} believe is not a state from which a change is safe",
+			"{P} and {O} store configurations from which no change is safe",
 			"see which role each stores: 'reconcile status {T}'; then change the clusters, or the file, so that both agree",
 		},
 		CodeSwitchoverNeedsBoth: {
@@ -331,12 +331,12 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 			"see which cluster is a standby of {O}, and promote that one: 'reconcile status {T}'",
 		},
 		CodeStaleNotFailed: {
-			"only the source that failed, or a standby that it orphaned, may become stale, and the old primary of a failover must; {O} breaks this rule while {P} is the primary",
+			"only the failed source and its standbys may become stale, and the old primary of a failover must become stale; {O} breaks this rule while {P} is the primary",
 			"take it back in a clone: 'reconcile propose {T} --cancel'; else, if {P} is lost, fail over, in a clone: 'reconcile propose {T} --failover'; if {O} should go, set it to 'role: detached' and raise 'generation'",
 		},
 		CodePrimaryReplaced: {
-			"the address of {O} answers as unconfigured and empty: it was rebuilt, or another cluster stands there now",
-			"make sure that the old primary is gone and nobody writes to what answers, then accept with 'Failover-Accept: PRIMARY_REPLACED'",
+			"the address of {O} answers as unconfigured and empty: it was rebuilt, or another cluster is there now",
+			"make sure that the old primary is gone and nobody writes to the cluster that answers, then accept with 'Failover-Accept: PRIMARY_REPLACED'",
 		},
 		CodePrimaryReachable: {
 			"{O} answers, so it is not lost: a failover to {P} would make two primaries and may lose data",
@@ -351,7 +351,7 @@ var cellTexts = sync.OnceValue(func() map[Code]tableText {
 			"set {O} to 'role: stale' too and raise 'generation', in a clone, in one commit: 'reconcile propose {T} --failover'; {O} must be rebuilt from {P} afterwards (docs/rebuild.md)",
 		},
 		CodeDetachNeedsBoth: {
-			"{O} does not answer: it would become writable by itself on its return, while {P} writes on",
+			"{O} does not answer: it would become writable by itself on its return, while {P} still takes writes",
 			"wait for {O}: 'reconcile status {T} --watch'; else isolate {O} from every application, then accept with 'Failover-Accept: DETACH_NEEDS_BOTH'",
 		},
 		CodeMixedChange: {

@@ -14,12 +14,13 @@ type Round struct {
 	Reach Reach         // of the old primary
 	Class ErrorClass
 	Error string
-	// CandidateAnswered: the cluster to promote answered in the same round. A
-	// round in which it did not says nothing: our own network may be gone.
+	// CandidateAnswered: the cluster to promote answered in the same round. A round in
+	// which it did not answer proves nothing: our own network may be down.
 	CandidateAnswered bool
-	// Brief: the old primary did not answer within a part of its deadline, and no more
-	// was waited for; or overlapping probes of it are unanswered, one of them since At. It
-	// counts as the end of a run in which it let every deadline pass.
+	// Brief: the old primary did not answer within a part of its deadline, and the round
+	// did not wait longer; or overlapping probes of it are unanswered, one of them since
+	// At. Such a round counts only as the end of a run in which the old primary let every
+	// deadline pass.
 	Brief    bool
 	Progress []ChannelProgress // of the candidate
 }
@@ -68,8 +69,8 @@ func allTimedOut(run []Round) bool {
 	return full > 1
 }
 
-// WatchWants are the rounds of evidence that are worth making while a plan is as it is,
-// so that they are there when a failover asks for them. For a failover: each cluster that
+// WatchWants returns the rounds of evidence that should be made for a plan, so that
+// they are ready when a failover needs them. For a failover: each cluster that
 // must be judged lost, with the one that it promotes. Without a transition and while the
 // primary does not answer: the primary, with each standby that may be promoted. A
 // primary that may not be called gets none. nil: none.
@@ -110,8 +111,8 @@ func wantFor(t Topology, floors Failover, old, candidate string) Want {
 }
 
 // Trim drops rounds that no judgement under these rules needs any more, so that
-// evidence stays small when it is made for days. When the run that goes on began is
-// kept in Since.
+// evidence stays small when it is made for days. Since keeps the time when the current
+// run began.
 func (e Evidence) Trim(w Want) Evidence {
 	n := len(e.Rounds)
 	if n == 0 {
@@ -139,7 +140,7 @@ const (
 	keptRounds = 64
 )
 
-// effectiveRules are the rules for a failover: the stricter of the document before and
+// effectiveRules are the rules for a failover: the stricter of the previous document and
 // the new one, and never below the operator's floors. It does not matter whether this
 // change alters a role: a failover that still waits must not be loosened by the commit
 // that follows it.
@@ -196,9 +197,9 @@ const (
 )
 
 // SampleEvery is how often the old primary is asked between the rounds, each time at a
-// random moment: 2 to 20 times a second, as a rule 60 times within the span. A link
-// that comes and goes in step with the rounds would else hide a primary that lives.
-// Zero: the rules ask for no time, so that there is nothing to sample.
+// random moment: 2 to 20 times a second, as a rule 60 times within the span. Otherwise
+// a link that fails in step with the rounds would hide a primary that is alive. Zero:
+// the rules ask for no time, so nothing is sampled.
 func (w Want) SampleEvery() time.Duration {
 	if w.Span <= 0 {
 		return 0
@@ -206,9 +207,9 @@ func (w Want) SampleEvery() time.Duration {
 	return min(max(w.Span/samplesInSpan, fastestSample), slowestSample)
 }
 
-// Pause is how long to wait until the next round: an interval from when the newest one
-// began, or less if the run that goes on then spans what the rules ask for. So the
-// judgement does not come an interval late because a round began a millisecond early.
+// Pause is how long to wait until the next round: an interval from the beginning of
+// the newest round, or less if the current run then spans what the rules ask for. So
+// the judgement is not an interval late because a round began a millisecond early.
 func (w Want) Pause(e Evidence, began, now time.Time) time.Duration {
 	out := max(0, began.Add(w.Interval).Sub(now))
 	j := JudgeLoss(e, Failover{UnavailableFor: w.Span, Probes: w.Probes}, now)

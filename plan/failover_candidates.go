@@ -125,10 +125,10 @@ func (s situation) rivalFinding(mine, rival standbyProgress, compared int) Findi
 	message := fmt.Sprintf("%s has replicated further than %s%s, on %d of %d channels", rival.ID, mine.ID,
 		leadText(rival.progress, mine.progress), behind, len(mine.progress))
 	if compared > 2 {
-		message += fmt.Sprintf("; of %d standbys it has the most", compared)
+		message += fmt.Sprintf("; it has the most data of %d standbys", compared)
 	}
 	if !rival.Promotable {
-		message += "; but its mark 'promotable: false' forbids to promote it"
+		message += "; but 'promotable: false' forbids its promotion"
 	}
 	return NewFinding(CodeNotMostCaughtUp, rival.ID, message, s.betterChoice(rival.Cluster))
 }
@@ -192,10 +192,10 @@ func trueLast(a, b bool) int {
 	}
 }
 
-// ProposeBestFailover chooses the standby that a failover loses the least with, and
-// gives the roles that the document has after it, as [ProposeFailover] does. why says
-// how the choice was made. It goes by what the clusters were observed to be, so that a
-// failover which was merged and not carried out can be turned to a better standby.
+// ProposeBestFailover chooses the standby with which a failover loses the least, and
+// returns the roles of the document after it, as [ProposeFailover] does. why says how
+// the choice was made. It uses the observed roles of the clusters, so a failover that
+// was merged and not carried out can be changed to a better standby.
 //
 // The error says why no standby can be chosen, with a hint: the primary answers, no
 // standby does, or their progress cannot be compared.
@@ -207,7 +207,7 @@ func ProposeBestFailover(t Topology, o Observed, m Memory) (to, why string, role
 	case len(able) == 0 && len(t.withRole(RoleStandby)) == 0 && len(t.withRole(RoleStale)) > 0:
 		return "", "", nil, fmt.Errorf("%s has no standby (hint: if %s is lost for good, name the last copy: reconcile propose %s/%s --failover)", t.Name, old.ID, t.Name, s.lastCopy())
 	case len(able) == 0:
-		return "", "", nil, fmt.Errorf("no standby of %s can be promoted%s (hint: 'reconcile doctor %s' says what stands in the way)", t.Name, becauseOf(passed), t.Name)
+		return "", "", nil, fmt.Errorf("no standby of %s can be promoted%s (hint: 'reconcile doctor %s' says what prevents it)", t.Name, becauseOf(passed), t.Name)
 	case canWrite(s.view(old.ID)):
 		return "", "", nil, fmt.Errorf("%s answers, so it is not lost: a failover would make two primaries (hint: reconcile propose %s/%s --switchover)", old.ID, t.Name, able[0].ID)
 	}
@@ -373,7 +373,7 @@ func openIntentFirst(findings []Finding, topology string, begun Intent) []Findin
 		if f.Code == CodePromotionInDoubt {
 			out[i].Severity, out[i].Acceptable = SeverityWarning, false
 			out[i].Message = fmt.Sprintf("the %s of generation %d was begun at %s and is open", begun.Transition, begun.Generation, begun.At.UTC().Format(time.RFC3339))
-			out[i].Remedy = "carry it on: 'reconcile apply " + topology + "'; no new approval is needed"
+			out[i].Remedy = "continue it: 'reconcile apply " + topology + "'; no new approval is needed"
 		}
 	}
 	return out

@@ -57,11 +57,11 @@ func (s situation) unreachableRemedy(id string, class ErrorClass) string {
 	case ClassDNS:
 		return "correct the host name of " + id + ", or let it resolve here; check it: " + doctor
 	default:
-		return "bring " + id + " back, or mend the network to it; watch it: 'reconcile status " + s.topology.Name + " --watch'"
+		return "bring " + id + " back, or repair the network to it; watch it: 'reconcile status " + s.topology.Name + " --watch'"
 	}
 }
 
-// unreadableFindings: a cluster lives, and what it believes could not be read.
+// unreadableFindings: a cluster is alive, but its stored configuration could not be read.
 func (s situation) unreadableFindings(c Cluster, v View) []Finding {
 	if v.Belief.Kind != BeliefUnknown {
 		return nil
@@ -98,7 +98,7 @@ func (s situation) driftFindings(d decision, c Cluster) []Finding {
 	default:
 		return []Finding{NewFinding(CodeUnmanagedDrift, c.ID,
 			c.ID+" stores a configuration that the document would not give: it was changed outside Git",
-			"see what was ours, then make the change that puts it right: 'reconcile history "+s.topology.Name+"'; else, after a failover by hand, write what is so into the file: 'reconcile adopt "+s.topology.Name+"'")}
+			"see what reconcile changed, then correct it by a new change: 'reconcile history "+s.topology.Name+"'; else, after a failover by hand, write the live roles into the file: 'reconcile adopt "+s.topology.Name+"'")}
 	}
 }
 
@@ -113,7 +113,7 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	var out []Finding
 	if source := v.Belief.Source; v.Belief.Kind == BeliefStandby && s.view(source).DumpDenied {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
-			fmt.Sprintf("what %s has not replicated yet is unknown: our user lacks the privilege %s on %s", c.ID, release.PrivilegeDump, source),
+			fmt.Sprintf("the lag of %s is unknown: our user lacks the privilege %s on %s", c.ID, release.PrivilegeDump, source),
 			"on "+source+" grant it to its role: "+release.GrantOf(release.PrivilegeDump)+"; check it: 'reconcile doctor "+s.topology.Name+"'; docs/setup.md says what else it allows"))
 	}
 	record, _ := s.memory.progress(c.ID)
@@ -138,7 +138,7 @@ func (s situation) lagFindings(c Cluster) []Finding {
 	}
 	if silent := s.unansweredAgain(v); silent > 0 {
 		out = append(out, NewFinding(CodeLagUnknown, c.ID,
-			fmt.Sprintf("%s was asked several times what %s lacks, and did not say it of %d of %d channels", v.Belief.Source, c.ID, silent, len(v.Progress)),
+			fmt.Sprintf("%s was asked several times what %s lacks, and gave no answer for %d of %d channels", v.Belief.Source, c.ID, silent, len(v.Progress)),
 			"check that "+v.Belief.Source+" answers DumpMessages, and run this again: 'reconcile doctor "+s.topology.Name+"'"))
 	}
 	if worst > s.topology.MaxLag {
@@ -162,7 +162,7 @@ func (s situation) trafficFindings(d decision) []Finding {
 		return nil
 	}
 	f := NewFinding(CodeTrafficNotRedirected, "",
-		"traffic is not known to go where it should: "+strings.Join(wrong, "; "),
+		"traffic may not go to the primary: "+strings.Join(wrong, "; "),
 		"set it again, as the daemon does by itself: 'reconcile apply "+s.topology.Name+"'; if that fails, point it at "+d.primary.ID+" by hand")
 	if d.transition == TransitionFailover {
 		f.Severity = SeverityWarning
@@ -311,7 +311,7 @@ func (s situation) missingFindings(d decision) []Finding {
 	}
 	slices.Sort(missing)
 	return []Finding{NewFinding(CodeCollectionsMissing, id,
-		fmt.Sprintf("%s was promoted at %s, and of the collections seen on it before these are not there: %s",
+		fmt.Sprintf("%s was promoted at %s, and these collections, seen on it before, are missing: %s",
 			id, last.At.UTC().Format(time.RFC3339), strings.Join(slices.Compact(missing), ", ")),
 		"ask their owners whether they were dropped on purpose; "+s.whereMissing(id)+"; or take them from a backup")}
 }
@@ -339,9 +339,9 @@ func (s situation) replacedBy(promoted string) string {
 	return ""
 }
 
-// Promoted names the cluster that the newest failover of a topology promoted. ok: that
-// was recent, and the memory knows collections of it, so that its contents are worth
-// reading.
+// Promoted names the cluster that the newest failover of a topology promoted. ok: the
+// failover is recent and the memory knows collections of that cluster, so its contents
+// should be read.
 func (m Memory) Promoted(topology string) (cluster string, ok bool) {
 	last, found := m.lastFailover(topology)
 	record, recorded := m.progress(last.Promoted)

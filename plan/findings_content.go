@@ -38,7 +38,7 @@ func (r Readiness) parts(cluster string) []string {
 	add("not loaded on "+cluster, r.Unloaded)
 	add("indexes missing on "+cluster, r.Unindexed)
 	add("indexes not finished on "+cluster, r.Indexes)
-	add("not known of "+cluster, r.Unknown)
+	add("not known about "+cluster, r.Unknown)
 	return out
 }
 
@@ -75,7 +75,7 @@ func (s situation) inFlightFindings(d decision) []Finding {
 	}
 	if d.transition == TransitionFailover {
 		return inFlight(next, next.parts(d.primary.ID), since, d.primary.ID,
-			"a failover need not wait for it; what is still missing after it is told then, with what mends it: 'reconcile status "+s.topology.Name+" --verify'")
+			"a failover does not have to wait; after it, see what is missing and the remedy: 'reconcile status "+s.topology.Name+" --verify'")
 	}
 	if old.Asked && len(old.Unknown) == 0 { // what was released on purpose is loaded on neither
 		next.Unloaded = without(next.Unloaded, old.Unloaded)
@@ -109,8 +109,8 @@ func inFlight(r Readiness, parts []string, since, cluster, remedy string) []Find
 	return []Finding{f}
 }
 
-// ContentMissing is what is not in place on a cluster after it was promoted, by what its
-// predecessor had in place, with the calls that mend it. ok is false if nothing is known to be
+// ContentMissing lists what is missing on a cluster after its promotion, by what its
+// predecessor had in place, with the calls that repair it. ok is false if nothing is known to be
 // missing.
 func ContentMissing(topology, cluster string, r Readiness, had ServingMark) (f Finding, ok bool) {
 	r = r.Against(had)
@@ -201,14 +201,14 @@ func (s situation) contentFindings(d decision) []Finding {
 		switch m.Verdict {
 		case ContentDiverged:
 			out = append(out, NewFinding(CodeContentDiverged, m.Standby,
-				fmt.Sprintf("%s did not hold what %s held (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found()),
-				"see all of it and what mends it: 'reconcile audit "+s.topology.Name+"'; if nothing does, promote another standby, and rebuild this one (docs/rebuild.md)"))
+				fmt.Sprintf("%s did not hold the same data as %s (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found()),
+				"see every difference and its remedy: 'reconcile audit "+s.topology.Name+"'; if nothing does, promote another standby, and rebuild this one (docs/rebuild.md)"))
 		case ContentUnproven:
-			message := fmt.Sprintf("whether %s held what %s held was not proven (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found())
+			message := fmt.Sprintf("it was not proven that %s held the same data as %s (audit of %s): %s", m.Standby, m.Primary, auditTime(m.At), m.found())
 			if last := m.LastEqual(); last != "" {
 				message += "; " + last
 			}
-			out = append(out, NewFinding(CodeContentUnproven, m.Standby, message, "remove what it names, and audit again: 'reconcile audit "+s.topology.Name+"'"))
+			out = append(out, NewFinding(CodeContentUnproven, m.Standby, message, "remove the cause, and audit again: 'reconcile audit "+s.topology.Name+"'"))
 		case ContentEqual:
 		}
 	}

@@ -35,20 +35,20 @@ func TestContentInFlight(t *testing.T) {
 		{name: "all is in place", world: failover(ready)},
 		{name: "no change", world: rest},
 		{
-			name: "a failover", severity: SeverityWarning, remedy: "need not wait",
+			name: "a failover", severity: SeverityWarning, remedy: "does not have to wait",
 			world:   failover(Readiness{Asked: true, Imports: []string{"default/x (1 running, 0 not committed)"}, Unloaded: []string{"default/y"}, Indexes: []string{"v of default/z (being built)"}}),
 			message: "imports in flight on b: default/x (1 running, 0 not committed); not loaded on b: default/y; indexes not finished on b: v of default/z (being built)",
 		},
 		{
-			name: "many", severity: SeverityWarning, remedy: "need not wait",
+			name: "many", severity: SeverityWarning, remedy: "does not have to wait",
 			world:   failover(Readiness{Asked: true, Unloaded: strings.Split("abcdefg", "")}),
 			message: "not loaded on b: a, b, c, d, e and 2 more",
 		},
 		{
-			name: "what is not known", severity: SeverityInfo, remedy: "need not wait",
-			world: failover(Readiness{Asked: true, Unknown: []string{"list imports: no answer"}}), message: "not known of b: list imports: no answer",
+			name: "what is not known", severity: SeverityInfo, remedy: "does not have to wait",
+			world: failover(Readiness{Asked: true, Unknown: []string{"list imports: no answer"}}), message: "not known about b: list imports: no answer",
 		},
-		{name: "what is hidden", severity: SeverityInfo, remedy: "need not wait", world: hidden, message: "not known of b: its user may not see every collection"},
+		{name: "what is hidden", severity: SeverityInfo, remedy: "does not have to wait", world: hidden, message: "not known about b: its user may not see every collection"},
 		{
 			name: "a switchover", severity: SeverityWarning, remedy: "commit or abort the imports on a",
 			world: switchover(
@@ -59,7 +59,7 @@ func TestContentInFlight(t *testing.T) {
 		{
 			name: "a switchover whose old primary does not tell its loads", severity: SeverityWarning, remedy: "wait until it is done",
 			world:   switchover(Readiness{Asked: true, Unknown: []string{"no answer"}}, Readiness{Asked: true, Unloaded: []string{"default/y"}}),
-			message: "not known of a: no answer; not loaded on b: default/y",
+			message: "not known about a: no answer; not loaded on b: default/y",
 		},
 		{
 			name:  "what was released on purpose",

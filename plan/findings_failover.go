@@ -55,10 +55,10 @@ func (s situation) lossFinding(d decision, p pair, j Judgement) (Finding, bool) 
 			fmt.Sprintf("%s does not answer us, but the checkpoint of %s moved %d times while we probed: it lives and replicates", o, candidate, j.Restarts),
 			"repair the network between reconcile and "+o+", and watch its checkpoint: 'reconcile status "+s.topology.Name+" --watch'; then, if the primary is to change, use a switchover: set "+o+" to 'role: standby' and raise 'generation', in one commit"), true
 	case LossNotServing:
-		return NewFinding(CodePrimaryNotServing, o, seen+": in one at least its transport answered and its coordinator did not; no checkpoint moved",
+		return NewFinding(CodePrimaryNotServing, o, seen+": at least once its transport answered and its coordinator did not; no checkpoint moved",
 			"bring its coordinator back, and watch it: 'reconcile status "+s.topology.Name+" --watch'; else cut "+o+" off from its clients and its CDC, then accept with 'Failover-Accept: PRIMARY_NOT_SERVING'"), true
 	case LossStateUnknown:
-		return NewFinding(CodePrimaryStateUnknown, o, seen+": one at least could not tell whether it is there (name resolution, TLS), so it may still take writes",
+		return NewFinding(CodePrimaryStateUnknown, o, seen+": at least one could not find out whether it is there (name resolution, TLS), so it may still take writes",
 			"find out whether "+o+" lives, and why it cannot be asked: 'reconcile doctor "+s.topology.Name+"'; else isolate "+o+", then accept with 'Failover-Accept: PRIMARY_STATE_UNKNOWN'"), true
 	default:
 		return NewFinding(CodePrimaryNotProbed, o,
@@ -122,7 +122,7 @@ func (s situation) failoverFindings(d decision, t TopologyPlan) []Finding {
 	if !answers && !s.provenReadOnly(d.lost) && (newest.IsZero() || began.Sub(newest) > recentMovement) {
 		out = append(out, NewFinding(CodePrimaryLivenessUnproven, d.lost,
 			"no replication was seen shortly before the probes began: an idle "+d.lost+" behind our own network failure looks the same",
-			"ask the application side whether "+d.lost+" still answers them, or check from one of their hosts: 'curl -sS http://"+s.hostOf(d.lost)+":9091/healthz'"))
+			"ask the owners of the applications whether "+d.lost+" still answers them, or check from one of their hosts: 'curl -sS http://"+s.hostOf(d.lost)+":9091/healthz'"))
 	}
 	return out
 }
@@ -154,7 +154,7 @@ func (s situation) promoteFinding(d decision, t TopologyPlan) Finding {
 	j := s.judge(d.lost, d.primary.ID)
 	message := fmt.Sprintf("%s will be promoted by force in place of %s; this cannot be undone", d.primary.ID, s.primaryInForce(d))
 	if len(j.Run) > 0 && !s.provenReadOnly(d.lost) {
-		message += "; " + s.probesSeen(d.lost, j) + ", which does not tell whether others still reach it"
+		message += "; " + s.probesSeen(d.lost, j) + ", but others may still reach it"
 	}
 	f := NewFinding(CodeForcePromote, d.primary.ID, message,
 		"cut "+s.primaryInForce(d)+" off from its applications before this goes on; the approver pins what was read with 'Failover-Plan: "+t.Digest+"'")
@@ -183,12 +183,12 @@ func (s situation) revivalFindings(d decision) []Finding {
 	}
 	newer := wordOr(mark.Promoted, "the cluster that was promoted instead")
 	return []Finding{NewFinding(CodeStalePromotion, d.primary.ID,
-		fmt.Sprintf("%s is stale: what %s wrote since is not in it, and would be lost", d.primary.ID, newer),
+		fmt.Sprintf("%s is stale: it lacks every write that %s took since, and these would be lost", d.primary.ID, newer),
 		"bring back "+newer+", and watch it: 'reconcile status "+s.topology.Name+" --watch'; only when it is lost for good may an approver accept with 'Failover-Accept: STALE_PROMOTION'")}
 }
 
 // candidateProgress is how far a standby has replicated: its salvage checkpoints if a
-// force promote of it stands half done, else its live channels, else the newest record
+// force promote of it is half done, else its live channels, else the newest record
 // in the ledger.
 func (s situation) candidateProgress(candidate string) []ChannelProgress {
 	v := s.view(candidate)
@@ -211,7 +211,7 @@ func (s situation) dataLossFinding(d decision, w *Window) Finding {
 			UpperBoundText(*w.Upper), d.primary.ID, w.ReplicatedUpTo.UTC().Format(time.RFC3339Nano), w.Method, w.seenText(d.lost))
 	}
 	if n, until := w.Untouched(); n > 0 {
-		text += fmt.Sprintf("; on %d of %d channels nothing was ever written there, by %s", n, len(w.PerChannel), until.UTC().Format(time.RFC3339))
+		text += fmt.Sprintf("; nothing was ever written to %d of %d channels, by %s", n, len(w.PerChannel), until.UTC().Format(time.RFC3339))
 	}
 	if s.provenReadOnly(d.lost) {
 		text = "only what " + d.lost + " took before it became a standby and has not sent; it refuses writes, so this is bounded and does not grow"
@@ -258,7 +258,7 @@ func (s situation) promotionFindings(d decision) []Finding {
 	if last, ok := s.memory.lastFailover(s.topology.Name); ok && s.memory.Now.Sub(last.At) < s.rules.BlockPeriod {
 		out = append(out, NewFinding(CodeRecoveryBlock, last.Promoted,
 			fmt.Sprintf("%s was promoted %s ago; no second failover within %s", last.Promoted, DurationText(s.memory.Now.Sub(last.At)), DurationText(s.rules.BlockPeriod)),
-			"find out why the first one did not hold: 'reconcile history "+s.topology.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
+			"find out why the first failover did not help: 'reconcile history "+s.topology.Name+"'; an approver may accept with 'Failover-Accept: RECOVERY_BLOCK'"))
 	}
 	out = append(out, s.grownUnlisted(c, v)...)
 	return append(out, s.betterStandby(d)...)

@@ -23,7 +23,7 @@ func TestAFailoverShowsWhatItRestsOn(t *testing.T) {
 			"probed long enough",
 			world{t: failingOver("b", "a"), views: []View{down("a"), idle(standbyOf("a", "b"))}, evidence: []Evidence{seen}},
 			seen.Rounds,
-			"5 probes of a failed over 40 s (a is unreachable: refused), which does not tell whether others still reach it",
+			"5 probes of a failed over 40 s (a is unreachable: refused), but others may still reach it",
 		},
 		{
 			"a stuck switchover, whatever was probed",
@@ -63,10 +63,10 @@ func TestStaleLogIsTold(t *testing.T) {
 		not  string
 	}{
 		{"nothing was read", nil, "is up and takes writes", "messages"},
-		{"it could not be read", []StaleLog{{Cluster: "a"}}, "what it took could not be read", ""},
+		{"it could not be read", []StaleLog{{Cluster: "a"}}, "its writes could not be read", ""},
 		{"nothing is there", []StaleLog{{Cluster: "a", Known: true}}, "nothing so far that b never got", ""},
 		{"from before", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Newest: now.Add(-2 * time.Hour)}}, "holds 3 messages that b never got", "since it became stale"},
-		{"rows from before", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Rows: 37, Newest: now.Add(-2 * time.Hour)}}, "holds 37 rows in 3 messages that b never got, the newest of 2026-11-22T10:00:00Z: exactly that is what the failover lost", ""},
+		{"rows from before", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Rows: 37, Newest: now.Add(-2 * time.Hour)}}, "holds 37 rows in 3 messages that b never got, the newest of 2026-11-22T10:00:00Z: these are exactly what the failover lost", ""},
 		{"not all was read", []StaleLog{{Cluster: "a", Messages: 3, Rows: 37, Newest: now.Add(-2 * time.Hour)}}, "at least 37 rows in 3 messages", "exactly"},
 		{"rows from now", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Rows: 37, Newest: now}}, "since it became stale", "exactly"},
 		{"from now", []StaleLog{{Cluster: "a", Known: true, Messages: 3, Newest: now}}, "applications have written to it since it became stale", ""},
@@ -108,7 +108,7 @@ func TestAnOpenReplayIsTold(t *testing.T) {
 		}
 		return Finding{}
 	}
-	const words = "has been written into b since 2026-11-22T11:59:00Z, approved by alice <alice@example.com>, and that has not ended"
+	const words = "a replay has been writing its rows into b since 2026-11-22T11:59:00Z, approved by alice <alice@example.com>, and has not ended"
 	if f := of("a"); !strings.Contains(f.Message, words) || !strings.Contains(f.Remedy, "'reconcile salvage orders --from a --replay'") || strings.Contains(f.Remedy, "then wipe") {
 		t.Errorf("%q %q", f.Message, f.Remedy)
 	}

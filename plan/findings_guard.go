@@ -63,7 +63,7 @@ func (s situation) generationFindings() []Finding {
 }
 
 // membershipFindings look for clusters that a change would forget: a stored
-// configuration names them, or the document before did. Absence is never an intent.
+// configuration names them, or the previous document did. Absence is never an intent.
 func (s situation) membershipFindings() []Finding {
 	var out []Finding
 	unlisted := map[string]string{}
@@ -80,14 +80,14 @@ func (s situation) membershipFindings() []Finding {
 			_, listed := s.topology.Cluster(c.ID)
 			_, stale := s.memory.staleMark(c.ID)
 			if !listed && !stale && (c.Role == RolePrimary || c.Role == RoleStandby) {
-				unlisted[c.ID] = "the document before listed it as " + c.Role.String()
+				unlisted[c.ID] = "the previous document listed it as " + c.Role.String()
 			}
 		}
 	}
 	for _, id := range sortedKeys(unlisted) {
 		out = append(out, NewFinding(CodeClusterUnlisted, id,
 			fmt.Sprintf("%s is not in the document: %s", id, unlisted[id]),
-			"list it as 'role: standby', or as 'role: detached' or 'role: stale' if it should go, raise 'generation', and check the file: 'reconcile validate'; absence is never an intent"))
+			"list it as 'role: standby', or as 'role: detached' or 'role: stale' if it should go, raise 'generation', and check the file: 'reconcile validate'; a missing cluster is never a request to detach it"))
 	}
 	out = append(out, s.forgottenStale()...)
 	return append(out, s.homeFindings()...)
@@ -147,7 +147,7 @@ func (v View) TokenUnread() bool {
 func (s situation) missingCredential(id string) Finding {
 	if v := s.view(id); v.TokenUnread() {
 		return NewFinding(CodeCredentialMissing, id, v.Error,
-			"put the file or variable back that the operator's configuration names for it, and check it: 'reconcile doctor "+s.topology.Name+"'")
+			"restore the file or variable that the operator's configuration names for it, and check it: 'reconcile doctor "+s.topology.Name+"'")
 	}
 	return NewFinding(CodeCredentialMissing, id, noCredential+id,
 		"add it to 'credentials' in the operator's configuration, with clusterId, address and tokenFrom, and check it: 'reconcile doctor "+s.topology.Name+"'")
@@ -167,7 +167,7 @@ func (s situation) identityFindings(d decision) []Finding {
 		v := s.view(c.ID)
 		if v.IdentityConflict != "" {
 			out = append(out, NewFinding(CodeClusterIDMismatch, c.ID,
-				"what answers at the address of "+c.ID+" is not it: "+v.IdentityConflict,
+				"another cluster answers at the address of "+c.ID+": "+v.IdentityConflict,
 				"correct 'clientAddress' in the file and 'address' in its credential; see what answers: 'reconcile doctor "+s.topology.Name+"'"))
 		}
 		stored, ok := v.Belief.Configuration.Member(c.ID)
@@ -200,8 +200,8 @@ func (s situation) sharedIdentities() []Finding {
 		if members := answers[id]; len(members) > 1 {
 			for _, c := range members {
 				out = append(out, NewFinding(CodeClusterIDMismatch, c,
-					fmt.Sprintf("what answers at the addresses of %s proves to be one and the same cluster, %s", strings.Join(members, " and "), id),
-					"give each member a 'clientAddress' that always leads to it and to no other, and see what answers: 'reconcile doctor "+s.topology.Name+"'; a name that moves with the primary is none"))
+					fmt.Sprintf("the addresses of %s lead to one and the same cluster, %s", strings.Join(members, " and "), id),
+					"give each member a 'clientAddress' that always leads to it and to no other, and see what answers: 'reconcile doctor "+s.topology.Name+"'; a name that moves with the primary does not do that"))
 			}
 		}
 	}
@@ -264,8 +264,8 @@ func (s situation) doubtFindings(d decision) []Finding {
 		"wait until it is decided what "+target+" is: 'reconcile status "+s.topology.Name+" --watch'; an approver may accept with 'Failover-Accept: PROMOTION_IN_DOUBT'")}
 }
 
-// AwaitsOnlyProbes says whether an open intent can be carried on once rounds of
-// evidence are made: nothing else blocks it. Apply makes them itself.
+// AwaitsOnlyProbes says whether an open intent can continue once rounds of evidence
+// are made: nothing else blocks it. Apply makes them itself.
 func (t TopologyPlan) AwaitsOnlyProbes() bool {
 	blocking := t.Blocking(nil)
 	return t.Resumed && len(blocking) > 0 && len(withoutCodes(blocking, CodePrimaryNotProbed)) == 0
@@ -282,7 +282,7 @@ func (t TopologyPlan) AwaitingProbes() TopologyPlan {
 	for i, f := range t.Findings {
 		if f.Code == CodePrimaryNotProbed {
 			t.Findings[i].Severity, t.Findings[i].Acceptable = SeverityWarning, false
-			t.Findings[i].Remedy = "make the probes and carry the " + t.Transition.String() + " on: 'reconcile apply " + t.Name + "'; no new approval is needed"
+			t.Findings[i].Remedy = "make the probes and continue the " + t.Transition.String() + ": 'reconcile apply " + t.Name + "'; no new approval is needed"
 		}
 	}
 	return t
@@ -308,7 +308,7 @@ func HistoryRewritten(commit string) Finding {
 		"check who moved the tracked ref and why, then accept with 'Failover-Accept: HISTORY_REWRITTEN'")
 }
 
-// LedgerNew is the finding for a ledger without a past.
+// LedgerNew is the finding for a ledger without earlier records.
 func LedgerNew() Finding {
 	return NewFinding(CodeLedgerNew, "", "the ledger is new: it cannot say which approvals were used before",
 		"check that this approval was not carried out already, and see the commits in a clone: 'git log -10'")

@@ -105,24 +105,24 @@ func TestJoinAfterLeaving(t *testing.T) {
 		{
 			"attested before it was let go", ago(90),
 			Memory{Freed: []FreedMark{{"b", ago(60)}}},
-			own + "its 'provisioned' of 2026-11-22T10:30:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go",
+			own + "its 'provisioned' of 2026-11-22T10:30:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or detached",
 		},
 		{
 			"attested at that moment", ago(60),
 			Memory{Freed: []FreedMark{{"b", ago(60)}}},
-			own + "its 'provisioned' of 2026-11-22T11:00:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or let go",
+			own + "its 'provisioned' of 2026-11-22T11:00:00Z is not later than 2026-11-22T11:00:00Z, when it was promoted or detached",
 		},
 		{
 			"let go once more since", ago(30),
 			Memory{Freed: []FreedMark{{"b", ago(60)}, {"b", ago(10)}}},
-			own + "its 'provisioned' of 2026-11-22T11:30:00Z is not later than 2026-11-22T11:50:00Z, when it was promoted or let go",
+			own + "its 'provisioned' of 2026-11-22T11:30:00Z is not later than 2026-11-22T11:50:00Z, when it was promoted or detached",
 		},
 		{"never attested", time.Time{}, Memory{}, own + "it has no 'provisioned'"},
-		{"attested in the future", ago(-1), Memory{}, own + "its 'provisioned' of 2026-11-22T12:01:00Z lies in the future"},
+		{"attested in the future", ago(-1), Memory{}, own + "its 'provisioned' of 2026-11-22T12:01:00Z is in the future"},
 		{
 			"by a value that served", ago(30),
 			Memory{Provisions: []UsedProvision{{"b", ago(30)}}},
-			own + "its 'provisioned' of 2026-11-22T11:30:00Z has served a join before",
+			own + "its 'provisioned' of 2026-11-22T11:30:00Z was used for a join before",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

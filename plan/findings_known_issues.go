@@ -46,7 +46,7 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		50871, "a force promote may end in a deadline although it takes effect: only reading decides, it may take minutes, and one that stays half done ends with a restart of the coordinator", "",
+		50871, "a force promote may end in a deadline although it takes effect: only a read shows the outcome, it may take minutes, and a promotion that stays half done ends with a restart of the coordinator", "",
 		func(s situation, _ decision, c Cluster, v View) bool {
 			if v.HalfPromoted() {
 				return true
@@ -71,7 +71,7 @@ var knownIssues = []knownIssue{
 		},
 	},
 	{
-		52734, "Milvus refuses a connection_param.token other than the stored one, and blanks it on read: one that was rotated is seen only by the refusal", release.FeatureTokenFill,
+		52734, "Milvus refuses a connection_param.token other than the stored one, and blanks it on read: a rotated token shows only when Milvus refuses it", release.FeatureTokenFill,
 		func(_ situation, d decision, c Cluster, v View) bool {
 			return sendsOrdinary(d.transition) && c.ID == d.writingPrimary() && len(v.Belief.Configuration.Clusters) > 1
 		},

@@ -26,7 +26,7 @@ func (s situation) updateFindings(d decision) []Finding {
 		}
 		if c.Role == RoleDetached && v.Belief.Kind == BeliefStandby && d.transition == TransitionDetach {
 			out = append(out, NewFinding(CodeStandbyBecomesWritable, c.ID,
-				c.ID+" takes writes of its own as soon as it is let go",
+				c.ID+" takes writes of its own as soon as it is detached",
 				"keep applications away from it; if it must not write, stop it first; then: 'reconcile apply "+s.topology.Name+"'"))
 		}
 	}
@@ -51,15 +51,15 @@ func (s situation) readiness(c Cluster, v View) []Finding {
 			fmt.Sprintf("%s (%s) cannot say which configuration it stores; only a failover is possible with it", c.ID, v.version().Name()),
 			"upgrade it to "+v.version().Since(release.FeatureReadConfiguration)+"; see what works until then: 'reconcile doctor "+s.topology.Name+"'")}
 	case v.Belief.Kind == BeliefUnknown:
-		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "what "+c.ID+" believes could not be read: "+wordOr(v.Error, "no error was given"),
+		return []Finding{NewFinding(CodeRoleUnknown, c.ID, "the stored configuration of "+c.ID+" could not be read: "+wordOr(v.Error, "no error was given"),
 			"let its token call GetReplicateConfiguration, and check it: 'reconcile doctor "+s.topology.Name+"'")}
 	case !v.IdentityProven && v.Belief.Kind == BeliefUnconfigured && v.version().Lacks(release.FeatureInfoOnPrimary):
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
-			fmt.Sprintf("that the cluster at %s is %s cannot be proven: while %s stores no configuration, it answers no call that shows its identity", c.ClientAddress, c.ID, v.version().Name()),
+			fmt.Sprintf("it cannot be proven that the cluster at %s is %s: while %s stores no configuration, it answers no call that shows its identity", c.ClientAddress, c.ID, v.version().Name()),
 			"upgrade it to "+v.version().Since(release.FeatureInfoOnPrimary)+" before it is linked; see its version: 'reconcile doctor "+s.topology.Name+"'")}
 	case !v.IdentityProven:
 		return []Finding{NewFinding(CodeRoleUnknown, c.ID,
-			"that the cluster at "+c.ClientAddress+" is "+c.ID+" was not proven",
+			"it was not proven that the cluster at "+c.ClientAddress+" is "+c.ID,
 			"check 'id', 'clientAddress' and 'pchannels' in the file; see what answers: 'reconcile doctor "+s.topology.Name+"'")}
 	default:
 		return nil
@@ -110,7 +110,7 @@ func (s situation) freedFindings(d decision) []Finding {
 			}
 			out = append(out, NewFinding(CodeClusterUnlisted, target,
 				fmt.Sprintf("%s replicates to %s, which this change would drop: it would take writes of its own", id, target),
-				"list it with 'role: standby' to keep it, or let it go with 'role: detached' in a commit of its own; each raises 'generation'"))
+				"list it with 'role: standby' to keep it, or detach it with 'role: detached' in a commit of its own; each raises 'generation'"))
 		}
 	}
 	return out
@@ -132,7 +132,7 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 		}
 		if len(m.PChannels) > 0 && !slices.Equal(m.PChannels, want.PChannels) && !extends(want.PChannels, m.PChannels) {
 			out = append(out, NewFinding(CodeServerWouldReject, m.ID,
-				fmt.Sprintf("%s stores %d channels for %s, and the %d of the file do not begin with them; Milvus lets channels only grow",
+				fmt.Sprintf("%s stores %d channels for %s, and the %d channels of the file do not begin with them; Milvus lets channels only grow",
 					c.ID, len(m.PChannels), m.ID, len(want.PChannels)),
 				"keep the stored channels first and in their order, and check the file: 'reconcile validate'; to have fewer, set "+m.ID+" to 'role: detached' and add it again later, each in a commit of its own that raises 'generation'"))
 		}
@@ -142,7 +142,7 @@ func (s situation) rejections(c Cluster, v View) []Finding {
 
 // refusedToken is the finding of a cluster that refused our token.
 func (s situation) refusedToken(id string) Finding {
-	return NewFinding(CodeRoleUnknown, id, id+" refused our token: what it believes could not be read",
+	return NewFinding(CodeRoleUnknown, id, id+" refused our token: its stored configuration could not be read",
 		"correct its token in the operator's configuration, and check it: 'reconcile doctor "+s.topology.Name+"'")
 }
 
@@ -178,7 +178,7 @@ func (v View) Unattached() []string {
 	return out
 }
 
-// HalfPromoted says whether a force promote of a standby stands half done: it still
+// HalfPromoted says whether a force promote of a standby is half done: it still
 // stores the edge, every channel was seen to have left its source, and some channel
 // keeps the salvage checkpoint of that source (real-milvus.md, half promotion).
 func (v View) HalfPromoted() bool {
@@ -208,15 +208,15 @@ func (v View) ownProgress() []ChannelProgress {
 	return slices.DeleteFunc(slices.Clone(v.Progress), foreign)
 }
 
-// HalfPromotion is the finding of a force promote that stands half done.
+// HalfPromotion is the finding of a force promote that is half done.
 func HalfPromotion(topology, cluster, source string) Finding {
 	return NewFinding(CodePromotionHalfDone, cluster,
-		fmt.Sprintf("a force promote of %[1]s stands half done: all its channels have left %[2]s, and %[1]s still stores that it replicates from it; every change of its role and every DDL waits until its deadline, and sending the request again changes nothing", cluster, source),
+		fmt.Sprintf("a force promote of %[1]s is half done: all its channels have left %[2]s, and %[1]s still stores that it replicates from it; every change of its role and every DDL waits until its deadline, and sending the request again changes nothing", cluster, source),
 		fmt.Sprintf("restart the coordinator of %[1]s (mixCoord, or the one process of a standalone); see it take writes within about a minute: 'reconcile status %[2]s --watch'; in Kubernetes restart its deployment by a rollout; an apply that promotes %[1]s then goes on by itself", cluster, topology))
 }
 
 // channelFindings are what the channels of every standby say: of one whose
-// promotion stands half done, and of channels that are not attached.
+// promotion is half done, and of channels that are not attached.
 func (s situation) channelFindings(d decision) []Finding {
 	var out []Finding
 	for _, c := range s.topology.Clusters {
@@ -232,7 +232,7 @@ func (s situation) channelFindings(d decision) []Finding {
 		case len(loose) > 0:
 			out = append(out, NewFinding(CodeChannelNotAttached, c.ID,
 				fmt.Sprintf("%d of %d channels of %s are not attached to %s, which it stores as its source (%s): nothing is replicated on them, and a failover to %s may stay half done", len(loose), len(v.ownProgress()), c.ID, v.Belief.Source, namesOf(loose), c.ID),
-				fmt.Sprintf("if it stays so for a minute, restart the coordinator of %[1]s (mixCoord); see whether they attach: 'reconcile status %[2]s --watch'; if they do not, let %[1]s go with 'role: detached', rebuild it (docs/rebuild.md) and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
+				fmt.Sprintf("if it stays so for a minute, restart the coordinator of %[1]s (mixCoord); see whether they attach: 'reconcile status %[2]s --watch'; if they do not, detach %[1]s with 'role: detached', rebuild it (docs/rebuild.md) and add it again, each with a higher 'generation'", c.ID, s.topology.Name)))
 		}
 	}
 	return out

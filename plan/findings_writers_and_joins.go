@@ -214,7 +214,7 @@ func (s situation) divergingWrites(primary, stale string) string {
 	case isCounted:
 		return ""
 	case l.Messages == 0 && !l.Known:
-		return ", and what it took could not be read"
+		return ", and its writes could not be read"
 	case l.Messages == 0:
 		return ", and holds nothing so far that " + primary + " never got"
 	}
@@ -226,7 +226,7 @@ func (s situation) divergingWrites(primary, stale string) string {
 	case marked && l.Newest.After(mark.Since):
 		text += ": applications have written to it since it became stale"
 	case marked && l.Known && !l.More:
-		text += ": exactly that is what the failover lost"
+		text += ": these are exactly what the failover lost"
 	}
 	return text
 }
@@ -255,7 +255,7 @@ func (s situation) joinFindings(primary, c Cluster) []Finding {
 	if c.Provisioned.From == ProvisionedRestored && s.attested(c) {
 		return out
 	}
-	message := c.ID + " joins but could not be seen to be empty"
+	message := c.ID + " joins, but nothing shows that it is empty"
 	if v.Contents.Hidden != "" {
 		message += ": " + v.Contents.Hidden
 	}
@@ -357,13 +357,13 @@ func (s situation) unattested(c Cluster) string {
 	case c.Provisioned.From == ProvisionedUnsaid || at.IsZero():
 		return "it has no 'provisioned'"
 	case at.After(s.memory.Now):
-		return given + " lies in the future"
+		return given + " is in the future"
 	case s.memory.provisionUsed(c.ID, at):
-		return given + " has served a join before"
+		return given + " was used for a join before"
 	case stale && !at.After(mark.Since):
 		return given + " is not later than " + mark.Since.UTC().Format(time.RFC3339) + ", when it became stale"
 	case !freed.IsZero() && !at.After(freed):
-		return given + " is not later than " + freed.UTC().Format(time.RFC3339) + ", when it was promoted or let go"
+		return given + " is not later than " + freed.UTC().Format(time.RFC3339) + ", when it was promoted or detached"
 	case s.provisionedBefore(c):
 		return given + " is not new in this change"
 	default:

@@ -254,7 +254,7 @@ func (w *Window) seenText(old string) string {
 	if w.Unwatched > 0 {
 		text += ", and nobody watched it for " + UpperBoundText(w.Unwatched) + " since"
 	}
-	return text + "; what it took after that comes on top"
+	return text + "; later writes to it are lost as well"
 }
 
 // AtRisk is what Failover-Max-Data-Loss is compared with: Upper, and the time in which
@@ -355,18 +355,18 @@ func kindsText(counts []LossCount) string {
 // The words with which a result of the ledger begins to say what a failover lost, as far
 // as that was known when it ended. A count takes their place.
 const (
-	lossUnknown = "how much of the writes to "
+	lossUnknown = "it is not known how many writes to "
 	lossNone    = "nothing is known to be lost: "
 	lossBounded = "lost: up to "
 )
 
-// LossText says what a failover lost of the writes to the old primary, as far as its
-// window proves it. That the old primary took nothing after it was first seen down is not
-// proven.
+// LossText says which writes to the old primary a failover lost, as far as its window
+// proves it. It is not proven that the old primary took no writes after it was first
+// seen down.
 func LossText(w *Window, t TopologyPlan) string {
 	switch {
 	case w == nil || w.Upper == nil:
-		return lossUnknown + t.OldPrimary + " was lost is not known"
+		return lossUnknown + t.OldPrimary + " were lost"
 	case *w.Upper == 0:
 		return lossNone + t.Primary + " has all that " + t.OldPrimary + " wrote until it was first seen down"
 	}

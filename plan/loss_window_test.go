@@ -155,7 +155,7 @@ func TestUntouchedChannelsAreNoLoss(t *testing.T) {
 			w := s.lossWindow("b", Outage{Since: now})
 			n, until := w.Untouched()
 			finding := s.dataLossFinding(decision{lost: "a", primary: s.topology.Clusters[1]}, w)
-			if told := strings.Contains(finding.Message, "on 1 of 2 channels nothing was ever written there"); told != c.bounded {
+			if told := strings.Contains(finding.Message, "nothing was ever written to 1 of 2 channels"); told != c.bounded {
 				t.Errorf("%s", finding.Message)
 			}
 			if c.bounded {

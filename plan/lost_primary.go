@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Outage is that a primary was seen down: from its first failed probe to the last. It
-// bounds what a failover may lose, and nothing else: no primary counts as lost by it.
+// Outage records that a primary was seen down: from its first failed probe to the last.
+// It only bounds the loss of a failover; it never makes a primary count as lost.
 type Outage struct {
 	Cluster  string // the primary; empty: it was not seen down
 	Topology string
@@ -26,8 +26,8 @@ type Outage struct {
 // and approve a failover.
 const sameOutageWithin = 15 * time.Minute
 
-// Then is what later probes make of a recorded outage. It goes on, unless they know of a
-// sign of life after it began: then the later one is another.
+// Then returns a recorded outage after later probes. The outage goes on, unless the
+// primary was alive after it began: then the later outage is a new one.
 func (o Outage) Then(later Outage) Outage {
 	if o.Cluster != later.Cluster || o.Since.IsZero() || o.EndedBy(later) {
 		return later
@@ -176,8 +176,8 @@ func oneOutage(seen []Outage) []Outage {
 	return []Outage{out}
 }
 
-// PrimaryOutage is what is known of a primary in force that was seen down, by this plan and
-// by earlier processes.
+// PrimaryOutage is the outage of a primary in force, as this plan and earlier processes
+// saw it.
 type PrimaryOutage struct {
 	Outage
 	ProbedAt time.Time // when an earlier process last probed it in vain; zero: none did
@@ -236,8 +236,7 @@ const (
 	LossStillReplicating LossState = "still_replicating" // the candidate's checkpoint kept moving
 )
 
-// Judgement is what JudgeLoss concludes from rounds of evidence, with what that rests
-// on.
+// Judgement is the conclusion of JudgeLoss from rounds of evidence, with its reasons.
 type Judgement struct {
 	State    LossState
 	Run      []Round // the rounds of the current run, oldest first

@@ -41,9 +41,9 @@ var (
 	guideHistory       = Guide{"When the history was rewritten", "run.md#when-the-history-was-rewritten"}
 )
 
-// DriftMeaning is what a finding says of a topology at rest, and so how `reconcile drift`
-// ends where it stands. A transition, which Git asks for and the clusters lack, is drift
-// whatever stands next to it.
+// DriftMeaning says what a finding means for a topology at rest, and so how `reconcile
+// drift` ends with it. A transition that Git asks for and the clusters lack is always
+// drift, whatever other findings there are.
 type DriftMeaning string
 
 // The meanings for drift; the zero value is none, and [TopologyPlan.DriftOf] takes it for drift.
@@ -62,8 +62,8 @@ const (
 	fenceGoesOn fenceMeaning = "goes on" // it only warns: two writers, for instance, are the reason for a fence
 )
 
-// EndProof is what must be seen before a message says that a finding is over. That a plan
-// lacks it proves nothing where the clusters that it is about were not seen.
+// EndProof is what must be seen before a message says that a finding is over. If the
+// clusters of the finding were not seen, a plan without the finding proves nothing.
 type EndProof string
 
 // The proofs. A row must name one; without one, a finding is never said to be over.
@@ -83,13 +83,13 @@ type MessageMeaning string
 
 // The meanings for messages.
 const (
-	// MessageNone: none of its own. The message that asks for the approval says it, or it
-	// passes while the daemon waits.
+	// MessageNone: the finding gets no message. The message that asks for the approval
+	// includes it, or it ends while the daemon waits.
 	MessageNone MessageMeaning = "none"
 	// MessageWarns: as a warning. It is as the operator wants it, and ends by itself.
 	MessageWarns MessageMeaning = "warns"
-	// MessageNoEnd: not that it is over. It is a risk of a change and ends with it, whether
-	// the change was carried out or given up.
+	// MessageNoEnd: no message says that the finding is over. It is a risk of a change, and
+	// ends when the change is carried out or given up.
 	MessageNoEnd MessageMeaning = "no end"
 )
 
@@ -106,15 +106,16 @@ type CodeSpec struct {
 	fence      fenceMeaning
 	End        EndProof
 	Messages   MessageMeaning
-	// Urgent is its place before all other findings on a page, from 1; 0: it has none. Two
-	// clusters take writes, a change may still take effect, none takes writes, or the
-	// cluster with the data would be wiped.
+	// Urgent is the place of the finding before all other findings on a page, from 1; 0: it
+	// has no such place. Such a finding means that two clusters take writes, that a change
+	// may still take effect, that no cluster takes writes, or that the cluster with the
+	// data would be wiped.
 	Urgent int
 	// ByObservation: only an observation of the clusters can raise or clear it, so that a
 	// plan without one leaves it out.
 	ByObservation bool
-	// OfHalfDone: it describes a change of ours that is half done, and says nothing against
-	// finishing it: each receiver stores what it did before or what was wanted, and
+	// OfHalfDone: the finding describes a change of ours that is half done, and does not
+	// forbid to finish it: each receiver stores its old or its wanted configuration, and
 	// receiverFindings check it again.
 	OfHalfDone bool
 	// EndsWithEffect: it is about a change that may still take effect. One that took effect,

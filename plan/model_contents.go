@@ -217,7 +217,7 @@ type OpenReplay struct {
 
 // Words says what only a stale cluster holds goes where, and whether that goes on now.
 func (r OpenReplay) Words() string {
-	text := "what only it holds has been written into " + r.Promoted + " since " + r.Since.UTC().Format(time.RFC3339) + ", approved by " + strings.Join(r.By, ", ") + ", and that has not ended"
+	text := "a replay has been writing its rows into " + r.Promoted + " since " + r.Since.UTC().Format(time.RFC3339) + ", approved by " + strings.Join(r.By, ", ") + ", and has not ended"
 	switch {
 	case r.Runner != nil:
 		text += "; " + r.Runner.By + " carries it out now"

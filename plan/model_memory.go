@@ -128,8 +128,8 @@ type UsedProvision struct {
 	At      time.Time
 }
 
-// FreedMark records that a cluster ceased to be a standby by a step of ours: it
-// was promoted, or let go. What it took since is its own.
+// FreedMark records that a cluster ceased to be a standby by a step of ours: it was
+// promoted or detached. Its later writes are its own.
 type FreedMark struct {
 	Cluster string
 	At      time.Time
@@ -137,7 +137,7 @@ type FreedMark struct {
 
 // Memory is what earlier runs recorded, and the present time. The zero memory knows
 // nothing and allows nothing that needs a record. Without a ledger it is filled from
-// the history of Git, as far as that tells (Ledger is then LedgerNone).
+// the history of Git, as far as that is possible (Ledger is then LedgerNone).
 type Memory struct {
 	Now         time.Time
 	Ledger      LedgerKind
@@ -308,9 +308,9 @@ func (m Memory) countedLoss(cluster string) (CountedLoss, bool) {
 	return m.Losses[i], true
 }
 
-// CountedLoss is what the whole log of a stale primary was counted to hold that its
-// successor never got. It holds counts and no data. A reading that may lack something
-// makes none.
+// CountedLoss counts the messages in the whole log of a stale primary that its
+// successor never received. It holds counts and no data. A reading that may be
+// incomplete makes no count.
 type CountedLoss struct {
 	Topology string
 	Cluster  string    // the stale primary

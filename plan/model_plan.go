@@ -9,8 +9,9 @@ import (
 // to Upper of what the old primary took before it was first seen down. A bound that is
 // not known is nil, never 0.
 //
-// What the standby has until ReplicatedUpTo is proven. That the old primary took nothing
-// after SeenDown is not: others may reach it where we do not.
+// It is proven that the standby has every write up to ReplicatedUpTo. It is not proven
+// that the old primary took no writes after SeenDown: others may reach it when we do
+// not.
 type Window struct {
 	ReplicatedUpTo time.Time // the standby has every write up to then; zero: not known
 	SeenDown       time.Time // the first failed probe of the old primary; zero: none, or it does not matter
@@ -25,7 +26,7 @@ type Window struct {
 	PerChannel []ChannelWindow
 }
 
-// LossMethod says what the window rests on.
+// LossMethod says how the window was determined.
 type LossMethod string
 
 // The methods, best first. The zero value is unknown.
@@ -49,7 +50,7 @@ type ChannelWindow struct {
 	Upper          *time.Duration
 }
 
-// ClusterPlan is one cluster: what Git wants of it, and what was seen.
+// ClusterPlan is one cluster: its role in Git, and what was observed.
 type ClusterPlan struct {
 	ID          string
 	DesiredRole Role
@@ -88,7 +89,7 @@ type TopologyPlan struct {
 	Frozen *Frozen
 	// UnderWay is the change that another process carries out now; nil: none.
 	UnderWay *UnderWay
-	// Outage is that the primary in force was seen down; nil: it was not.
+	// Outage is the outage of the primary in force; nil: it was not seen down.
 	Outage *PrimaryOutage
 	// LastDrift is what the newest drift found; nil: none is recorded.
 	LastDrift *DriftMark
@@ -126,8 +127,8 @@ func (p Plan) Topology(name string) (TopologyPlan, bool) {
 }
 
 // Blocked says whether some finding blocks, given the codes that an approval accepts.
-// It is the one place that decides what blocks: a code that is not acceptable stays in
-// force whatever was accepted.
+// Only this function decides what blocks: a code that is not acceptable blocks even if
+// an approval accepts it.
 func (t TopologyPlan) Blocked(accepted []Code) bool {
 	return len(t.Blocking(accepted)) > 0
 }
@@ -172,9 +173,9 @@ func (t TopologyPlan) Live() bool {
 	return t.Matches && t.Transition == TransitionNone && !t.Has(CodeTrafficNotRedirected)
 }
 
-// DriftOf returns what a finding says of this topology at rest. One that is less severe in
-// this case than its code usually is proves less: it is unjudged. A code that the table
-// lacks is drift.
+// DriftOf returns what a finding means for this topology at rest. A finding that is
+// less severe here than its code usually is proves less, so it is unjudged. A code that
+// the table lacks is drift.
 func (t TopologyPlan) DriftOf(f Finding) DriftMeaning {
 	spec, ok := specByCode()[f.Code]
 	switch {
@@ -315,14 +316,14 @@ type Step struct {
 	Verify  VerifyLevel    // of ActionVerify
 }
 
-// StepStatus is what came of one step. The zero value is not attempted.
+// StepStatus is the result of one step. The zero value is not attempted.
 type StepStatus string
 
 // The statuses of a step.
 const (
 	StepNotAttempted StepStatus = ""
 	StepDone         StepStatus = "done"     // done, and read back
-	StepAlready      StepStatus = "already"  // it was so before anything was sent
+	StepAlready      StepStatus = "already"  // it was already so before anything was sent
 	StepSkipped      StepStatus = "skipped"  // there was nothing to do it with
 	StepRefused      StepStatus = "refused"  // refused by the server or by us, and the old state was read back
 	StepFailed       StepStatus = "failed"   // not done, and nothing is in doubt

@@ -114,8 +114,8 @@ type Topology struct {
 	// document on the first-parent history; 0: none is known.
 	GreatestEarlier int64
 	// PrimaryUnproven says that earlier versions of the document name another primary than
-	// Previous does, so that Git alone does not tell which of them is in force: Previous
-	// may never have been carried out. It is no part of the document.
+	// Previous. So Git alone does not show which of them is in force: Previous may never
+	// have been carried out. It is not part of the document.
 	PrimaryUnproven bool `json:"-"`
 	// Moved names the other topology that a cluster id belonged to on the
 	// first-parent history, by cluster id.

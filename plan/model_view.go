@@ -69,8 +69,8 @@ const (
 // String gives the contract's word.
 func (k BeliefKind) String() string { return wordOr(string(k), "unknown") }
 
-// Belief is what one cluster itself says about the topology. Beliefs of different
-// clusters are never merged: two that both believe to be primary must stay visible.
+// Belief is the topology as one cluster stores it. Beliefs of different clusters are
+// never merged: two clusters that both store the role primary must stay visible.
 type Belief struct {
 	Kind          BeliefKind
 	Configuration Configuration // empty when Kind is unknown or unconfigured
@@ -175,7 +175,7 @@ type View struct {
 	// IdentityProven: GetReplicateInfo answered on an own channel, the stored
 	// list names it, or a collection's physical channels do.
 	IdentityProven bool
-	// IdentityConflict names what answered instead, when it is not this cluster.
+	// IdentityConflict names the cluster that answered, if it is not this one.
 	IdentityConflict string
 	Progress         []ChannelProgress // by channel in numeric order; empty: not read
 	// SourceAt is the time of the cluster that a standby replicates from, by its own
@@ -200,8 +200,8 @@ type Observed struct {
 	Evidence []Evidence // rounds of probes, sorted by cluster
 	// Traffic is what the redirect targets that can be asked were found to do.
 	Traffic []TrafficState
-	// Before holds views of standbys that lacked messages, from a while before Views: what
-	// stood still since then was watched. Empty: nothing was watched.
+	// Before holds earlier views of standbys that lacked messages, to compare their
+	// progress with Views. Empty: no standby was watched.
 	Before []View
 	// Logs holds what stale clusters that take writes hold alone.
 	Logs []StaleLog
@@ -310,13 +310,13 @@ func (e NotCaughtUpError) Error() string {
 		return fmt.Sprintf("nothing that %s wrote reached %s within %s: not one of its %d channels moved (%s)",
 			e.Source, e.Target, DurationText(e.Within), e.Channels, noReplicationCause(e.Source, e.Target))
 	}
-	return fmt.Sprintf("%d of %d channels of %s did not reach what %s wrote within %s: %s",
+	return fmt.Sprintf("%d of %d channels of %s did not receive the writes of %s within %s: %s",
 		len(e.Behind), e.Channels, e.Target, e.Source, DurationText(e.Within), ChannelNames(e.Behind))
 }
 
 // noReplicationCause names the likely causes when nothing at all is replicated.
 func noReplicationCause(source, target string) string {
-	return "likely no CDC process runs on " + source + "; else it cannot reach " + target +
+	return "probably no CDC process runs on " + source + "; or it cannot reach " + target +
 		" at the uri of the topology, or its token is refused there"
 }
 
@@ -344,7 +344,7 @@ type NotFollowingError struct {
 
 // Error says what the target is instead.
 func (e NotFollowingError) Error() string {
-	return fmt.Sprintf("%s does not follow %s: it believes to be %s", e.Target, e.Source, e.Belief.Kind)
+	return fmt.Sprintf("%s does not follow %s: it stores the role %s", e.Target, e.Source, e.Belief.Kind)
 }
 
 // FellBackError is the error of a change that was read back and did not stay: a
@@ -361,13 +361,13 @@ func (e FellBackError) Error() string {
 	source, follows := e.Wanted.SourceOf(e.Cluster)
 	switch {
 	case follows && e.Belief.Kind == BeliefStandalone:
-		return fmt.Sprintf("%s followed %s and has fallen back: it stands alone and takes writes, and nothing of %s reaches it, since an older removal was replayed to it (Milvus #52727) (hint: keep applications away from %s; 'reconcile apply %s' tells it once more; if it falls back again, let it go with 'role: detached' and have it join later)",
+		return fmt.Sprintf("%s followed %s and has fallen back: it is alone and takes writes, and no message of %s reaches it, because an older removal was replayed to it (Milvus #52727) (hint: keep applications away from %s; 'reconcile apply %s' configures it once more; if it falls back again, detach it with 'role: detached' and have it join later)",
 			e.Cluster, source, source, e.Cluster, e.Topology)
 	case follows && e.Belief.Kind == BeliefPrimary:
-		return fmt.Sprintf("%s followed %s and is a primary again: two clusters take writes, since an older change of the topology was replayed to it (hint: keep applications away from %s by network and load balancer now, and rebuild it: neither call undoes this)",
+		return fmt.Sprintf("%s followed %s and is a primary again: two clusters take writes, because an older change of the topology was replayed to it (hint: keep applications away from %s by network and load balancer now, and rebuild it: neither call undoes this)",
 			e.Cluster, source, e.Cluster)
 	default:
-		return fmt.Sprintf("%s stored what was wanted and stores something else now: it believes to be %s (hint: 'reconcile status %s' shows what each cluster believes)",
+		return fmt.Sprintf("%s stored the wanted configuration, but now stores another one: it stores the role %s (hint: 'reconcile status %s' shows the role of each cluster)",
 			e.Cluster, e.Belief.Kind, e.Topology)
 	}
 }

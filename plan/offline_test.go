@@ -122,7 +122,7 @@ func TestOfflineObservesNothing(t *testing.T) {
 }
 
 // TestOfflineDigest: the digest shown on a pull request is the live one, if the
-// clusters store what the document before says.
+// clusters store what the previous document says.
 func TestOfflineDigest(t *testing.T) {
 	star := pairOf("a", "b", "c")
 	orphaned := failingOver("b", "a", "c")

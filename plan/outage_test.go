@@ -23,7 +23,7 @@ func TestALossDoesNotGrowWithTheClock(t *testing.T) {
 	}{
 		"seen a moment ago":      {Outage{Since: ago(57 * time.Minute), Until: ago(time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "nobody probed it before"},
 		"it was up before":       {Outage{Since: ago(57 * time.Minute), Until: ago(time.Minute), SeenUp: ago(58 * time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "last seen up at"},
-		"ten minutes unwatched":  {Outage{Since: ago(57 * time.Minute), Until: ago(10 * time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "comes on top"},
+		"ten minutes unwatched":  {Outage{Since: ago(57 * time.Minute), Until: ago(10 * time.Minute)}, 3 * time.Minute, 0, 3 * time.Minute, "later writes to it are lost as well"},
 		"half an hour unwatched": {Outage{Since: ago(57 * time.Minute), Until: ago(30*time.Minute + 40*time.Second)}, 3 * time.Minute, 30 * time.Minute, 33 * time.Minute, "nobody watched it for 30 min"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -203,7 +203,7 @@ func TestAPrimaryLostAfterItsFailover(t *testing.T) {
 		{name: "both are down", t: failingOver("b", "a"), views: []View{down("a"), down("b")}, unheard: true},
 		{name: "the old primary is back and takes writes", t: failingOver("b", "a"), views: []View{primaryOf("a", "b"), down("b")}, remedy: last},
 		{name: "the old primary is fenced", t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), down("b")}, remedy: last},
-		{name: "whether it lives is not known", t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), degraded("b")}, remedy: last},
+		{name: "it is not known whether it is alive", t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), degraded("b")}, remedy: last},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := world{t: c.t, views: c.views, memory: hadFailedOver("a", "b")}.plan(t)

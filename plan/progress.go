@@ -49,8 +49,8 @@ func noBacklog(channels []ChannelProgress) (time.Time, bool) {
 	return oldest, len(channels) > 0
 }
 
-// Then is what a later observation makes of a record. What was proven of the same source
-// stays true: when nothing was unsent, and what the standby held.
+// Then returns a record after a later observation. Facts that were proven for the same
+// source stay true: when nothing was unsent, and what the standby held.
 func (r ProgressRecord) Then(later ProgressRecord) ProgressRecord {
 	if r.Source != later.Source || r.Cluster != later.Cluster {
 		return later

@@ -118,7 +118,7 @@ func (s situation) memberThatTookOver(keep string) (string, error) {
 	}
 	switch {
 	case len(others) == 0:
-		return "", fmt.Errorf("no standby of %s was found to take writes: there is nothing to adopt (hint: 'reconcile status %s' shows who believes what; --primary names a stale cluster that was promoted)", s.topology.Name, s.topology.Name)
+		return "", fmt.Errorf("no standby of %s was found to take writes: there is nothing to adopt (hint: 'reconcile status %s' shows the role of each cluster; --primary names a stale cluster that was promoted)", s.topology.Name, s.topology.Name)
 	case keep != "":
 		for _, w := range others {
 			if w == keep {
@@ -186,7 +186,7 @@ func importable(o Observed) error {
 		case v.IdentityConflict != "":
 			bad = append(bad, fmt.Errorf("the cluster at the address of %s is %s (hint: check the ids and addresses)", v.Cluster, v.IdentityConflict))
 		case v.Belief.Kind == BeliefUnknown:
-			bad = append(bad, fmt.Errorf("%s does not tell what it stores: %s (hint: Milvus %s tells it; for older servers write the file by hand)", v.Cluster, v.Error, v.version().Since(release.FeatureReadConfiguration)))
+			bad = append(bad, fmt.Errorf("%s does not report what it stores: %s (hint: Milvus %s reports it; for older servers write the file by hand)", v.Cluster, v.Error, v.version().Since(release.FeatureReadConfiguration)))
 		case !v.IdentityProven:
 			bad = append(bad, fmt.Errorf("%s could not prove that it is %s (hint: the id is msgChannel.chanNamePrefix.cluster, and its channels are named after it; a cluster without any collection proves it with Milvus %s)", v.Cluster, v.Cluster, v.version().Since(release.FeatureInfoOnPrimary)))
 		}
@@ -229,8 +229,8 @@ func primaryToImport(o Observed, named string) (string, error) {
 	return "", fmt.Errorf("%s all take writes (hint: --primary names the one whose data counts)", strings.Join(writers, ", "))
 }
 
-// AsLive is the topology with the roles that its clusters have in fact while a
-// switchover or failover of the document is not carried out yet: the member that the
+// AsLive is the topology with the present roles of its clusters while a switchover or
+// failover of the document is not carried out yet: the member that the
 // desired primary replicates from is still the primary.
 func (t Topology) AsLive(o Observed) Topology {
 	wanted, _ := t.Primary()
@@ -283,7 +283,7 @@ var ErrNothingToCancel = errors.New("the file has the roles that the live cluste
 func ProposeCancel(t Topology, o Observed, m Memory) (map[string]Role, error) {
 	s := newSituation(Desired{}, t, o, m)
 	if i := s.intent; i != nil && (i.MayHaveSent || i.Effected) {
-		return nil, fmt.Errorf("the %s of generation %d was begun at %s and may have changed a cluster, so it is not taken back (hint: 'reconcile apply %s' carries it to its end)",
+		return nil, fmt.Errorf("the %s of generation %d was begun at %s and may have changed a cluster, so it is not taken back (hint: 'reconcile apply %s' finishes it)",
 			i.Transition, i.Generation, i.At.UTC().Format(time.RFC3339), t.Name)
 	}
 	primary, err := s.servingPrimary()
@@ -324,7 +324,7 @@ func (s situation) servingPrimary() (string, error) {
 	case 0:
 		return "", fmt.Errorf("no cluster of %s is seen to take writes, so there is no state to go back to (hint: 'reconcile plan %s' says what is possible)", s.topology.Name, s.topology.Name)
 	}
-	return "", fmt.Errorf("%s take writes at the same time, so something was done already (hint: 'reconcile adopt %s --primary CLUSTER' writes what is so into the file)", strings.Join(found, " and "), s.topology.Name)
+	return "", fmt.Errorf("%s take writes at the same time, so something was done already (hint: 'reconcile adopt %s --primary CLUSTER' writes the live roles into the file)", strings.Join(found, " and "), s.topology.Name)
 }
 
 // mayServe says whether Git gives a cluster a role by which it may be the primary, now or
@@ -352,9 +352,9 @@ func (s situation) roleBefore(c Cluster, primary string) (Role, error) {
 	case stored && (s.follows(c.ID, primary) || v.Belief.Kind == BeliefUnknown):
 		return RoleStandby, nil
 	case stored && v.Belief.Kind != BeliefUnconfigured:
-		return c.Role, fmt.Errorf("%s %s although %s replicates to it, so something was done already (hint: 'reconcile status %s' shows who believes what)", c.ID, s.describe(c.ID), primary, s.topology.Name)
+		return c.Role, fmt.Errorf("%s %s although %s replicates to it, so something was done already (hint: 'reconcile status %s' shows the role of each cluster)", c.ID, s.describe(c.ID), primary, s.topology.Name)
 	case c.Role == RolePrimary:
-		return c.Role, fmt.Errorf("%s takes writes and does not replicate to %s, which is the primary in the file (hint: 'reconcile status %s' shows who believes what)", primary, c.ID, s.topology.Name)
+		return c.Role, fmt.Errorf("%s takes writes and does not replicate to %s, which is the primary in the file (hint: 'reconcile status %s' shows the role of each cluster)", primary, c.ID, s.topology.Name)
 	case s.topology.Previous == nil:
 		return c.Role, nil
 	}

@@ -141,7 +141,7 @@ func TestProposeImport(t *testing.T) {
 		{name: "two stars", views: []View{primaryOf("a", "b"), standbyOf("a", "b"), primaryOf("c", "d"), standbyOf("c", "d")}, primary: "a", errs: []string{"d replicates from c"}},
 		{
 			name: "everything is told at once", views: []View{primaryOf("a", "b", "x"), refused, down("c"), unread("d")},
-			errs: []string{"also stores the cluster x", "b refused the token", "c is unreachable", "d does not tell"},
+			errs: []string{"also stores the cluster x", "b refused the token", "c is unreachable", "d does not report"},
 		},
 		{name: "addresses swapped", views: []View{primaryOf("a"), mistaken}, errs: []string{"the cluster at the address of b is z"}},
 		{name: "not proven", views: []View{primaryOf("a"), unproven}, errs: []string{"b could not prove"}},

@@ -210,7 +210,7 @@ func TestARehearsalSaysThatAnOpenIntentComesFirst(t *testing.T) {
 			continue
 		}
 		i := slices.IndexFunc(r.Plan.Findings, func(f Finding) bool { return f.Code == CodePromotionInDoubt })
-		if i < 0 || r.Plan.Findings[i].Severity != SeverityWarning || r.Plan.Findings[i].Remedy != "carry it on: 'reconcile apply orders'; no new approval is needed" {
+		if i < 0 || r.Plan.Findings[i].Severity != SeverityWarning || r.Plan.Findings[i].Remedy != "continue it: 'reconcile apply orders'; no new approval is needed" {
 			t.Errorf("%+v", r.Plan.Findings)
 		}
 		return

@@ -96,7 +96,7 @@ func TestAProofThatFailedSaysWhy(t *testing.T) {
 		{NotFollowingError{Source: "a", Target: "b", Belief: Belief{Kind: BeliefStandalone}}, []string{"b does not follow a", "standalone"}},
 		{FellBackError{Topology: "orders", Cluster: "b", Wanted: wanted, Belief: Belief{Kind: BeliefStandalone}}, []string{"b followed a", "#52727", "'reconcile apply orders'"}},
 		{FellBackError{Topology: "orders", Cluster: "b", Wanted: wanted, Belief: Belief{Kind: BeliefPrimary}}, []string{"two clusters take writes", "keep applications away from b"}},
-		{FellBackError{Topology: "orders", Cluster: "a", Wanted: wanted, Belief: Belief{Kind: BeliefStandby}}, []string{"a stored what was wanted", "'reconcile status orders'"}},
+		{FellBackError{Topology: "orders", Cluster: "a", Wanted: wanted, Belief: Belief{Kind: BeliefStandby}}, []string{"a stored the wanted configuration", "'reconcile status orders'"}},
 	} {
 		for _, want := range c.want {
 			if !strings.Contains(c.err.Error(), want) {

@@ -40,7 +40,7 @@ type Apply struct {
 	Identity string // of this process, in what it records
 	// OnBegin is called under the lock, right before a plan is carried out. May be nil.
 	OnBegin func(t plan.TopologyPlan, d approval.Decision)
-	// OnHalfDone is called when a force promote stands half done: critical if a person must end it.
+	// OnHalfDone is called when a force promote is half done: critical if a person must end it.
 	OnHalfDone func(topology string, f plan.Finding)
 
 	only plan.Transition // the one transition to carry out; none: whatever is planned

@@ -249,5 +249,5 @@ func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []pla
 	if err == nil || len(seen) == 0 || ctx.Err() != nil || p.acting && errors.Is(err, context.DeadlineExceeded) {
 		return // an apply waits for no slow ledger here, and its own record says what matters
 	}
-	p.tell(t.Name, fmt.Sprintf("the ledger does not keep when %s was first seen down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
+	p.tell(t.Name, fmt.Sprintf("the ledger could not keep the time when %s was first seen down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
 }

@@ -107,7 +107,7 @@ func (p *machine) checkSend(a *arrival) {
 
 // checkAge: the approval that this run began with held when the run last looked
 // at the clock before it sent. An intent that is resumed has no age, nor has the
-// second wave of one: what stands half done is to be finished.
+// second wave of one: what is half done is to be finished.
 func (p *machine) checkAge(s plan.Step) {
 	g := p.state.git
 	for _, earlier := range p.intent.Steps {

@@ -43,10 +43,10 @@ type history struct {
 	roles      roleSet
 	generation uint8
 	before     roleSet
-	earlier    uint8 // generation of the document before; 0: there was none
+	earlier    uint8 // generation of the previous document; 0: there was none
 	greatest   uint8 // generation ever seen before
 	wide       bool  // it gives two channels to each cluster
-	wasWide    bool  // the document before did
+	wasWide    bool  // the previous document did
 	approved   bool
 	short      uint8 // when it was approved
 	long       uint8
@@ -135,7 +135,7 @@ type seen struct {
 	reach         clientReach
 	down, data    bool
 	serves        bool
-	half          bool // a force promote of it stands half done
+	half          bool // a force promote of it is half done
 	form          form
 	salvage, flow uint8 // flow: 1 + the source that it replicates from just now
 }

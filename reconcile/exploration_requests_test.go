@@ -190,7 +190,7 @@ func (p *machine) readBack(ctx context.Context, wave []*arrival) error {
 		case h[i] == standsAfter && a.sent:
 			a.end(plan.StepDone, "read back")
 		case h[i] == standsAfter:
-			a.end(plan.StepAlready, "it became so before anything was sent")
+			a.end(plan.StepAlready, "it was already so when the request was to be sent")
 		case h[i] == standsElsewhere:
 			a.end(plan.StepFailed, "neither the old nor the wanted state")
 		case h[i] == standsBefore && a.why == "refused":

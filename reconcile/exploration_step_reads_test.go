@@ -14,7 +14,7 @@ const (
 	standsBefore
 	standsAfter
 	standsElsewhere
-	standsHalf // the same, and the promotion stands half done
+	standsHalf // the same, and the promotion is half done
 )
 
 // stand reads the cluster for its step.

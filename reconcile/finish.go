@@ -40,7 +40,7 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		res.Steps = append(res.Steps, x)
 		if x.Status == plan.StepFailed && s.Action != plan.ActionLoad {
 			res.Outcome = OutcomeUnverified
-			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, the next apply goes on here", s.Action, x.Detail)
+			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, and the next apply continues here", s.Action, x.Detail)
 			if s.Action != plan.ActionRedirect { // that does not hold back what the primary needs to serve
 				return
 			}
@@ -78,7 +78,7 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 			}
 			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf("%s: %v", plan.CodeReplicationStalled, err)}
 		}
-		done.Detail += fmt.Sprintf("; what %s writes reaches %s", prep.plan.Primary, c.ID)
+		done.Detail += fmt.Sprintf("; writes of %s reach %s", prep.plan.Primary, c.ID)
 	}
 	if len(joining) == 0 {
 		return done
@@ -108,14 +108,14 @@ func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Clus
 		switch {
 		case c.Known && len(c.Collections) == 0, c.Known && held.Known && len(own) == 0:
 		case !c.Known || !held.Known:
-			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf("%s: %s joined, and it could not be seen whether it holds anything of its own", plan.CodeJoinNotEmpty, cluster.ID)}
+			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf("%s: %s joined, but it is not known whether it holds data of its own", plan.CodeJoinNotEmpty, cluster.ID)}
 		default:
 			return StepResult{Status: plan.StepFailed, Detail: fmt.Sprintf(
-				"%s: %s was empty, took writes before it was told, and holds what %s does not: %s (hint: let it go with 'role: detached', empty it, and have it join again)",
+				"%s: %s was empty, but took writes before it got the configuration, and holds data that %s does not have: %s (hint: detach it with 'role: detached', empty it, and let it join again)",
 				plan.CodeJoinNotEmpty, cluster.ID, prep.plan.Primary, strings.Join(own, ", "))}
 		}
 	}
-	done.Detail += "; what joined holds nothing of its own"
+	done.Detail += "; no new standby holds data of its own"
 	return done
 }
 
@@ -179,7 +179,7 @@ const readBackFor = 6 * time.Second
 // readBack reads the receivers of the change back for readBackFor. It fails when one does
 // not stay what it was made.
 func (r run) readBack(ctx context.Context, prep prepared) (err error) {
-	r.apply.tellWhile(ctx, r.name, "reading back whether every member stays what it was made", readBackFor, func() {
+	r.apply.tellWhile(ctx, r.name, "reading back whether every member keeps its role", readBackFor, func() {
 		err = r.holdsConfiguration(ctx, prep, readBackFor)
 	})
 	return err
@@ -222,7 +222,7 @@ func (r run) measureLoss(ctx context.Context, prep prepared, res *Result) {
 	}
 }
 
-// WhatCame says what the change of a plan ended with: that it was verified, where traffic
+// WhatCame says how the change of a plan ended: whether it was verified, where traffic
 // goes, and what was lost.
 func (r Result) WhatCame(t plan.TopologyPlan) string {
 	var parts []string

@@ -13,7 +13,7 @@ import (
 	"milvus-reconcile/reconcile/reconciletest"
 )
 
-// halfway is an actor whose promotion stands half done for as long as told, once
+// halfway is an actor whose promotion is half done for as long as told, once
 // a second, unless it is restarted.
 type halfway struct {
 	*reconciletest.Actor

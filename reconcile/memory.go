@@ -21,7 +21,7 @@ type Remembered struct {
 	Newest time.Time            // of the newest record
 	Born   time.Time            // when the ledger was made
 	New    bool                 // this run made the ledger
-	// Accepted is when the ledger was taken as it was, though newer records were lost;
+	// Accepted is when the ledger was accepted as it was, although newer records were lost;
 	// zero: it never was.
 	Accepted time.Time
 	// Published is what clients were last told, by topology.

@@ -51,19 +51,19 @@ type Pass struct {
 	// now. The probes stay open. The round lacks the candidate: the caller reads it. False,
 	// or a nil InFlight: no probe is open.
 	InFlight func(t plan.Topology, primary string) (plan.Round, bool)
-	// Unattended says that no person watches (run). Then an approval that is older than
-	// the ledger, or that lapsed, grants nothing (contract.md §4).
+	// Unattended says that no person watches (run). Then an approval that is older than the
+	// ledger, or that lapsed, does not count (contract.md §4).
 	Unattended bool
-	// Rewritten names, by topology, the commit that governs it only because
-	// the tracked ref was moved off its history.
+	// Rewritten names, by topology, the commit that governs it only because somebody rewrote
+	// the history of the tracked ref.
 	Rewritten   map[string]string
 	Traffic     TrafficChecker // nil: no redirect target is configured
 	Concurrency int            // maximum number of topologies processed in parallel; at least 1
 	// Tell is called with what the pass waits for, from several goroutines at once. May be
 	// nil.
 	Tell func(topology, text string)
-	// TellOnce does not tell again that a wait still goes on. A log that keeps every line,
-	// as that of a CI job does, needs no repetition.
+	// TellOnce reports a wait once and does not repeat it. A log that keeps every line, such
+	// as that of a CI job, needs no repetition.
 	TellOnce bool
 
 	// RecordsLossBounds says that the pass writes into the ledger what it proved of standbys, and when a
@@ -249,7 +249,7 @@ func (p Pass) countdown(w plan.Want, telling *sync.Mutex, failing func()) func(d
 		if failing != nil && left < w.Span {
 			failing()
 		}
-		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed as far as is known, %s to go",
+		p.tell(w.Topology, fmt.Sprintf("probing %s: round %d of at least %d failed so far, %s to go",
 			w.Primary, done, of, plan.DurationText(left)))
 	}
 }

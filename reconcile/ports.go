@@ -55,7 +55,7 @@ type Verified struct {
 	Had plan.ServingMark
 }
 
-// Actor changes clusters, and proves by reading what came of it.
+// Actor changes clusters, and reads them to prove the effect.
 type Actor interface {
 	// Execute carries out one step that sends a configuration: it sends, reads back, and
 	// sends again as long as the permit allows.

@@ -222,8 +222,8 @@ type Wanted struct {
 	Changes map[string]approval.Change
 	// Superseded names the newer commit that governs the topology.
 	Superseded map[string]string
-	// Rewritten names the governing commit where the tracked ref was moved off its
-	// history.
+	// Rewritten names the governing commit if somebody rewrote the history of the tracked
+	// ref.
 	Rewritten map[string]string
 }
 

@@ -19,7 +19,7 @@ func TestAnAttachIsProven(t *testing.T) {
 	if got.Outcome != reconcile.OutcomeUnverified || !s.Ledger.Open() {
 		t.Fatalf("%s: %s, an intent is open: %t", got.Outcome, got.Detail, s.Ledger.Open())
 	}
-	for _, want := range []string{"REPLICATION_STALLED", "no CDC process runs on cluster-a", "the next apply goes on here"} {
+	for _, want := range []string{"REPLICATION_STALLED", "no CDC process runs on cluster-a", "the next apply continues here"} {
 		if !strings.Contains(got.Detail, want) {
 			t.Errorf("%q does not say %q", got.Detail, want)
 		}
@@ -56,7 +56,7 @@ func TestAnAttachThatFellBackIsToldAgain(t *testing.T) {
 				Wanted: plan.Configuration{Edges: []plan.Edge{{From: "cluster-a", To: "cluster-b"}}},
 			}
 			got := s.Run(t)
-			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "'reconcile apply orders' tells it once more") || !s.Ledger.Open() {
+			if got.Outcome != reconcile.OutcomeUnverified || !strings.Contains(got.Detail, "'reconcile apply orders' configures it once more") || !s.Ledger.Open() {
 				t.Fatalf("%s: %s", got.Outcome, got.Detail)
 			}
 			s.Forget()

@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/reconcile/approval"
 )
 
-// StepResult is a step with what came of it.
+// StepResult is a step with its result.
 type StepResult struct {
 	Step   plan.Step
 	Status plan.StepStatus
@@ -39,7 +39,7 @@ func appendAlsoDone(detail string, results []StepResult) string {
 	return strings.Join(words, "; ")
 }
 
-// Outcome says what came of an apply of one topology. The zero value is an error before
+// Outcome is the result of an apply of one topology. The zero value is an error before
 // anything was sent.
 type Outcome string
 
@@ -89,7 +89,7 @@ type Report struct {
 func (r Report) Remembered() Remembered { return r.remembered }
 
 // SentTo returns the clusters that may have got a request, by the apply that ended with x or
-// by an earlier one that it was to carry on.
+// by an earlier one that it resumed.
 func (r Report) SentTo(x Result) []string {
 	var out []string
 	for _, s := range x.Steps {

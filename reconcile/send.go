@@ -266,7 +266,7 @@ func (h *halfPromotion) summary() string {
 		if h.restarts > 1 {
 			often = fmt.Sprintf("%d times", h.restarts)
 		}
-		words = append(words, fmt.Sprintf("restarted the coordinator of %s %s, since its promotion stood half done", h.step.Cluster, often))
+		words = append(words, fmt.Sprintf("restarted the coordinator of %s %s, since its promotion was half done", h.step.Cluster, often))
 	}
 	if h.lastError != "" {
 		words = append(words, "the restart of its coordinator: "+h.lastError)

@@ -272,7 +272,7 @@ func TestFreeze(t *testing.T) {
 func TestParseConfigRefuses(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a restart of a cluster without a credential", "clusters: [{id: cluster-a}]\n", `"cluster-a" has no credential`},
-		{"a restart twice", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a}, {id: a}]\n", `"a" stands twice`},
+		{"a restart twice", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a}, {id: a}]\n", `"a" appears twice`},
 		{"a restart without a program", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: ['']}}}]\n", "the program is empty"},
 		{"a restart that is no list", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: kubectl}}}]\n", "list"},
 		{"a shard without a rule", "shards: [{name: eu}]", "the shard takes no topology"},
@@ -317,8 +317,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"empty program", "redirect: [{name: a, exec: {command: ['']}}]", "the program is empty"},
 		{"socket without path", "redirect: [{name: a, haproxy: {address: 'unix:', backend: b, servers: {a: b}}}]", "the socket has no path"},
 		{"no servers", "redirect: [{name: a, haproxy: {address: 'h:1', backend: b, servers: {}}}]", "it is empty"},
-		{"same receiver twice", "notify: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "stands twice"},
-		{"forge without commit", "notify: [{name: a, url: 'https://a/statuses', format: github}]", "where the commit stands"},
+		{"same receiver twice", "notify: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "appears twice"},
+		{"forge without commit", "notify: [{name: a, url: 'https://a/statuses', format: github}]", "where the commit goes"},
 		{"mail without addresses", "notify: [{name: a, url: 'smtp://a', format: email}]", "who writes to whom"},
 		{"mail by http", "notify: [{name: a, url: 'https://a', format: email, email: {from: a@b.example, to: [a@b.example]}}]", "not the URL of a mail server"},
 		{"a mail server for a chat", "notify: [{name: a, url: 'smtp://a', format: slack}]", "not an http or https URL"},

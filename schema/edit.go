@@ -107,7 +107,7 @@ func find(file string, data []byte, name string) (found, error) {
 	case 1:
 		return hits[0], nil
 	}
-	return found{}, &EditError{File: file, Line: hits[1].doc.chunk.line, Reason: "the topology " + quoted(name) + " stands in it twice", Hint: "remove one of them"}
+	return found{}, &EditError{File: file, Line: hits[1].doc.chunk.line, Reason: "the topology " + quoted(name) + " appears in it twice", Hint: "remove one of them"}
 }
 
 // applyTo is a topology with the change made.

@@ -95,7 +95,7 @@ func TestEditRefuses(t *testing.T) {
 		want       string
 	}{
 		{"another name", strings.ReplaceAll(minimal, "orders", "carts"), stale, `no topology "orders"`},
-		{"twice", minimal + "---\n" + minimal, stale, "stands in it twice"},
+		{"twice", minimal + "---\n" + minimal, stale, "appears in it twice"},
 		{"not valid", strings.Replace(minimal, "role: primary", "role: king", 1), stale, "king"},
 		{"not valid afterwards", minimal, Change{Roles: map[string]plan.Role{"b": plan.RolePrimary}}, "second primary"},
 		{"unknown cluster", minimal, Change{Roles: map[string]plan.Role{"z": plan.RoleStale}}, `no cluster "z"`},

@@ -189,7 +189,7 @@ func (f field) address() string {
 	host, port, err := net.SplitHostPort(s)
 	switch {
 	case strings.Contains(s, "@"):
-		f.fail("it holds a user or password", "secrets never stand here; "+hint)
+		f.fail("it holds a user or password", "secrets never belong here; "+hint)
 	case strings.Contains(s, "://"):
 		f.fail(quoted(s)+" has a scheme", hint)
 	case err != nil && strings.Contains(err.Error(), "missing port"):
@@ -222,7 +222,7 @@ func (f field) clusterURI() (parsed *url.URL, ok bool) {
 	hint := "write http://host:port or https://host:port, such as http://cluster-a.example:19530"
 	u, err := url.ParseRequestURI(s)
 	if strings.Contains(s, "@") {
-		f.fail("the uri holds a user or password", "secrets never stand here: the operator's configuration refers to the token; "+hint)
+		f.fail("the uri holds a user or password", "secrets never belong here: the operator's configuration refers to the token; "+hint)
 		return nil, false
 	}
 	message := ""

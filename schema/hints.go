@@ -49,7 +49,7 @@ func unknownKeyHint(key string, allowed []string) string {
 	}
 	switch {
 	case slices.Contains(allowed, word+"From"):
-		return fmt.Sprintf("secrets stand here by reference only: use %sFrom: {env: NAME} or {file: PATH}", word)
+		return fmt.Sprintf("only references to secrets belong here: use %sFrom: {env: NAME} or {file: PATH}", word)
 	case slices.Contains(allowed, "clientAddress") && word == "address":
 		return "use clientAddress"
 	case slices.Contains(edgeWords, word):

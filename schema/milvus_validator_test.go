@@ -46,7 +46,7 @@ var refusedDocuments = []struct {
 		configuration(with(entry("a", "http://a:1"), "")), "empty pchannel",
 	},
 	{
-		"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: [x_0, x_0]}]`, "stands twice",
+		"V10", `[{id: a, role: primary, uri: "http://a:1", pchannels: [x_0, x_0]}]`, "appears twice",
 		configuration(with(entry("a", "http://a:1"), "x_0", "x_0")), "duplicate pchannel",
 	},
 	{

@@ -151,7 +151,7 @@ func gitURL(f field) string {
 	case !slices.Contains([]string{"ssh", "https", "file"}, scheme):
 		f.fail(fmt.Sprintf("the scheme %s is not allowed", quoted(scheme)), hint)
 	case hasPassword(u):
-		f.fail("the URL holds a password", "secrets stand in the configuration by reference only: use git.auth.passwordFrom: {env: NAME} or {file: PATH}")
+		f.fail("the URL holds a password", "only references to secrets belong in the configuration: use git.auth.passwordFrom: {env: NAME} or {file: PATH}")
 	case scheme != "file" && u.Hostname() == "":
 		f.fail("the URL has no host", hint)
 	}

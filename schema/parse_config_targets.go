@@ -43,7 +43,7 @@ func uniqueNames(f field) []string {
 	seen := map[string]bool{}
 	for _, item := range f.items() {
 		if name := item.text(); name != "" && seen[name] {
-			item.fail(fmt.Sprintf("%s stands twice", quoted(name)), "remove one of them")
+			item.fail(fmt.Sprintf("%s appears twice", quoted(name)), "remove one of them")
 		}
 		seen[item.text()] = true
 	}
@@ -119,7 +119,7 @@ func checkNames(f field) {
 	for _, item := range f.items() {
 		name := item.get("name")
 		if name.text() != "" && seen[name.text()] {
-			name.fail(fmt.Sprintf("the name %s stands twice", quoted(name.text())), "give each entry its own name")
+			name.fail(fmt.Sprintf("the name %s appears twice", quoted(name.text())), "give each entry its own name")
 		}
 		seen[name.text()] = true
 	}
@@ -138,7 +138,7 @@ func clusters(f, credentials field) []ClusterCare {
 		switch name := id.text(); {
 		case name == "":
 		case seen[name]:
-			id.fail(quoted(name)+" stands twice", "keep one entry for each cluster")
+			id.fail(quoted(name)+" appears twice", "keep one entry for each cluster")
 		case !called[name]:
 			id.fail(quoted(name)+" has no credential", "add it to credentials, or correct the id")
 		}
@@ -285,7 +285,7 @@ func checkForge(f field) {
 		return
 	}
 	if !strings.Contains(u.text(), "{commit}") {
-		u.fail("it does not say where the commit stands", "write {commit} in it, as in https://api.github.com/repos/OWNER/REPO/statuses/{commit}")
+		u.fail("it does not say where the commit goes", "write {commit} in it, as in https://api.github.com/repos/OWNER/REPO/statuses/{commit}")
 	}
 	if parsed, err := url.Parse(u.text()); err == nil && parsed.Scheme == "http" && !isLoopback(parsed.Hostname()) {
 		u.fail("a forge's token does not go over http", "write https://…")

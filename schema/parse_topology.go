@@ -263,7 +263,7 @@ func channelList(f field) []string {
 			continue
 		}
 		if seen[name] {
-			item.fail(fmt.Sprintf("the channel %s stands twice", quoted(name)), "list each channel once")
+			item.fail(fmt.Sprintf("the channel %s appears twice", quoted(name)), "list each channel once")
 			continue
 		}
 		seen[name] = true

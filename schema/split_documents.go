@@ -103,7 +103,7 @@ func badRune(r rune, size int, rest []byte) (message, hint string) {
 	case r == utf8.RuneError && size == 1:
 		return "the text is not valid UTF-8", "save the file as UTF-8"
 	case r == '\r' && !bytes.HasPrefix(rest, []byte("\n")):
-		return "a carriage return stands alone", "end lines with a line feed"
+		return "a carriage return is not followed by a line feed", "end lines with a line feed"
 	case r == '\n' || r == '\r' || r == '\t':
 		return "", ""
 	case isHidden(r):

@@ -64,7 +64,7 @@ func checkUniqueIDs(items []field) {
 			continue
 		}
 		if first, ok := seen[id.text()]; ok {
-			id.fail(fmt.Sprintf("the cluster id %s stands twice", quoted(id.text())),
+			id.fail(fmt.Sprintf("the cluster id %s appears twice", quoted(id.text())),
 				fmt.Sprintf("give each cluster its own id; the first is on line %d", first.position().Line))
 			continue
 		}
@@ -180,7 +180,7 @@ func checkAcross(docs []parsed) {
 		d := &docs[i]
 		if name := d.identity.name; len(names[name.word]) > 1 {
 			other := docs[another(names[name.word], i)].identity.name
-			d.add(name, fmt.Sprintf("the topology name %s is used twice", quoted(name.word)), "rename one of them; the other stands at "+other.place())
+			d.add(name, fmt.Sprintf("the topology name %s is used twice", quoted(name.word)), "rename one of them; the other is at "+other.place())
 		}
 		reported := map[string]bool{}
 		for _, id := range d.identity.ids {
@@ -189,7 +189,7 @@ func checkAcross(docs []parsed) {
 			}
 			reported[id.word] = true
 			other := docs[another(ids[id.word], i)].identity.mentionOf(id.word)
-			d.add(id, fmt.Sprintf("the cluster id %s is also in another topology", quoted(id.word)), "a cluster belongs to one topology; the other stands at "+other.place())
+			d.add(id, fmt.Sprintf("the cluster id %s is also in another topology", quoted(id.word)), "a cluster belongs to one topology; the other is at "+other.place())
 		}
 	}
 }

@@ -226,7 +226,7 @@ func (d *document) walkMapping(n *yaml.Node, path string, depth int) {
 		}
 		if earlier, ok := first[key.Value]; ok {
 			d.doubtful = true
-			d.failAt(child, d.at(key), fmt.Sprintf("the key %s stands twice in one mapping", quoted(key.Value)),
+			d.failAt(child, d.at(key), fmt.Sprintf("the key %s appears twice in one mapping", quoted(key.Value)),
 				fmt.Sprintf("remove one of them; the first is on line %d", earlier.line))
 			continue
 		}

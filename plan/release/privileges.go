@@ -44,12 +44,12 @@ const (
 // needs is not here (docs/setup.md).
 var privileges = []Privilege{
 	{PrivilegeUpdate, ScopeCluster, []string{"ClusterAdmin"}, FeatureReplicationRights, "send a configuration", "every change is refused, a failover too", true, false},
-	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read what a cluster believes", "its role is not known, and nothing that rests on it is planned", true, false},
+	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read the configuration that a cluster stores", "its role is not known, and nothing that depends on it is planned", true, false},
 	{
 		PrivilegeDump, ScopeCluster,
 		[]string{"ClusterAdmin"},
 		FeatureStreamRights, "read the log of a primary (DumpMessages)",
-		"what is not replicated yet, the exact loss and 'reconcile salvage' stay unknown", false, false,
+		"the lag, the exact loss and 'reconcile salvage' stay unknown", false, false,
 	},
 	{"CreateCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "prove by a throwaway collection that a primary works", "a promotion is not verified: apply ends with 5", false, true},
 	{"DropCollection", ScopeDatabase, []string{"DatabaseAdmin"}, "", "remove the throwaway collection", "a promotion is not verified: apply ends with 5, and the collection stays", false, true},
@@ -57,7 +57,7 @@ var privileges = []Privilege{
 		PrivilegeSeesNames, ScopeCollection,
 		[]string{"CollectionReadWrite", "CollectionAdmin"},
 		"", "see every collection, and ask those that are known",
-		"a cluster that joins cannot be seen to be empty, and lost collections are not noticed", false, false,
+		"nothing shows that a joining cluster is empty, and lost collections are not noticed", false, false,
 	},
 }
 

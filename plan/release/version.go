@@ -1,5 +1,5 @@
-// Package release holds what each release of Milvus does and mends, and which privileges it
-// asks for. It is pure: a table, and words.
+// Package release says what each release of Milvus does, which defects it removes, and
+// which privileges it asks for. It is pure: a table, and words.
 package release
 
 import (
@@ -11,10 +11,10 @@ import (
 	"sync"
 )
 
-// Feature is something that a version of Milvus does or mends.
+// Feature is something that a version of Milvus does, or a defect that it no longer has.
 type Feature string
 
-// The features that reconcile, or the way it is told to upgrade, rests on.
+// The features that reconcile, or its advice for an upgrade, depends on.
 const (
 	FeatureReplication       Feature = "replication"        // UpdateReplicateConfiguration is served
 	FeatureReplicationRights Feature = "replication_rights" // privileges guard it
@@ -58,11 +58,11 @@ var features = []featureRow{
 	{FeatureReplicationRights, "UpdateReplicateConfiguration needs a privilege", "#45236", 6, beta, false},
 	{FeatureChannelGrowth, "channels may be appended", "#47917", 12, beta, false},
 	{FeatureForcePromote, "force_promote is honoured", "#48452", 14, beta, false},
-	{FeatureDump, "DumpMessages and salvage checkpoints are there", "#48527", 14, beta, false},
+	{FeatureDump, "DumpMessages and salvage checkpoints exist", "#48527", 14, beta, false},
 	{FeatureGrowthWithChange, "channels may be appended together with another change", "#49214", 16, beta, false},
 	{FeatureReadConfiguration, "GetReplicateConfiguration is served", "#49810", 17, 0, false},
 	{FeatureInfoOnPrimary, "GetReplicateInfo answers on a primary, so that the exact loss can be read", "#50344, #50350", 19, 0, false},
-	{FeatureTransactionRows, "DumpMessages gives out the rows of transactions, so of upserts", "#50574, #51102", 20, 0, false},
+	{FeatureTransactionRows, "DumpMessages returns the rows of transactions, and so of upserts", "#50574, #51102", 20, 0, false},
 	{FeatureStreamRights, "streams need a token, DumpMessages needs ManageOwnership and CreateReplicateStream needs UpdateReplicateConfiguration", "#52387, #52608, #52854, #52858", 23, 1, true},
 	{FeatureImportKeys, "imports give the standby the same automatic keys", "#51667, #52941", never, 1, false},
 	{FeatureMigrationWrites, "a change of the message queue loses no write", "#52947", never, 1, false},
@@ -209,9 +209,9 @@ func (v Version) Exact() bool { return v.exact }
 func (v Version) Caveat() string {
 	switch {
 	case v.NewerThanTable():
-		return "newer than tested, judged by the calls that it answers and else as " + v.nearest()
+		return "newer than tested; judged by the calls that it answers, otherwise as " + v.nearest()
 	case !v.ordered:
-		return "its tag names no release, judged by the calls that it answers and else as the newest known"
+		return "its tag names no release; judged by the calls that it answers, otherwise as the newest known"
 	default:
 		return ""
 	}

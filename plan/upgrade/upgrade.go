@@ -17,7 +17,7 @@ import (
 // in addition to its view. The zero value knows nothing.
 type Stream struct {
 	Cluster string
-	// Open: it asks nobody for a token, so that it checks no stream either.
+	// Open: it asks for no token, so that it checks no stream either.
 	Open plan.Support
 	// Checks: it asks for a token over streams.
 	Checks plan.Support
@@ -36,7 +36,7 @@ type Advice struct {
 	Topology string
 	To       release.Version
 	Order    []Step   // empty: every cluster is there
-	Beware   []Note   // what stops or blinds something, and what to do before
+	Beware   []Note   // what stops, or can no longer be observed, and what to do before
 	Mends    []string // what the version does that some cluster does not yet
 }
 
@@ -57,8 +57,8 @@ type Note struct {
 }
 
 // Advise says in which order to upgrade the members of a topology, what that
-// breaks and what it mends. streams has what was found out about each; what is not
-// known there is taken to stand in the way. Nothing is sent: people upgrade.
+// breaks and what it mends. streams has the facts about each; a fact that is not known
+// counts as an obstacle. Nothing is sent: people upgrade.
 func Advise(t plan.Topology, o plan.Observed, streams []Stream, to release.Version) Advice {
 	u := upgrading{t: t, o: o, streams: streams, to: to}
 	out := Advice{Topology: t.Name, To: to}
@@ -134,7 +134,7 @@ func (u upgrading) steps(primary string, standbys, order []string) []Step {
 		case id == primary && i == 0 && len(order) > 1:
 			s.Why = "its CDC then sends the token over streams that an upgraded standby asks for"
 		case id == primary:
-			s.Why = "last, when every standby is there"
+			s.Why = "last, after all standbys"
 		case slices.Contains(order[:i], primary):
 			s.Why = "once its primary sends a token over streams"
 		}
@@ -211,7 +211,7 @@ func (u upgrading) notes(order []Step) []Note {
 	}
 	if len(order) > 1 {
 		out = append(out, Note{
-			Message: "until all are upgraded, an old cluster as primary is refused by an upgraded one: it sends no token over streams (#52387)",
+			Message: "until all clusters are upgraded, an upgraded cluster refuses an old primary, which sends no token over streams (#52387)",
 			Remedy:  "do no switchover between the steps; after a failover between them upgrade the promoted cluster next",
 		})
 	}
@@ -230,7 +230,7 @@ func (u upgrading) rights(id string) []Note {
 	switch {
 	case s.TokenBlank && s.Open == plan.SupportYes:
 		out = append(out, Note{
-			id, "it asks nobody for a token, and was linked without one: once authorization is turned on there, nothing is replicated to it, for good, since a stored token cannot be filled in later (#52734)",
+			id, "it asks for no token, and was linked without one: if authorization is turned on there, replication to it stops for good, since a stored token cannot be filled in later (#52734)",
 			"leave authorization off, or detach it and add it again with a token",
 		})
 	case s.Open == plan.SupportYes:
@@ -247,8 +247,8 @@ func (u upgrading) rights(id string) []Note {
 		})
 	case s.TokenMay == plan.SupportUnknown:
 		out = append(out, Note{
-			id, "whether the user of its replication token holds " + release.PrivilegeUpdate + " is not known: " + cmp.Or(s.TokenDetail, "it was not asked"),
-			"see to it before the upgrade: " + release.GrantOf(release.PrivilegeUpdate),
+			id, "it is not known whether the user of its replication token holds " + release.PrivilegeUpdate + ": " + cmp.Or(s.TokenDetail, "it was not asked"),
+			"grant it before the upgrade: " + release.GrantOf(release.PrivilegeUpdate),
 		})
 	}
 	if s.Open != plan.SupportYes && s.Dumps != plan.SupportYes {
@@ -257,7 +257,7 @@ func (u upgrading) rights(id string) []Note {
 			word = "is not known to hold "
 		}
 		out = append(out, Note{
-			id, "our user " + word + release.PrivilegeDump + " there: what is not replicated yet, the exact loss and salvage will be unknown",
+			id, "our user " + word + release.PrivilegeDump + " there: the lag, the exact loss and salvage will be unknown",
 			release.GrantOf(release.PrivilegeDump),
 		})
 	}

@@ -41,7 +41,7 @@ func TestAdvise(t *testing.T) {
 		},
 		"a version that nobody knows": {[]string{"v3.0.2", "v3.0.2"}, "3.0.9", fine, "b a", "", []string{"newer than tested"}, ""},
 		"no authorization": {
-			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", open, "b a", "", []string{"once authorization is turned on there, nothing is replicated to it, for good"}, "#52387",
+			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", open, "b a", "", []string{"if authorization is turned on there, replication to it stops for good"}, "#52387",
 		},
 		"linked without a token": {
 			[]string{"v2.6.22", "v2.6.22"},
@@ -56,7 +56,7 @@ func TestAdvise(t *testing.T) {
 			"",
 		},
 		"a replication user about which nothing is known": {
-			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *upgrade.Stream) { s.TokenMay = plan.SupportUnknown }), "a b", "", []string{"is not known: it was not asked"}, "",
+			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *upgrade.Stream) { s.TokenMay = plan.SupportUnknown }), "a b", "", []string{"it is not known whether the user of its replication token holds UpdateReplicateConfiguration: it was not asked"}, "",
 		},
 		"our user may not dump": {
 			[]string{"v2.6.22", "v2.6.22"}, "2.6.25", with(fine, func(s *upgrade.Stream) { s.Dumps = plan.SupportNo }), "a b", "", []string{"our user lacks ManageOwnership", `privilege="ManageOwnership"`}, "",

@@ -184,9 +184,9 @@ func (c Carrier) label() string {
 func carrierProblem(c Carrier) string {
 	switch {
 	case c.Problem != "":
-		return "the object is no carrier: " + c.Problem
+		return "the object cannot carry an approval: " + c.Problem
 	case len(c.UnknownHeaders) > 0:
-		return fmt.Sprintf("the object has headers that are not known here (%+q): sign it again with plain git or `reconcile approve`", c.UnknownHeaders)
+		return fmt.Sprintf("the object has unknown headers (%+q): sign it again with plain git or `reconcile approve`", c.UnknownHeaders)
 	case c.PayloadHash == "":
 		return "the hash of its payload is not known, so its use could not be recorded"
 	}
@@ -236,9 +236,9 @@ func (e *evaluation) checkUnused(v *vote) (string, string) {
 	}
 	switch {
 	case slices.ContainsFunc(e.Spent, used):
-		return CodeAlreadyUsed, "this very statement was used before. A new commit is needed, with a greater generation and its own approval"
+		return CodeAlreadyUsed, "this same approval was used before. A new commit is needed, with a greater generation and its own approval"
 	case e.LedgerKnows != nil && v.carrier.Date.Before(*e.LedgerKnows):
-		return CodeAlreadyUsed, fmt.Sprintf("it is dated before what this ledger knows of (%s), and what was recorded before is lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.approveAgain())
+		return CodeAlreadyUsed, fmt.Sprintf("it is dated before the oldest knowledge of this ledger (%s), and older records are lost, so it may have been used. %s", stamp(*e.LedgerKnows), e.approveAgain())
 	case e.LedgerBorn != nil && v.carrier.Date.Before(*e.LedgerBorn):
 		return CodeAlreadyUsed, fmt.Sprintf("it is dated before this ledger was made (%s), so it may have been used under an earlier one. %s, or let a person run `reconcile apply %s`", stamp(*e.LedgerBorn), e.approveAgain(), e.Plan.Name)
 	}
@@ -272,14 +272,14 @@ func (e *evaluation) checkWithdrawn(v *vote) (string, string) {
 	if !v.withdraws() {
 		return "", ""
 	}
-	return CodeWithdrawn, fmt.Sprintf("%s took the approval back at %s. If the change is wanted after all: `%s`", v.claim.By, stamp(v.carrier.Date), e.command())
+	return CodeWithdrawn, fmt.Sprintf("%s took the approval back at %s. If the change is still needed: `%s`", v.claim.By, stamp(v.carrier.Date), e.command())
 }
 
 func (e *evaluation) checkTime(v *vote) (string, string) {
 	date := v.carrier.Date
 	switch {
 	case !e.now.Before(date.Add(e.maxAge)):
-		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals hold for %s (approval.maxAge). %s", stamp(date), plan.DurationText(e.maxAge), e.approveAgain())
+		return CodeExpired, fmt.Sprintf("it was signed at %s, and approvals are valid for %s (approval.maxAge). %s", stamp(date), plan.DurationText(e.maxAge), e.approveAgain())
 	case !v.claim.Expires.IsZero() && !e.now.Before(v.claim.Expires):
 		return CodeExpired, fmt.Sprintf("its %s was %s. %s", KeyExpires, stamp(v.claim.Expires), e.approveAgain())
 	}
@@ -304,7 +304,7 @@ func (e *evaluation) checkLapse(v *vote) (string, string) {
 
 func (e *evaluation) checkPlan(v *vote) (string, string) {
 	if v.claim.Replay != e.Replay {
-		return CodePlanChanged, fmt.Sprintf("it approves the replay %s, and the lost rows give %s now: read the dry run and approve that one. %s", v.claim.Replay, e.Replay, e.howTo())
+		return CodePlanChanged, fmt.Sprintf("it approves the replay %s, but the lost rows now give %s: read the dry run and approve that digest. %s", v.claim.Replay, e.Replay, e.howTo())
 	}
 	for _, p := range v.claim.Plans {
 		if p != e.Plan.Digest {
@@ -322,9 +322,9 @@ func (e *evaluation) checkLoss(v *vote) (string, string) {
 	w := e.Plan.DataLoss
 	switch {
 	case w == nil || w.Upper == nil:
-		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but the upper bound of the window is not known: approve without %s if the loss is to be taken", plan.DurationText(*limit), KeyMaxDataLoss)
+		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but the upper bound of the window is not known: approve without %s if you accept the loss", plan.DurationText(*limit), KeyMaxDataLoss)
 	case *w.AtRisk() > *limit:
-		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but up to %s may be lost%s: if that is to be taken, approve with '%s: %s'",
+		return CodeLossTooLarge, fmt.Sprintf("it allows a loss of %s, but up to %s may be lost%s: if you accept that, approve with '%s: %s'",
 			plan.DurationText(*limit), plan.UpperBoundText(*w.AtRisk()), unwatched(w), KeyMaxDataLoss, w.Bound())
 	}
 	return "", ""

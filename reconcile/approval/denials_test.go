@@ -61,15 +61,15 @@ func TestDenied(t *testing.T) {
 		{"one of two taken back", CodeQuorumNotMet, "does not count, WITHDRAWN", quorum(request(good, tagOf(carol), withdrawn(carol)), 2)},
 		{"a newer word that ended", CodeExpired, "", request(good, newer(tagOf(alice, KeyExpires+": 2026-11-22T12:00:30Z"), time.Second))},
 		{"no signature", CodeUnsigned, "not signed", request(with(good, func(c *Carrier) { c.Signature = Signature{} }))},
-		{"a signature that does not verify", CodeUnsigned, "does not hold", request(with(good, func(c *Carrier) {
+		{"a signature that does not verify", CodeUnsigned, "is not valid", request(with(good, func(c *Carrier) {
 			c.Signature.Valid, c.Signature.Problem = false, "over other bytes\x1b"
 		}))},
 		{"a signature of another kind", CodeUnsigned, "SSH and OpenPGP", request(with(good, func(c *Carrier) {
 			c.Signature = Signature{Kind: SignatureOther, Problem: "only SSH and OpenPGP"}
 		}))},
-		{"a signature that does not verify, where none is needed", CodeUnsigned, "does not hold", change(request(with(good, func(c *Carrier) { c.Signature.Valid = false })), func(r *Request) { r.Policy.SignatureOptional = true })},
+		{"a signature that does not verify, where none is needed", CodeUnsigned, "is not valid", change(request(with(good, func(c *Carrier) { c.Signature.Valid = false })), func(r *Request) { r.Policy.SignatureOptional = true })},
 		{"a key that nobody allowed", CodeSignerNotAllowed, "SHA256:alice", request(with(good, func(c *Carrier) { c.Signature.Principals = nil }))},
-		{"a key that is not in the keyring", CodeSignerNotAllowed, "allows for nobody", request(with(good, func(c *Carrier) {
+		{"a key that is not in the keyring", CodeSignerNotAllowed, "allows to nobody", request(with(good, func(c *Carrier) {
 			c.Signature = Signature{Kind: SignatureOpenPGP, KeyUnknown: true, Fingerprint: "AB"}
 		}))},
 		{"a key that nobody allowed, where none is needed", CodeSignerNotAllowed, "", change(request(with(good, func(c *Carrier) { c.Signature.Principals = nil })), func(r *Request) { r.Policy = Policy{SignatureOptional: true} })},
@@ -91,7 +91,7 @@ func TestDenied(t *testing.T) {
 			c.Signature.Principals = append(c.Signature.Principals, AllowedLine{ID: "2", Patterns: []string{bob.Email}})
 		}))},
 		{"a co-author", CodeSelfApproved, "", change(request(good), func(r *Request) { r.Change.Authors = append(r.Change.Authors, alice) })},
-		{"too old for a failover", CodeExpired, "hold for 2 h", change(request(good), func(r *Request) { r.Now = noon.Add(2 * time.Hour) })},
+		{"too old for a failover", CodeExpired, "are valid for 2 h", change(request(good), func(r *Request) { r.Now = noon.Add(2 * time.Hour) })},
 		{"expired by its own word", CodeExpired, KeyExpires, request(tagOf(alice, KeyExpires+": 2026-11-22T12:00:30Z"))},
 		{"dated ahead", CodeExpired, "ahead", change(request(good), func(r *Request) { r.Now = noon.Add(-6 * time.Minute) })},
 		{"without a date", CodeExpired, "no date", request(with(good, func(c *Carrier) { c.Date = time.Time{} }))},
@@ -99,14 +99,14 @@ func TestDenied(t *testing.T) {
 		{"lapsed", CodeLapsed, "up", change(request(good), func(r *Request) { r.Lapsed = []string{good.PayloadHash} })},
 		{"used for this generation", CodeAlreadyUsed, "above 8", change(request(good), func(r *Request) { r.Spent = []SpentMark{{Topology: "orders", Generation: 8}} })},
 		{"used for a later generation", CodeAlreadyUsed, "above 9", change(request(good), func(r *Request) { r.Spent = []SpentMark{{Topology: "orders", Generation: 9}} })},
-		{"the same payload used before", CodeAlreadyUsed, "very statement", change(request(good), func(r *Request) {
+		{"the same payload used before", CodeAlreadyUsed, "this same approval", change(request(good), func(r *Request) {
 			r.Spent = []SpentMark{{Topology: "orders", Generation: 7, PayloadHash: good.PayloadHash}}
 		})},
 		{"older than the ledger", CodeAlreadyUsed, "ledger was made", change(request(good), func(r *Request) { born := noon.Add(time.Second); r.LedgerBorn = &born })},
 		{"older than what the ledger knows", CodeAlreadyUsed, "reconcile approve", change(request(good), func(r *Request) { knows := noon.Add(time.Second); r.LedgerKnows = &knows })},
 		{"another plan", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestB))},
 		{"two plans, one of them another", CodePlanChanged, digestB, request(tagOf(alice, KeyPlan+": "+digestA, KeyPlan+": "+digestB))},
-		{"too great a loss", CodeLossTooLarge, "59 s, but up to 1 min may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'", request(tagOf(alice, KeyMaxDataLoss+": 59s"))},
+		{"too great a loss", CodeLossTooLarge, "59 s, but up to 1 min may be lost: if you accept that, approve with 'Failover-Max-Data-Loss: 2m'", request(tagOf(alice, KeyMaxDataLoss+": 59s"))},
 		{"time in which nobody probed the primary", CodeLossTooLarge, "up to 31 min may be lost, 30 min of it while nobody probed the old primary", change(request(tagOf(alice, KeyMaxDataLoss+": 2m")), func(r *Request) {
 			w := *r.Plan.DataLoss
 			w.Unwatched = 30 * time.Minute

@@ -49,7 +49,7 @@ func refuseAll(r Request) (code, detail string) {
 	p, c := r.Policy, r.Change
 	switch {
 	case c.KeysUnreadable != "":
-		return CodeKeysUnreadable, fmt.Sprintf("who may approve cannot be read, so nobody can: %s; once it can be read, the approvals that are there count again", c.KeysUnreadable)
+		return CodeKeysUnreadable, fmt.Sprintf("the list of approvers cannot be read, so nobody can approve: %s; once it can be read, existing approvals count again", c.KeysUnreadable)
 	case (!p.Configured || c.NoKeys) && !p.SignatureOptional:
 		return CodeNothingConfigured, "no approver is configured: set approval.allowedSigners or approval.keyring in the operator's configuration"
 	case r.Plan.Digest == "" || r.Plan.Name == "" || r.Plan.Primary == "":

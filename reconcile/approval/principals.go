@@ -131,7 +131,7 @@ func CheckPrincipal(p string) string {
 		}
 	}
 	if before, domain, _ := strings.Cut(p, "@"); strings.HasPrefix(domain, ".") || strings.HasSuffix(domain, ".") || strings.Contains(domain, "..") {
-		return fmt.Sprintf("its domain, behind %q, begins or ends with a '.', or holds two in a row", before+"@")
+		return fmt.Sprintf("its domain, after %q, begins or ends with a '.', or holds two in a row", before+"@")
 	}
 	return ""
 }

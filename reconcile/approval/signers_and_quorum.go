@@ -18,9 +18,9 @@ func (e *evaluation) checkSignature(v *vote) (string, string) {
 	case !s.Valid && s.KeyUnknown:
 		return CodeSignerNotAllowed, e.notAllowed(s)
 	case !s.Valid && s.Problem != "":
-		return CodeUnsigned, fmt.Sprintf("its signature does not hold: %+q", clip(s.Problem))
+		return CodeUnsigned, fmt.Sprintf("its signature is not valid: %+q", clip(s.Problem))
 	case !s.Valid:
-		return CodeUnsigned, "its signature does not hold"
+		return CodeUnsigned, "its signature is not valid"
 	case len(s.Principals) == 0:
 		return CodeSignerNotAllowed, e.notAllowed(s)
 	case s.Fingerprint == "":
@@ -34,7 +34,7 @@ func (e *evaluation) notAllowed(s Signature) string {
 	if s.Problem != "" {
 		why = fmt.Sprintf(" (%+q)", clip(s.Problem))
 	}
-	return fmt.Sprintf("it is signed by key %+q, which the operator's configuration allows for nobody%s: add a line for its owner to approval.allowedSigners, or have an approver sign", clip(s.Fingerprint), why)
+	return fmt.Sprintf("it is signed by key %+q, which the operator's configuration allows to nobody%s: add a line for its owner to approval.allowedSigners, or have an approver sign", clip(s.Fingerprint), why)
 }
 
 // forges lists the e-mails in whose name forges sign merges. Such a signature says nothing
@@ -88,7 +88,7 @@ func (e *evaluation) checkAuthor(v *vote) (string, string) {
 	}
 	for _, a := range e.Change.Authors {
 		if v.belongsTo(a.Email) {
-			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor). An author's name is not proven by anything; only a quorum of two makes sure of four eyes. To approve, somebody else runs `%s`", v.claim.By, clip(a.Email), e.command())
+			return CodeSelfApproved, fmt.Sprintf("%s wrote the change (as %+q) and cannot approve it (approval.distinctAuthor). Nothing proves an author's name; only a quorum of two ensures that two people agreed. To approve, somebody else runs `%s`", v.claim.By, clip(a.Email), e.command())
 		}
 	}
 	return "", ""

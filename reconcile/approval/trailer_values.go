@@ -87,7 +87,7 @@ func (c *Claim) approve(value string) error {
 	}
 	t := Target{Topology: m[1], Cluster: m[2]}
 	if _, dup := c.target(t.Topology); dup {
-		return fmt.Errorf("topology %s stands twice", t.Topology)
+		return fmt.Errorf("topology %s appears twice", t.Topology)
 	}
 	c.Approved = append(c.Approved, t)
 	return nil

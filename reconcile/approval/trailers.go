@@ -98,11 +98,11 @@ func lastParagraph(message string) ([]string, error) {
 	}
 	for i, line := range lines[:start] {
 		if isFailoverLine(line) {
-			return nil, fmt.Errorf("line %d, %+q, stands outside the last paragraph", i+1, clip(line))
+			return nil, fmt.Errorf("line %d, %+q, is outside the last paragraph", i+1, clip(line))
 		}
 	}
 	if strings.Trim(strings.Join(lines[:start], ""), blank) == "" {
-		return nil, errors.New("the trailers stand in the first paragraph: put a title and an empty line before them")
+		return nil, errors.New("the trailers are in the first paragraph: put a title and an empty line before them")
 	}
 	return lines[start:], nil
 }
@@ -120,7 +120,7 @@ func parseParagraph(lines []string) (Claim, error) {
 			continue
 		}
 		if seen[key] && !slices.Contains(repeatable, key) {
-			return Claim{}, fmt.Errorf("%s stands twice", key)
+			return Claim{}, fmt.Errorf("%s appears twice", key)
 		}
 		seen[key] = true
 		if err := c.set(key, value); err != nil {
@@ -135,7 +135,7 @@ func parseParagraph(lines []string) (Claim, error) {
 func splitTrailer(line string) (key, value string, err error) {
 	key, value, ok := strings.Cut(line, ":")
 	if !ok || key == "" || strings.Trim(key, keyChars) != "" {
-		return "", "", fmt.Errorf("the last paragraph holds a line that is no trailer: %+q", clip(line))
+		return "", "", fmt.Errorf("the last paragraph holds a line that is not a trailer: %+q", clip(line))
 	}
 	if !hasFailoverPrefix(key) {
 		return key, strings.TrimSpace(value), nil

@@ -11,8 +11,8 @@ import (
 type Weight int
 
 const (
-	// Diverged: the standby does not hold what its primary holds, and replication will not
-	// bring it.
+	// Diverged: the standby does not hold the same data as its primary, and replication
+	// will not repair this.
 	Diverged Weight = iota
 	// Unready: the standby holds it and could not serve it yet, or its primary is about to
 	// change it.
@@ -24,7 +24,7 @@ const (
 // String returns the weight as programs read it.
 func (w Weight) String() string { return [...]string{"diverged", "unready", "local"}[w] }
 
-// Difference is one thing that the standby holds otherwise than its primary.
+// Difference is one difference between a standby and its primary.
 type Difference struct {
 	Weight     Weight
 	Kind       Kind

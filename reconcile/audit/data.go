@@ -235,15 +235,15 @@ func (a *auditing) decided(l *collectionData, w Writes) bool {
 	}
 	switch {
 	case w.Unknown != "":
-		l.why = counts + "; whether writes under way explain that is not known: " + w.Unknown
+		l.why = counts + "; it is not known whether writes under way explain it: " + w.Unknown
 		return false
 	case l.Expires && len(odd) == 0:
-		l.why = counts + ": its rows expire, and not at the same moment on both"
+		l.why = counts + ": its rows expire, at different moments on the two clusters"
 		return false
 	case l.Expires:
 		by = 0
 	case by == 0 && len(odd) == 0:
-		l.why = fmt.Sprintf("%s, and %d writes were under way: none can be counted while so many are made (hint: audit it again at a quiet time)", counts, w.Inserted+w.Deleted)
+		l.why = fmt.Sprintf("%s, and %d writes were under way: rows cannot be counted during so many writes (hint: audit it again at a quiet time)", counts, w.Inserted+w.Deleted)
 		return false
 	}
 	l.odd, l.by = odd, by
@@ -254,7 +254,7 @@ func (a *auditing) decided(l *collectionData, w Writes) bool {
 		}
 	}
 	if l.times++; l.times < sameTwice {
-		l.why = counts + " differed once, and writes under way may explain it"
+		l.why = counts + " differed once, but writes under way may explain it"
 		return false
 	}
 	a.report(l)

@@ -1,4 +1,4 @@
-// Package audit says whether a standby holds what its primary holds.
+// Package audit says whether a standby holds the same data as its primary.
 //
 // It compares what public calls tell of both clusters, and changes nothing: its ports have
 // no method that writes. Compare takes two inventories and JudgeCount two counts with what

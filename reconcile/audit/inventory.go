@@ -69,8 +69,8 @@ type Collection struct {
 	Fields []string
 }
 
-// Inventory is what one cluster holds. Unread names what could not be read of it, so that
-// what is missing there is no difference.
+// Inventory is what one cluster holds. Unread names the parts that could not be read.
+// Something missing in such a part is not a difference.
 type Inventory struct {
 	Cluster     string
 	Items       []Item

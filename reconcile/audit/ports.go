@@ -2,7 +2,7 @@ package audit
 
 import "context"
 
-// Refusal is an answer of the server itself that it does not do what it was asked.
+// Refusal is an answer in which the server itself refuses a request.
 type Refusal struct{ Err error }
 
 // Error returns the words of the server.

@@ -30,9 +30,9 @@ type Row struct {
 	Cells map[string]string
 }
 
-// Writes is what the log of the primary holds behind the checkpoints that the standby had
-// before both were read: it may be in what was read of one cluster and not in that of the
-// other.
+// Writes are the messages in the primary's log after the checkpoints that the standby had
+// before both clusters were read. Such a message may be in the data of one cluster and not
+// in that of the other.
 type Writes struct {
 	Inserted int64
 	Deleted  int64
@@ -41,9 +41,8 @@ type Writes struct {
 	Unknown string
 }
 
-// JudgeCount says by how many rows at least the count of a standby differs from what any
-// moment of its primary explains. Both counts are of states between which all of the writes
-// lie, so that they differ by at most their number.
+// JudgeCount returns how many rows of difference the writes cannot explain. All writes lie
+// between the two counted states, so the counts differ by at most the number of writes.
 func JudgeCount(primary, standby int64, w Writes) (by int64) {
 	return max(abs(primary-standby)-w.Inserted-w.Deleted, 0)
 }

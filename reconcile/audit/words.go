@@ -41,7 +41,7 @@ func (d Difference) text(primary, standby string) string {
 	case d.Kind == KindKeys:
 		return fmt.Sprintf("of %s on %s: %s (%s)", d.Primary, standby, d.Standby, d.Detail)
 	case d.Kind == KindImport && d.Weight == Diverged:
-		return fmt.Sprintf("%d of the imports on %s wait for a commit that is done, or never comes: their rows are not visible there", d.By, standby)
+		return fmt.Sprintf("%d of the imports on %s wait for a commit that is already done elsewhere, or never comes: their rows are not visible there", d.By, standby)
 	case d.Kind == KindImport:
 		return fmt.Sprintf("imports are in flight: %s on %s, %s on %s", d.Primary, primary, d.Standby, standby)
 	case d.Fact == "" && d.Standby == "":
@@ -63,7 +63,7 @@ func (d Difference) Remedy(primary, standby string) string {
 	case d.Kind == KindImport && d.Weight == Diverged:
 		return fmt.Sprintf("A job that is not done on %s can be committed or aborted there (POST /v2/vectordb/jobs/import/commit or abort): both are replicated. If it is done there, rebuild %s (docs/rebuild.md)", primary, standby)
 	case d.Kind == KindImport:
-		return fmt.Sprintf("Audit again once the imports are done. To promote %s before then strands them", standby)
+		return fmt.Sprintf("Audit again once the imports are done. A promotion of %s before that strands them", standby)
 	case d.Weight == Unready:
 		return fmt.Sprintf("Wait until %s has finished, and audit again: until then it would answer slowly, or not at all", standby)
 	case d.Kind == KindIndex && d.Standby == "":
@@ -71,11 +71,11 @@ func (d Difference) Remedy(primary, standby string) string {
 	case d.Kind == KindLoad:
 		return fmt.Sprintf("After a promotion, load it on %s, which takes no DDL before. Or release it on %s and load it again while it may be away: both are replicated", standby, primary)
 	case d.ofAccess() && d.Standby == "":
-		return fmt.Sprintf("What was on %s before %s was attached is never sent: make it once more there. Or make it on %s after a promotion", primary, standby, standby)
+		return fmt.Sprintf("Objects that %s held before %s was attached are never sent: create it there again. Or create it on %s after a promotion", primary, standby, standby)
 	case d.ofAccess():
 		return fmt.Sprintf("Set it once more on %s, or remove it on %s after a promotion", primary, standby)
 	default:
-		return fmt.Sprintf("Don't promote %s if you can choose: replication will not mend it. Rebuild it (docs/rebuild.md)", standby)
+		return fmt.Sprintf("Don't promote %s if you can choose: replication does not repair it. Rebuild it (docs/rebuild.md)", standby)
 	}
 }
 

@@ -51,17 +51,17 @@ func viewFault(v plan.View) (clusterFault, bool) {
 	case v.Class == plan.ClassDNS:
 		return clusterFault{"name", "cannot be reached: its name is not resolved", ""}, true
 	case v.IdentityConflict != "":
-		return clusterFault{"identity", "is not what answers at its address: that is " + v.IdentityConflict, critical}, true
+		return clusterFault{"identity", "does not answer at its address: the cluster there is " + v.IdentityConflict, critical}, true
 	case v.Reach == plan.ReachUnreachable:
 		return clusterFault{"unreachable", "does not answer", ""}, true
 	case v.Reach == plan.ReachDegraded:
-		return clusterFault{"not_serving", "answers, and does not serve", ""}, true
+		return clusterFault{"not_serving", "answers, but does not serve", ""}, true
 	case v.Reach == plan.ReachUnknown:
 		return clusterFault{"unknown", "is not known to answer", ""}, true
 	case v.Belief.Kind == plan.BeliefUnknown:
-		return clusterFault{"unreadable", "is up, and its role cannot be read", ""}, true
+		return clusterFault{"unreadable", "is up, but its role cannot be read", ""}, true
 	case v.DumpDenied:
-		return clusterFault{"rights", "denies our user the privilege " + release.PrivilegeDump + ": what its standbys lack is not known", ""}, true
+		return clusterFault{"rights", "denies our user the privilege " + release.PrivilegeDump + ": the lag of its standbys is not known", ""}, true
 	default:
 		return progressFault(v)
 	}

@@ -29,9 +29,9 @@ func TestCausesAreNamed(t *testing.T) {
 		},
 		{
 			"a wrong port",
-			plan.View{Reach: plan.ReachUnknown, Class: plan.ClassTLS, Error: "what answers there does not speak gRPC"},
+			plan.View{Reach: plan.ReachUnknown, Class: plan.ClassTLS, Error: "the server there does not speak gRPC"},
 			plan.RolePrimary,
-			clusterFault{"tls", "a cannot be reached: what answers there does not speak gRPC", plan.SeverityCritical},
+			clusterFault{"tls", "a cannot be reached: the server there does not speak gRPC", plan.SeverityCritical},
 		},
 		{
 			"a wrong token",

@@ -38,8 +38,8 @@ type Event struct {
 	Trace    string // of the pass that found it; empty: no pass did
 	Text     string // one sentence
 	Remedy   string // what a person does now; empty: nothing
-	// Quiet: another event tells of the same cause, and the log holds this one at level
-	// debug.
+	// Quiet: another event reports the same cause, so the log holds this one only at
+	// level debug.
 	Quiet bool
 }
 

@@ -240,7 +240,7 @@ func (w *worker) lapse(ctx context.Context, want plan.Want, s waitingApproval) {
 	w.watch.mu.Unlock()
 	w.watch.emit(Event{
 		Kind: EventLapsed, Severity: plan.SeverityWarning, Topology: w.name, Cluster: want.Primary, Code: approval.CodeLapsed,
-		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag revives it, and a person's 'reconcile apply " + w.name + "' is not bound",
+		Text: "the approval to promote " + want.Candidate + " lapsed: " + want.Primary + " was up in two rounds in a row; a new tag approves it again, and 'reconcile apply " + w.name + "' by hand still uses the old one",
 	})
 	w.wake()
 }

@@ -75,11 +75,11 @@ const (
 // read.
 func (l *Loop) fetchFailed(began time.Time, err error) (unread string) {
 	if ledger := (LedgerError{}); errors.As(err, &ledger) {
-		l.ledgerFails(began, fetchHolder, "could not be read, what was read last stands", err)
+		l.ledgerFails(began, fetchHolder, "could not be read, the last good state stays in use", err)
 		return "the ledger"
 	}
 	l.faults.meets(gitKey, fetchHolder, err.Error(), Event{
-		Kind: EventGit, Severity: plan.SeverityWarning, Text: "Git could not be read, what was read last stands: " + err.Error(),
+		Kind: EventGit, Severity: plan.SeverityWarning, Text: "Git could not be read, the last good state stays in use: " + err.Error(),
 	})
 	return "Git"
 }

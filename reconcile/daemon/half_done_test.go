@@ -13,7 +13,7 @@ import (
 	"milvus-reconcile/reconcile/reconciletest"
 )
 
-// stuck is an actor whose force promote stands half done until somebody acts.
+// stuck is an actor whose force promote is half done until somebody acts.
 type stuck struct {
 	*reconciletest.Actor
 	acted chan struct{}

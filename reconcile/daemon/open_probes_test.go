@@ -170,7 +170,7 @@ func TestProbesInFlightThatCountForNothing(t *testing.T) {
 		},
 		"they were made with other settings": func(t *testing.T, h hung) {
 			h.loop.Configure(h.settings())
-			h.await(t, "the event", func() bool { return h.countEvents(daemon.EventConfig, "taken over") == 1 })
+			h.await(t, "the event", func() bool { return h.countEvents(daemon.EventConfig, "in use") == 1 })
 		},
 		"the candidate answers late": func(_ *testing.T, h hung) {
 			h.Clusters.OnCandidate = func() { h.clock.Pass(oneWait) }

@@ -199,7 +199,7 @@ func (w *worker) publishStep(text string) {
 	})
 }
 
-// publishHalfDone publishes that the promotion under way stands half done, and tells it at
+// publishHalfDone publishes that the promotion under way is half done, and tells it at
 // once: the pass does not end before somebody acts.
 func (w *worker) publishHalfDone(f plan.Finding, commit string) {
 	w.loop.board.topology(w.loop.clock.Now(), w.name, func(t *TopologyStatus) {
@@ -267,7 +267,7 @@ func (s TopologyStatus) reason() string {
 	case s.State == StateBlocked && len(blocking) > 0:
 		return s.Plan.Transition.String() + " " + reconcile.BlockedBy(blocking)
 	case s.Plan.Transition != plan.TransitionNone && s.Plan.Resumed:
-		return s.Plan.Transition.String() + ", begun earlier and carried on"
+		return s.Plan.Transition.String() + ", begun earlier and continued"
 	case s.Plan.Transition != plan.TransitionNone && s.Decision.Approved():
 		return s.Plan.Transition.String() + ", approved" + s.frozenWords()
 	case s.Plan.Transition != plan.TransitionNone:

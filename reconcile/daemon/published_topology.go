@@ -32,8 +32,8 @@ func newerPublished(p, o reconcile.Published) reconcile.Published {
 	return p
 }
 
-// StatusFromLedger returns what the ledger alone says of a topology, so that clients can
-// be told before its first pass. False: clients were never told of it.
+// StatusFromLedger returns the status of a topology from the ledger alone, so that clients
+// get an answer before its first pass. False: clients never got an answer for it.
 func StatusFromLedger(r reconcile.Remembered, topology string) (TopologyStatus, bool) {
 	p := r.Published[topology]
 	return TopologyStatus{

@@ -19,13 +19,13 @@ func (s Snapshot) Unready() string {
 	case !s.Swept:
 		return "not every topology has been observed yet"
 	case s.GitError != "":
-		return cmp.Or(s.GitAsked, "Git") + " cannot be read, so that no new approval is seen: " + s.GitError
+		return cmp.Or(s.GitAsked, "Git") + " cannot be read, so no new approval is seen: " + s.GitError
 	case s.ElectionError != "":
 		return "it cannot lead: " + s.ElectionError
 	case s.RecordError != "":
 		return "the ledger cannot be written: " + s.RecordError
 	case s.FileError != "":
-		return "a failover would lack what the configuration names: " + s.FileError
+		return "a failover needs a file that cannot be used: " + s.FileError
 	}
 	return s.allFailing()
 }
@@ -104,8 +104,8 @@ func (l *Loop) noteRecorded(began time.Time, err error) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.RecordError = said })
 }
 
-// Unusable notes which secrets and lists of the configuration an approved failover
-// would lack; empty: none.
+// Unusable records which secrets and lists that an approved failover needs cannot be used;
+// empty: none.
 func (l *Loop) Unusable(why string) {
 	if l.board.fileError() != why {
 		l.board.set(l.clock.Now(), func(b *Snapshot) { b.FileError = why })

@@ -20,7 +20,7 @@ func TestUnready(t *testing.T) {
 		"nothing known yet":                 {func(s *Snapshot) { *s = Snapshot{} }, "observed yet"},
 		"the end was asked for":             {func(s *Snapshot) { s.Stopping = true }, "stopping"},
 		"Git fails":                         {func(s *Snapshot) { s.GitError = "authentication required" }, "no new approval is seen: authentication required"},
-		"the ledger fails under a fetch":    {func(s *Snapshot) { s.GitError, s.GitAsked = "it is damaged", "the ledger" }, "the ledger cannot be read, so that no new approval is seen: it is damaged"},
+		"the ledger fails under a fetch":    {func(s *Snapshot) { s.GitError, s.GitAsked = "it is damaged", "the ledger" }, "the ledger cannot be read, so no new approval is seen: it is damaged"},
 		"the election fails":                {func(s *Snapshot) { s.ElectionError = "etcd: authentication failed" }, "cannot lead: etcd: authentication failed"},
 		"the ledger cannot be written":      {func(s *Snapshot) { s.RecordError = "no space left on device" }, "no space left"},
 		"no topology at all can be seen to": {func(s *Snapshot) { s.Topologies[0].Error = "the ledger is damaged" }, "none of 2 topologies can be observed: the ledger is damaged"},

@@ -10,20 +10,19 @@ import (
 	"milvus-reconcile/reconcile"
 )
 
-// Configure takes over new settings. Passes under way finish with the old ones.
+// Configure puts new settings into use. Passes under way finish with the old ones.
 func (l *Loop) Configure(s Settings) {
 	l.configure(share(s))
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Mode, b.Config = modeOf(s.Apply), "" })
-	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityInfo, Text: "the configuration was taken over"})
+	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityInfo, Text: "the new configuration is in use"})
 	l.FetchNow()
 	l.wakeAll()
 }
 
-// Refused publishes that a new configuration was not taken over. The old one stays in
-// force.
+// Refused publishes that a new configuration was refused. The old one stays in use.
 func (l *Loop) Refused(err error) {
 	l.board.set(l.clock.Now(), func(b *Snapshot) { b.Config = err.Error() })
-	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityCritical, Text: "the new configuration is refused and the old one stands: " + err.Error()})
+	l.emit(Event{Kind: EventConfig, Severity: plan.SeverityCritical, Text: "the new configuration is refused, and the old one stays in use: " + err.Error()})
 }
 
 // shared are settings and the number of passes that use them.

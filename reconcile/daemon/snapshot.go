@@ -61,8 +61,8 @@ type TopologyStatus struct {
 	// Result is of the newest apply of this process that did something, tried something or
 	// failed; nil: there was none.
 	Result *reconcile.Result
-	// Served is the greatest generation that this process saw live and verified. Clients
-	// may be told of it. 0: none yet.
+	// Served is the greatest generation that this process saw live and verified, and that
+	// clients may get. 0: none yet.
 	Served int64
 	// Published is what clients may be told: the roles of the greatest generation that
 	// this process, or another on the ledger, saw verified.

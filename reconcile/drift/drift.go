@@ -190,7 +190,7 @@ func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, b
 	case v.Reach != plan.ReachUp, v.Belief.Kind == plan.BeliefUnknown:
 		return Drift{
 			Kind: Unknown, Cluster: c.ID, Code: plan.CodeClusterUnreachable,
-			Message: c.ID + " is " + v.Reach.String() + " and believes it is " + v.Belief.Kind.String(),
+			Message: c.ID + " is " + v.Reach.String() + "; its observed role is " + v.Belief.Kind.String(),
 		}, true
 	case asked || t.Transition == plan.TransitionNone && t.InSync:
 		return Drift{}, false
@@ -198,7 +198,7 @@ func clusterDrift(t plan.TopologyPlan, c plan.ClusterPlan, asked bool) (Drift, b
 		c.DesiredRole == plan.RoleStandby && v.Belief.Kind != plan.BeliefStandby:
 		return Drift{
 			Kind: Role, Cluster: c.ID, Code: plan.CodeUnmanagedDrift,
-			Message: c.ID + " is to be " + c.DesiredRole.String() + " and believes it is " + v.Belief.Kind.String(),
+			Message: c.ID + " is to be " + c.DesiredRole.String() + "; its observed role is " + v.Belief.Kind.String(),
 		}, true
 	default:
 		return Drift{}, false

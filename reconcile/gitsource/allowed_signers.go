@@ -161,7 +161,7 @@ func (l *signerLine) parseOptions(s string) error {
 		name, value, hasValue := strings.Cut(option, "=")
 		name = strings.ToLower(name)
 		if seen[name] {
-			return fmt.Errorf("option %s stands twice", name)
+			return fmt.Errorf("option %s appears twice", name)
 		}
 		seen[name] = true
 		if err := l.setOption(name, value, hasValue); err != nil {

@@ -105,7 +105,7 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 	}
 	for i := range out.Carriers {
 		if unread != nil && out.Carriers[i].Problem == "" {
-			out.Carriers[i].Problem = fmt.Sprintf("an earlier version of the topology cannot be read, so what was approved before is not known: %v", unread)
+			out.Carriers[i].Problem = fmt.Sprintf("an earlier version of the topology cannot be read, so it is not known what was approved before: %v", unread)
 		}
 	}
 	return out, nil
@@ -116,7 +116,7 @@ func (r *Repo) change(rec *record, tags []*tagInfo, unread error, keys KeysFunc)
 func (s changeSource) denyUnknown(carriers []approval.Carrier) {
 	for i := range carriers {
 		if s.unknown != "" && carriers[i].Problem == "" {
-			carriers[i].Problem = s.unknown + ", so the approver cannot be told from the author: make the change again, in a commit of plain git and with a greater generation"
+			carriers[i].Problem = s.unknown + ", so the approver may be the author: make the change again, in a commit of plain git and with a greater generation"
 		}
 	}
 }
@@ -142,7 +142,7 @@ func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 			return changeSource{}, err // an incomplete clone, which the operator completes
 		}
 		if err != nil {
-			s.unknown = fmt.Sprintf("what the merge %s brought in cannot be read (%v)", governing.id, err)
+			s.unknown = fmt.Sprintf("the commits that the merge %s brought in cannot be read (%v)", governing.id, err)
 		}
 	}
 	if len(s.authors) == 0 {

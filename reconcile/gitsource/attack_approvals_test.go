@@ -60,7 +60,7 @@ func attacksByMessage() []attackCase {
 			},
 		},
 		{
-			"trailers in a body that others follow", approval.CodeMalformed,
+			"trailers in a pull request's body, with other trailers after them", approval.CodeMalformed,
 			"a failover trailer counts only in the last paragraph; anywhere else it denies", func(a *attack) {
 				a.signedCommit(alice, approve(alice)+"\n\nSigned-off-by: Carol <carol@example.com>\n", ordersFile, doc("orders", 3))
 			},
@@ -73,7 +73,7 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"a folded line with another cluster", approval.CodeMalformed,
-			"every line of the paragraph is a trailer of its own", func(a *attack) {
+			"every line of the paragraph is a separate trailer", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice, " and orders/cluster-c"))
 			},
 		},
@@ -110,25 +110,25 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"an approval of another topology, under its own name", approval.CodeMissing,
-			"a tag approves what its name and trailers say, and nothing else", func(a *attack) {
+			"a tag approves only the change that its name and trailers give", func(a *attack) {
 				a.tag(alice, "failover/payments/2/alice", a.head, strings.Replace(approve(alice), "orders/", "payments/", 1))
 			},
 		},
 		{
 			"an approval of another cluster", approval.CodeWrongTarget,
-			"the cluster that becomes primary is part of what is approved", func(a *attack) {
+			"the approval names the cluster that becomes primary", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "cluster-b", "cluster-c", 1))
 			},
 		},
 		{
 			"an approval on a commit with another document", approval.CodeMissing,
-			"a tag counts where the parsed document equals the one at the tip", func(a *attack) {
+			"a tag counts only if the document in its commit equals the document at the tip", func(a *attack) {
 				a.tag(alice, "failover/orders/1/alice", a.base, approve(alice))
 			},
 		},
 		{
 			"the generation used again for another document (R37)", approval.CodeMissing,
-			"equality is of the document, not of its generation", func(a *attack) {
+			"the whole document must be equal, not only its generation", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(mallory, "Swap", ordersFile, doc("orders", 2, "cluster c primary"))
 			},
@@ -144,7 +144,7 @@ func attacksByMessage() []attackCase {
 		},
 		{
 			"a replay after a revert, without the ledger, hours later", approval.CodeExpired,
-			"an approval of a failover lives for two hours", func(a *attack) {
+			"an approval of a failover is valid for two hours", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(bob, "Back", ordersFile, doc("orders", 3))
 				a.commit(mallory, "Revert", ordersFile, doc("orders", 2))

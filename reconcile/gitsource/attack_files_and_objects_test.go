@@ -27,13 +27,13 @@ func treeAttacks() []treeAttack {
 		{"a symbolic link out of the tree", "only regular files are read", func(s *shell) string { return entry("120000", "orders.yaml", ordersBlob(s)) }, nil},
 		{"a submodule", "only regular files are read", func(s *shell) string { return entry("160000", "orders.yaml", ordersBlob(s)) }, nil},
 		{"a file of a mode that git does not have", "only regular files are read", func(s *shell) string { return entry("060000", "orders.yaml", ordersBlob(s)) }, nil},
-		{"the name ..", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "..", ordersBlob(s)) }, errTree},
-		{"a name with a slash", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "../x.yaml", ordersBlob(s)) }, errTree},
-		{"an empty name", "a folder with such a name is refused whole", func(s *shell) string { return entry("100644", "", ordersBlob(s)) }, errTree},
+		{"the name ..", "the whole folder is refused", func(s *shell) string { return entry("100644", "..", ordersBlob(s)) }, errTree},
+		{"a name with a slash", "the whole folder is refused", func(s *shell) string { return entry("100644", "../x.yaml", ordersBlob(s)) }, errTree},
+		{"an empty name", "the whole folder is refused", func(s *shell) string { return entry("100644", "", ordersBlob(s)) }, errTree},
 		{"a name that appears twice", "it is not clear which of the two counts", func(s *shell) string {
 			return entry("100644", "a.yaml", ordersBlob(s)) + entry("100755", "a.yaml", ordersBlob(s))
 		}, errTree},
-		{"a name that is not UTF-8", "a path that cannot be written down holds no topology", func(s *shell) string { return entry("100644", "\xff.yaml", ordersBlob(s)) }, nil},
+		{"a name that is not UTF-8", "a path that is not UTF-8 holds no topology", func(s *shell) string { return entry("100644", "\xff.yaml", ordersBlob(s)) }, nil},
 		{"a huge file", "a file above 1 MiB is not read", func(s *shell) string {
 			id := s.object("blob", doc("orders", 9, strings.Repeat("x", MaxBlob)))
 			return entry("100644", "orders.yaml", unhex(id))
@@ -56,7 +56,7 @@ func treeAttacks() []treeAttack {
 			}
 			return tree
 		}, errTooMany},
-		{"a pointer of Git LFS", "it is read as it stands, and is no topology", func(s *shell) string {
+		{"a pointer of Git LFS", "it is read as a file, and is not a topology", func(s *shell) string {
 			return entry("100644", "orders.yaml", unhex(s.object("blob", "version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n")))
 		}, nil},
 	}

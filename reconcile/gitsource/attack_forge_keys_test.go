@@ -32,7 +32,7 @@ func attacksByKey() []attackCase {
 		},
 		{
 			"a hardware key that nobody touched", approval.CodeUnsigned,
-			"any program on the owner's machine could have asked for the signature", func(a *attack) {
+			"without a touch, any program on the owner's machine could have made the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				key := newSKKey(a.t, ssh.KeyAlgoSKED25519)
 				a.keys = []byte(AllowedSignersLine(alice.Email, key.line()))
@@ -40,16 +40,16 @@ func attacksByKey() []attackCase {
 			},
 		},
 		{
-			"a certificate by an authority of one's own", approval.CodeSignerNotAllowed,
-			"only a cert-authority line of the operator makes an authority", func(a *attack) {
+			"a certificate by the attacker's own authority", approval.CodeSignerNotAllowed,
+			"only a cert-authority line in the operator's list names an authority", func(a *attack) {
 				authority := filepath.Join(a.t.TempDir(), "authority")
 				run(a.t, nil, needs.Program(a.t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", authority)
 				a.certifiedTag(mallory, authority, "-n", alice.Email, "-V", always)
 			},
 		},
 		{
-			"a certificate that an approver made as if an authority", approval.CodeSignerNotAllowed,
-			"a line without cert-authority signs for its own people alone", func(a *attack) {
+			"a certificate that an approver made with their own key", approval.CodeSignerNotAllowed,
+			"without cert-authority, a key signs only for the people of its line", func(a *attack) {
 				a.certifiedTag(mallory, a.sshKey(carol), "-n", alice.Email, "-V", always)
 			},
 		},

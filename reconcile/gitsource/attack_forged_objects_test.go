@@ -16,7 +16,7 @@ func attacksBySignature() []attackCase {
 	return []attackCase{
 		{
 			"a re-armoured signature on a spent payload (R11)", approval.CodeAlreadyUsed,
-			"the ledger remembers the hash of what was signed, without the signature", func(a *attack) {
+			"the ledger remembers the hash of the signed content without the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				block, _ := pem.Decode([]byte(a.sign(alice, payload)))
 				used, err := parseTag([]byte(payload))
@@ -28,8 +28,8 @@ func attacksBySignature() []attackCase {
 			},
 		},
 		{
-			"a header that nobody knows (R11)", approval.CodeMalformed,
-			"an object with a header of unknown meaning carries nothing", func(a *attack) {
+			"an unknown header (R11)", approval.CodeMalformed,
+			"an object with an unknown header carries no approval", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "x-nonce 1\n", approve(alice))
 				a.tip(a.object("commit", withSignature(payload, a.sign(alice, payload))))
@@ -37,7 +37,7 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"a header that git skips when it verifies", approval.CodeMalformed,
-			"it would make a new object id over the same signature", func(a *attack) {
+			"otherwise the same signature would fit a new object id", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "", approve(alice))
 				signed := withSignature(payload, a.sign(alice, payload))
@@ -61,22 +61,22 @@ func attacksBySignature() []attackCase {
 			},
 		},
 		{
-			"something behind the signature of a tag", approval.CodeUnsigned,
+			"text after the signature of a tag", approval.CodeUnsigned,
 			"nothing may follow the signature", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)+"Failover-Accept: SPLIT_BRAIN\n"))
 			},
 		},
 		{
-			"a signature over other content", approval.CodeUnsigned,
-			"it is checked over the raw bytes of this object", func(a *attack) {
+			"a signature made for other content", approval.CodeUnsigned,
+			"the signature is checked over the raw bytes of this object", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload+" ")))
 			},
 		},
 		{
 			"a signed approval with its date rewritten", approval.CodeUnsigned,
-			"the date is part of what was signed", func(a *attack) {
+			"the signature covers the date", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", approve(alice))
 				armored := a.sign(alice, payload)
 				later := strings.Replace(payload, fmt.Sprint(a.now.Unix()), fmt.Sprint(a.now.Unix()+1), 1)
@@ -85,7 +85,7 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"a signature moved from one commit to another", approval.CodeUnsigned,
-			"tree and parents are part of what was signed", func(a *attack) {
+			"the signature covers tree and parents", func(a *attack) {
 				payload := a.commitPayload(alice, "", approve(alice))
 				armored := a.sign(alice, payload)
 				a.write(ordersFile, doc("orders", 3))
@@ -110,14 +110,14 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"a NUL byte that hides the rest of a message", approval.CodeMalformed,
-			"git shows a message up to the NUL; such an object is no carrier", func(a *attack) {
+			"git shows a message only up to the NUL; such an object carries no approval", func(a *attack) {
 				payload := a.tagPayload(tagName, a.head, "commit", "Looks harmless\n\x00\n\n"+approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)))
 			},
 		},
 		{
 			"a message in another encoding", approval.CodeMalformed,
-			"what people see must be what is parsed: UTF-8 or nothing", func(a *attack) {
+			"people must see exactly the text that is parsed, so only UTF-8 counts", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "encoding UTF-7\n", approve(alice))
 				a.tip(a.object("commit", withSignature(payload, a.sign(alice, payload))))
@@ -125,7 +125,7 @@ func attacksBySignature() []attackCase {
 		},
 		{
 			"a signed tag inside the header of an unsigned merge", approval.CodeUnsigned,
-			"a mergetag header is a quotation, not a signature of the merge", func(a *attack) {
+			"a mergetag header quotes a tag; it does not sign the merge", func(a *attack) {
 				tag := a.tagPayload("v1", a.head, "commit", approve(alice))
 				tag += a.sign(alice, tag)
 				a.write(ordersFile, doc("orders", 3))
@@ -146,7 +146,7 @@ func attacksByPeople() []attackCase {
 		},
 		{
 			"an approver's key in the repository itself", approval.CodeSignerNotAllowed,
-			"signers are read from the operator's configuration alone", func(a *attack) {
+			"only the operator's configuration lists signers", func(a *attack) {
 				a.sshKey(mallory)
 				line := AllowedSignersLine(alice.Email, a.line[mallory.Email])
 				a.head = a.commit(mallory, "Allow", "keyssigners", line)
@@ -156,14 +156,14 @@ func attacksByPeople() []attackCase {
 			},
 		},
 		{
-			"one's own allowed key in another's name", approval.CodeSignerMismatch,
-			"the key must be that of the e-mail in the trailer", func(a *attack) {
+			"an allowed key, used in another person's name", approval.CodeSignerMismatch,
+			"the key must belong to the e-mail in the trailer", func(a *attack) {
 				a.tag(carol, tagName, a.head, approve(alice))
 			},
 		},
 		{
 			"the author, under the second e-mail of the key", approval.CodeSelfApproved,
-			"all e-mails that the configuration gives to a key are one person's", func(a *attack) {
+			"all e-mails that the configuration gives to a key belong to one person", func(a *attack) {
 				a.sshKey(bob)
 				a.keys = []byte(AllowedSignersLine("bob@example.com", a.line[bob.Email]) + AllowedSignersLine("robert@example.com", a.line[bob.Email]))
 				robert := approval.Person{Name: "Robert", Email: "robert@example.com"}
@@ -179,7 +179,7 @@ func attacksByPeople() []attackCase {
 			},
 		},
 		{
-			"an author behind a crooked name", approval.CodeSelfApproved,
+			"an author behind a malformed name", approval.CodeSelfApproved,
 			"every e-mail that a broken author line could mean counts as an author's", func(a *attack) {
 				a.write(ordersFile, doc("orders", 3))
 				payload := a.commitPayload(bob, "", "Up\n")
@@ -190,8 +190,8 @@ func attacksByPeople() []attackCase {
 			},
 		},
 		{
-			"an author in a branch that somebody else finished and merged", approval.CodeSelfApproved,
-			"all commits that a merge brings in and that changed the document count", func(a *attack) {
+			"an author of a branch that somebody else finished and merged", approval.CodeSelfApproved,
+			"the authors of all commits that a merge brings in and that changed the document count", func(a *attack) {
 				a.branch("feature", "main")
 				a.commit(alice, "Up", ordersFile, doc("orders", 3, "cluster c"))
 				a.commit(bob, "Up", ordersFile, doc("orders", 3))

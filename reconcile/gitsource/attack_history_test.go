@@ -33,8 +33,8 @@ func attacksByHistory() []attackCase {
 			},
 		},
 		{
-			"an approval that its branch took back, with the document put back in the branch", approval.CodeMissing,
-			"a commit of a branch approves only if no later one of it had another document", func(a *attack) {
+			"an approval of a commit whose branch later changed the document and restored it", approval.CodeMissing,
+			"a commit of a branch approves only if no later commit of the branch had another document", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.commit(alice, "Back", ordersFile, doc("orders", 2))
@@ -44,8 +44,8 @@ func attacksByHistory() []attackCase {
 			},
 		},
 		{
-			"the same, with the document put back in the merge", approval.CodeMissing,
-			"a commit of a branch approves only if no later one of it had another document", func(a *attack) {
+			"the same, with the document restored in the merge", approval.CodeMissing,
+			"a commit of a branch approves only if no later commit of the branch had another document", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				back := a.commit(alice, "Back", ordersFile, doc("orders", 2))
@@ -64,7 +64,7 @@ func attacksByHistory() []attackCase {
 		},
 		{
 			"an approved commit picked onto another branch", approval.CodeUnsigned,
-			"the copy has the trailers and not the signature", func(a *attack) {
+			"the copy has the trailers but not the signature", func(a *attack) {
 				a.branch("feature", a.base)
 				approved := a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.checkout("main")
@@ -73,7 +73,7 @@ func attacksByHistory() []attackCase {
 		},
 		{
 			"an approved branch that was not merged", approval.CodeMissing,
-			"only what the tracked branch reaches governs; merging is the trigger", func(a *attack) {
+			"a commit governs only if the tracked branch contains it; the merge starts the change", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.tag(alice, "failover/orders/3/alice", "HEAD", approve(alice))
@@ -103,27 +103,27 @@ func attacksByTag() []attackCase {
 	return []attackCase{
 		{
 			"an approval made in another repository, over an equal document", approval.CodeWrongRepository,
-			"where the operator names the repository, every approval must", func(a *attack) {
+			"if the operator names the repository, every approval must name it", func(a *attack) {
 				a.policy.Repository = "prod/topologies"
 				a.tag(alice, tagName, a.head, strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Repository: staging/topologies\nFailover-Reason", 1))
 			},
 		},
 		{
-			"the same, where approvals name no repository", approval.CodeWrongRepository,
-			"where the operator names the repository, every approval must", func(a *attack) {
+			"the same, if approvals name no repository", approval.CodeWrongRepository,
+			"if the operator names the repository, every approval must name it", func(a *attack) {
 				a.policy.Repository = "prod/topologies"
 				a.tag(alice, tagName, a.head, approve(alice))
 			},
 		},
 		{
 			"an older approval that allows more, in addition to a newer one", approval.CodeLossTooLarge,
-			"of one person's approvals the newest counts, and what it allows", func(a *attack) {
+			"only the newest approval of a person counts, with its limits", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.tag(alice, tagName+"-2", a.head, strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Max-Data-Loss: 1s\nFailover-Reason", 1))
 			},
 		},
 		{
-			"a newer approval in Alice's name, by nobody's key, that allows less", "",
+			"a newer approval in Alice's name, with an unknown key, that allows less", "",
 			"only an approval with a key of the same person replaces an older one", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				forged := strings.Replace(approve(alice), "\nFailover-Reason", "\nFailover-Max-Data-Loss: 1s\nFailover-Reason", 1)
@@ -132,7 +132,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a tag under another name than its own", approval.CodeMalformed,
-			"the name inside the signed object must be the ref's", func(a *attack) {
+			"the name inside the signed object must equal the name of the ref", func(a *attack) {
 				a.tag(alice, "failover/orders/1/alice", a.head, approve(alice))
 				a.git("update-ref", "refs/tags/failover/orders/2/bob", "refs/tags/failover/orders/1/alice")
 				a.git("tag", "-d", "failover/orders/1/alice")
@@ -140,13 +140,13 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a tag outside failover/", approval.CodeMissing,
-			"approvals stand below refs/tags/failover/ alone", func(a *attack) {
+			"only tags below refs/tags/failover/ carry approvals", func(a *attack) {
 				a.tag(alice, "approved/orders", a.head, approve(alice))
 			},
 		},
 		{
 			"a branch below failover/", approval.CodeMissing,
-			"approvals stand below refs/tags/failover/ alone", func(a *attack) {
+			"only tags below refs/tags/failover/ carry approvals", func(a *attack) {
 				a.tag(alice, "x", a.head, approve(alice))
 				a.git("update-ref", "refs/heads/failover/orders/2/alice", a.head)
 			},
@@ -172,21 +172,21 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a tag of a commit that is not there", approval.CodeMissing,
-			"there is no document to be equal to", func(a *attack) {
+			"there is no document to compare", func(a *attack) {
 				payload := a.tagPayload(tagName, strings.Repeat("12", 20), "commit", approve(alice))
 				a.ref(tagName, a.object("tag", payload+a.sign(alice, payload)))
 			},
 		},
 		{
 			"a tag moved to an unsigned one", approval.CodeUnsigned,
-			"the tag as it stands now is judged", func(a *attack) {
+			"only the present tag counts", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.as(mallory, "tag", "-f", "-a", "-m", approve(alice), tagName, a.head)
 			},
 		},
 		{
 			"a withdrawn tag", approval.CodeMissing,
-			"tags are pruned with every fetch", func(a *attack) {
+			"every fetch removes tags that the remote no longer has", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.git("tag", "-d", tagName)
 			},
@@ -215,7 +215,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a plan that is not the one approved", approval.CodePlanChanged,
-			"a pinned digest must be that of the plan", func(a *attack) {
+			"a digest in the approval must be the digest of the plan", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice, approval.KeyPlan+": sha256:"+strings.Repeat("a", 64)))
 			},
 		},
@@ -245,13 +245,13 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a key with a Cyrillic letter", approval.CodeMalformed,
-			"it is no trailer of ours, and a tag below failover/ without one is malformed", func(a *attack) {
+			"it is not a failover trailer, and a tag below failover/ without one is malformed", func(a *attack) {
 				a.tag(alice, tagName, a.head, strings.ReplaceAll(approve(alice), "Failover", "Fаilover"))
 			},
 		},
 		{
 			"a line of wildcards", approval.CodeQuorumNotMet,
-			"it does not say whose key it is, so it counts for no quorum", func(a *attack) {
+			"the line does not say whose key it is, so it counts for no quorum", func(a *attack) {
 				a.keys = []byte(AllowedSignersLine("*@example.com", a.line[carol.Email]))
 				a.tag(carol, tagName, a.head, approve(carol))
 			},
@@ -266,7 +266,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"one key with two principals, for a quorum of two (R33)", approval.CodeQuorumNotMet,
-			"a key is one person's", func(a *attack) {
+			"a key belongs to one person", func(a *attack) {
 				a.policy.Quorum.Failover = 2
 				a.keys = []byte(AllowedSignersLine("alice@example.com", a.line[alice.Email]) + AllowedSignersLine("carol@example.com", a.line[alice.Email]))
 				a.key[carol.Email] = a.key[alice.Email]
@@ -276,7 +276,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a tag of the same name as the tracked branch", approval.CodeMissing,
-			"a short name means the branch", func(a *attack) {
+			"a short name always means the branch", func(a *attack) {
 				a.branch("feature", "main")
 				a.signedCommit(alice, approve(alice), ordersFile, doc("orders", 3))
 				a.git("tag", "main", "feature")
@@ -286,7 +286,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a malformed tag in addition to a good one (R35)", "",
-			"a bad carrier denies itself; Alice's approval stands", func(a *attack) {
+			"a malformed tag denies only itself; Alice's approval counts", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.ref("failover/orders/2/x", a.object("tag", "rubbish"))
 				a.ref("failover/x", a.object("blob", "rubbish"))
@@ -295,7 +295,7 @@ func attacksByTag() []attackCase {
 		},
 		{
 			"a change of another topology after a good approval", "",
-			"later unrelated commits don't matter; Alice's approval stands", func(a *attack) {
+			"later unrelated commits do not matter; Alice's approval counts", func(a *attack) {
 				a.tag(alice, tagName, a.head, approve(alice))
 				a.commit(mallory, "Other", "topologies/other.yaml", doc("payments", 1))
 			},

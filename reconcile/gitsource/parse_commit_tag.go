@@ -156,7 +156,7 @@ func (o *object) requireOrder(keys ...string) error {
 	}
 	for _, h := range o.headers[i:] {
 		if slices.Contains(keys, h.key) {
-			return fmt.Errorf("%w: header %s stands twice", errObject, h.key)
+			return fmt.Errorf("%w: header %s appears twice", errObject, h.key)
 		}
 	}
 	return nil

@@ -184,7 +184,7 @@ func (a Auth) knownHosts(url string) (hostKeys, error) {
 		files = append(files, path)
 	}
 	if len(files) == 0 {
-		return hostKeys{}, errors.New("git.auth.knownHostsFile: there is none, so that no host is known (hint: ssh-keyscan prints its key, which you compare with what its owner publishes)")
+		return hostKeys{}, errors.New("git.auth.knownHostsFile: there is none, so that no host is known (hint: ssh-keyscan prints its key; compare it with the key that its owner publishes)")
 	}
 	db, err := gitssh.NewKnownHostsDb(files...)
 	if err != nil {

@@ -116,7 +116,7 @@ func (c *gitCopy) keepPack(file string, sum plumbing.Hash, index *idxfile.Memory
 }
 
 // errPack marks a pack that is not whole.
-var errPack = errors.New("the remote sent a pack that is not whole")
+var errPack = errors.New("the remote sent an incomplete pack")
 
 // checkPack verifies the checksum at the end of a pack, and the limits.
 func checkPack(in io.Reader, size int64) error {

@@ -125,7 +125,7 @@ func parseManifest(text []byte) (manifest, error) {
 	head, rest, _ := bytes.Cut(text, []byte("\n"))
 	sum := sha256.Sum256(rest)
 	if string(head) != manifestHead+hex.EncodeToString(sum[:]) {
-		return m, fmt.Errorf("%w: its manifest is not as it was written", errDamaged)
+		return m, fmt.Errorf("%w: its manifest was changed", errDamaged)
 	}
 	for line := range strings.Lines(string(rest)) {
 		kind, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")

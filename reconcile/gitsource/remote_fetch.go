@@ -370,9 +370,9 @@ func explainFetch(err error, ref string) error {
 	var host *knownhosts.KeyError
 	switch {
 	case errors.As(err, &host) && len(host.Want) == 0:
-		return fmt.Errorf("%w: the host is not in git.auth.knownHostsFile; ssh-keyscan prints its key, which you compare with what its owner publishes", err)
+		return fmt.Errorf("%w: the host is not in git.auth.knownHostsFile; ssh-keyscan prints its key; compare it with the key that its owner publishes", err)
 	case errors.As(err, &host):
-		return fmt.Errorf("%w: the host shows another key than git.auth.knownHostsFile has for it: somebody may stand in between, or its owner changed the key", err)
+		return fmt.Errorf("%w: the host shows another key than git.auth.knownHostsFile has for it: somebody may intercept the connection, or its owner changed the key", err)
 	case errors.As(err, &refSpec):
 		return fmt.Errorf("%w: the remote has no ref %+q any more", ErrNotFound, ref)
 	case errors.Is(err, transport.ErrEmptyRemoteRepository):
@@ -382,7 +382,7 @@ func explainFetch(err error, ref string) error {
 	case errors.Is(err, transport.ErrRepositoryNotFound):
 		return fmt.Errorf("%w: check git.url, and that git.auth may read it", err)
 	case strings.Contains(err.Error(), "object-format"), strings.Contains(err.Error(), "malformed hash"), strings.Contains(err.Error(), "invalid hash"):
-		return fmt.Errorf("%w: the remote's list of refs holds what is no SHA-1 object name (%w): git fsck in the remote finds a damaged ref; if the remote uses SHA-256 names, in a clone of it %s", gitdir.ErrFormat, err, gitdir.ConvertHint)
+		return fmt.Errorf("%w: the remote's list of refs holds an entry that is not a SHA-1 object name (%w): git fsck in the remote finds a damaged ref; if the remote uses SHA-256 names, in a clone of it %s", gitdir.ErrFormat, err, gitdir.ConvertHint)
 	}
 	return err
 }

@@ -159,7 +159,7 @@ func unarmorPGP(text string) ([]byte, *packet.Signature, error) {
 	const end = "-----END PGP SIGNATURE-----"
 	text = strings.TrimSpace(text)
 	if !strings.HasSuffix(text, end) || strings.Count(text, "-----END ") != 1 {
-		return nil, nil, errors.New("something stands around the OpenPGP signature, or it does not end")
+		return nil, nil, errors.New("there is other text around the OpenPGP signature, or it does not end")
 	}
 	block, err := armor.Decode(strings.NewReader(text + "\n"))
 	if err != nil || block.Type != openpgp.SignatureType {

@@ -77,7 +77,7 @@ func unarmorSSH(text string) (*sshsig.Signature, error) {
 	case block == nil || block.Type != sshsig.PEMType || len(block.Headers) > 0:
 		return nil, fmt.Errorf("the SSH signature's armour cannot be read")
 	case strings.TrimSpace(string(rest)) != "":
-		return nil, fmt.Errorf("something stands after the SSH signature")
+		return nil, fmt.Errorf("there is text after the SSH signature")
 	}
 	sig, err := sshsig.ParseSignature(block.Bytes)
 	if err != nil {

@@ -57,7 +57,7 @@ func (r *Repo) changedFiles(c *commit, before plumbing.Hash, tip bool) ([]fileCh
 		return []fileChange{{file: folderPrefix(r.path), lost: err}}, before, nil
 	}
 	if isMalformedFolder(err) {
-		err = fmt.Errorf("%w (hint: a commit that puts the folder right is enough, such as `git revert`)", err)
+		err = fmt.Errorf("%w (hint: a commit that repairs the folder is enough, such as `git revert`)", err)
 	}
 	if err != nil {
 		return nil, after, fmt.Errorf("commit %s: %w", c.id, err)

@@ -153,7 +153,7 @@ func TestMalformedFolderBelow(t *testing.T) {
 				}
 				orders := changes["orders"]
 				problem := fmt.Sprint(orders.Carriers)
-				if orders.Removed || team == bad != strings.Contains(problem, "cannot be read, so what was approved") {
+				if orders.Removed || team == bad != strings.Contains(problem, "cannot be read, so it is not known what was approved") {
 					t.Errorf("orders: %+v", orders)
 				}
 			}

@@ -127,7 +127,7 @@ func TestABranchThatCannotBeRead(t *testing.T) {
 	s.git("update-ref", "refs/heads/main", merge)
 	s.git("update-ref", tagRef, s.signedTag(alice, tagName, merge, approve(alice)))
 	r := s.open()
-	if d := decide(changeOf(t, r, "orders"), s.now, approval.Policy{}); d.Code != approval.CodeMalformed || !strings.Contains(fmt.Sprint(d.Denials), "what the merge "+merge+" brought in cannot be read") {
+	if d := decide(changeOf(t, r, "orders"), s.now, approval.Policy{}); d.Code != approval.CodeMalformed || !strings.Contains(fmt.Sprint(d.Denials), "the commits that the merge "+merge+" brought in cannot be read") {
 		t.Errorf("%q %v", d.Code, d.Denials)
 	}
 	if other := changeOf(t, r, "other"); other.Commit != before {

@@ -214,7 +214,7 @@ type auditWire struct {
 
 func auditKey(standby string) string { return latestAudit + standby }
 
-// RecordAudit joins what an audit found of a standby with what is stored of it. A command
+// RecordAudit joins the result of an audit of a standby with the stored one. A command
 // that only reads the clusters calls it: a ledger that does not exist is not created, one of
 // an older format is not upgraded, and one that must be accepted first is left as it is.
 func (l *Ledger) RecordAudit(ctx context.Context, m plan.AuditMark) error {

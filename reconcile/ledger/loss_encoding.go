@@ -29,10 +29,11 @@ type lossCountWire struct {
 	Rows     int64  `json:"rows"`
 }
 
-// RecordLoss records what the whole log of a stale primary was counted to hold that its
-// successor never got. It is bound to the intent of the failover that made the cluster
-// stale, which must have taken effect; else it is ErrTransition, as is a count that is less
-// than an earlier one: then the log lacks something. The same count is not recorded again.
+// RecordLoss records the count of messages in the whole log of a stale primary that its
+// successor never received. The count is bound to the intent of the failover that made the
+// cluster stale. That failover must have taken effect, otherwise the error is
+// ErrTransition. A count that is less than an earlier one is ErrTransition too: the log
+// then lacks messages. The same count is not recorded again.
 func (l *Ledger) RecordLoss(ctx context.Context, c plan.CountedLoss) error {
 	return l.write(ctx, nil, lossRule(c))
 }

@@ -248,7 +248,7 @@ func (b *embedded) remember(newest sealed) {
 
 // restoreHint returns the remedy, with and without a backup.
 func (b *embedded) restoreHint() string {
-	return " (hint: put its newest backup back; if there is none, 'reconcile ledger accept' goes on without the lost records: approvals given before no longer count, and are given again by 'reconcile approve'; or delete every tag below failover/ in the repository, and move " +
+	return " (hint: restore its newest backup; if there is none, 'reconcile ledger accept' goes on without the lost records: earlier approvals no longer count: approve again with 'reconcile approve'; or delete every tag below failover/ in the repository, and move " +
 		b.path + " away with all files that begin with its name)"
 }
 
@@ -313,13 +313,13 @@ func (m revisionImage) foreignWriter() string {
 	if m.cluster == 0 || m.writer == "" || m.writer == clusterName(m.cluster) {
 		return ""
 	}
-	return fmt.Sprintf("cluster %s of etcd holds it, and cluster %s wrote it: its data was put back from a snapshot, or copied", clusterName(m.cluster), m.writer)
+	return fmt.Sprintf("cluster %s of etcd holds it, and cluster %s wrote it: its data was restored from a snapshot, or copied", clusterName(m.cluster), m.writer)
 }
 
 func clusterName(id uint64) string { return strconv.FormatUint(id, 16) }
 
 func (b *etcd) restoreHint() string {
-	return " (hint: put the newest snapshot back; if this is the newest there is, 'reconcile ledger accept' accepts it: approvals given before no longer count, and are given again by 'reconcile approve')"
+	return " (hint: restore the newest snapshot; if this is the newest there is, 'reconcile ledger accept' accepts it: earlier approvals no longer count: approve again with 'reconcile approve')"
 }
 
 // setAside fails: only the operator of etcd may delete data there.

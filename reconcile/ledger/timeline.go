@@ -36,8 +36,8 @@ const (
 	Withdrawn Kind = "withdrawn"
 )
 
-// Timeline makes one timeline of the records, of the outages that last, and of what others know,
-// as Git does. It is in the order of time, and says each thing once.
+// Timeline makes one timeline from the records, from outages that still last, and from events of
+// other sources such as Git. It is in the order of time, and has each event once.
 func Timeline(records []Record, outages []plan.Outage, others []Event) []Event {
 	var out []Event
 	for _, r := range records {

@@ -100,7 +100,7 @@ func (r Record) beginning() []string {
 
 // replayBegins tells which rows begin to be written again, and who approved it and why.
 func (r Record) replayBegins() []string {
-	return append([]string{"lost rows of " + r.Cluster + " begin to be written into " + r.Primary}, r.approvers()...)
+	return append([]string{"salvage begins to write lost rows of " + r.Cluster + " into " + r.Primary}, r.approvers()...)
 }
 
 func (r Record) approvers() []string {
@@ -137,7 +137,7 @@ func (r Record) ending() []string {
 	case "superseded":
 		return []string{withDetail(what+" is closed: a later change in Git took its place", r.Detail)}
 	case "in_doubt":
-		return []string{withDetail(what+" is closed without its outcome being known, as its approvers accepted", r.Detail)}
+		return []string{withDetail(what+" is closed, although its outcome is not known: its approvers accepted this", r.Detail)}
 	}
 	return []string{withDetail(cmp.Or(r.Result, "closed"), r.Detail)}
 }

@@ -39,7 +39,7 @@ func TestLines(t *testing.T) {
 			[]string{"the failover is done, generation 8", "verified: b works as the primary (it created and dropped a collection)", "redirected: traffic points at b by lb"},
 		},
 		{Record{Kind: KindResult, Transition: failover, Result: "superseded", Detail: "generation 9 governs"}, []string{"the failover is closed: a later change in Git took its place: generation 9 governs"}},
-		{Record{Kind: KindResult, Transition: failover, Result: "in_doubt"}, []string{"the failover is closed without its outcome being known, as its approvers accepted"}},
+		{Record{Kind: KindResult, Transition: failover, Result: "in_doubt"}, []string{"the failover is closed, although its outcome is not known: its approvers accepted this"}},
 		{Record{Kind: KindResult, Result: "odd", Detail: "why"}, []string{"odd: why"}},
 		{Record{Kind: KindMatched, Generation: 8}, []string{"in sync: the clusters were seen to be as generation 8 wants"}},
 		{Record{Kind: KindGeneration, Generation: 8}, []string{"generation 8 was seen in Git"}},

@@ -58,7 +58,7 @@ func auditable(v plan.View, role plan.BeliefKind, source string) error {
 	case !v.IdentityProven:
 		return fmt.Errorf("nothing proves that %s is what answers at its address", v.Cluster)
 	case v.Belief.Kind != role, v.Belief.Source != source:
-		return fmt.Errorf("%s believes to be %s", v.Cluster, describe(v.Belief))
+		return fmt.Errorf("%s stores the role %s", v.Cluster, describe(v.Belief))
 	default:
 		return nil
 	}
@@ -119,13 +119,13 @@ func lacking(v plan.View, source string, tick uint64) error {
 	for _, c := range v.Progress {
 		switch {
 		case !c.Known:
-			return fmt.Errorf("how far %s has replicated %s is not known: %s", v.Cluster, c.Channel, c.Error)
+			return fmt.Errorf("it is not known how far %s has replicated %s: %s", v.Cluster, c.Channel, c.Error)
 		case c.TimeTick >= tick, c.CaughtUpAt != nil && !c.CaughtUpAt.Before(at), c.Unsent != nil && c.Unsent.After(at):
 		case v.DumpDenied:
-			return fmt.Errorf("whether %s has replicated all of %s is not known: our user lacks the privilege %s on %s (hint: %s)",
+			return fmt.Errorf("it is not known whether %s has replicated all of %s: our user lacks the privilege %s on %s (hint: %s)",
 				v.Cluster, c.Channel, release.PrivilegeDump, source, release.GrantOf(release.PrivilegeDump))
 		default:
-			return fmt.Errorf("%s has not replicated what %s wrote on %s until %s (hint: 'reconcile drift' tells whether replication stands still; audit again once it flows)",
+			return fmt.Errorf("%s has not replicated the writes of %s on %s up to %s (hint: 'reconcile drift' shows whether replication stands still; audit again once it flows)",
 				v.Cluster, source, c.SourceChannel, at.UTC().Format("15:04:05"))
 		}
 	}

@@ -60,7 +60,7 @@ func (m auditMark) Written(ctx context.Context, collections []audit.Collection, 
 	s := &salvaging{link: m.pair.primary.link}
 	parallel.Each(len(m.from), m.pair.reader.fleet.concurrency, func(i int) {
 		if err := s.read(ctx, m.since(m.from[i], queue, until), w.add); err != nil {
-			w.unknown("what was written meanwhile on " + m.from[i].GetPchannel() + " cannot be read: " + tokens.Text(err))
+			w.unknown("the newer writes on " + m.from[i].GetPchannel() + " cannot be read: " + tokens.Text(err))
 		}
 	})
 	return w.byName()
@@ -123,7 +123,7 @@ func (w *auditWrites) add(raw *commonpb.ImmutableMessage) bool {
 	m.body(number)
 	switch {
 	case m.RowsHidden, changesRows(number):
-		w.unknown("meanwhile the log took a message of a kind that changes rows and does not tell which: " + kindOf(raw))
+		w.unknown("meanwhile the log got a message that changes rows without naming them: " + kindOf(raw))
 		return false
 	case number != wal.TypeInsert && number != wal.TypeDelete:
 		return true

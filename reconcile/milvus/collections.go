@@ -40,7 +40,7 @@ func (l *link) contents(ctx context.Context, t ticket) plan.Contents {
 			return plan.Contents{}
 		}
 		if c.Collections = append(c.Collections, names...); len(c.Collections) > maxCollections {
-			return plan.Contents{Hidden: fmt.Sprintf("it lists more than %d collections, and that many are not read", maxCollections)}
+			return plan.Contents{Hidden: fmt.Sprintf("it lists more than %d collections; reconcile reads no more", maxCollections)}
 		}
 	}
 	slices.Sort(c.Collections)
@@ -71,7 +71,7 @@ func (l *link) hides(ctx context.Context, token string) string {
 	}
 	user, _, named := strings.Cut(token, ":")
 	if !named {
-		return "the token is an API key, whose user no call tells"
+		return "the token is an API key, and no call shows its user"
 	}
 	roles, err := l.rolesOf(ctx, user)
 	switch {

@@ -107,8 +107,8 @@ type Fleet struct {
 	ended         bool
 }
 
-// NewFleet makes a fleet. It calls nobody. Of two credentials for one cluster
-// neither is used: it cannot be told which one the operator means.
+// NewFleet makes a fleet. It calls no cluster. If one cluster has two credentials,
+// neither is used: it is not clear which one the operator means.
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, concurrency: c.Concurrency,
@@ -200,7 +200,7 @@ func bind(t plan.Topology, credentials map[string]Credential) map[string]access 
 	}
 	for id, a := range out {
 		if a.allowed() {
-			a.reason = fmt.Sprintf("nobody of this topology is called, since %s is bound to another address or uri", offender)
+			a.reason = fmt.Sprintf("no cluster of this topology is called, since %s is bound to another address or uri", offender)
 			out[id] = a
 		}
 	}

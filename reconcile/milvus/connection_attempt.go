@@ -201,11 +201,11 @@ func explained(err error, seen attempt) error {
 	case refusesOurs(seen.broken):
 		words = "TLS fails: it does not accept our client certificate (" + seen.broken.Error() + "; hint: tls.certFile of its credential)"
 	case seen.garbage:
-		words = "what answers there does not speak gRPC (hint: is the port right, and is tls in its credential where it speaks TLS?)"
+		words = "the server there does not speak gRPC (hint: check the port; if the server speaks TLS, set tls in its credential)"
 	case seen.secured && seen.broken != nil && !isTimeout(seen.broken): // its alert may be lost with the connection
 		words = "TLS fails: it ends the connection once TLS is agreed on (hint: it may want a client certificate: tls.certFile of its credential)"
 	case seen.broken != nil && !isTimeout(seen.broken):
-		words = "it ends the connection before a word of gRPC (hint: is the port right, and is tls in its credential where it speaks TLS?)"
+		words = "it ends the connection before gRPC begins (hint: check the port; if the server speaks TLS, set tls in its credential)"
 	}
 	if words == "" {
 		return err
@@ -228,11 +228,11 @@ func handshakeWords(err error) string {
 	case errors.As(err, &name):
 		return "its certificate has another name (" + name.Error() + "; hint: tls.serverName of its credential)"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil && time.Now().Before(invalid.Cert.NotBefore):
-		return "its certificate, or one above it, is valid only from " + invalid.Cert.NotBefore.UTC().Format(time.RFC3339) + " on (hint: are the clocks right?)"
+		return "its certificate, or one above it, is valid only from " + invalid.Cert.NotBefore.UTC().Format(time.RFC3339) + " on (hint: check the clocks)"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && invalid.Cert != nil:
 		return "its certificate, or one above it, expired at " + invalid.Cert.NotAfter.UTC().Format(time.RFC3339) + " (hint: renew it)"
 	case errors.As(err, &record):
-		return "it does not speak TLS there (hint: is the port right, and does the cluster have TLS? Else leave tls out of its credential)"
+		return "it does not speak TLS there (hint: check the port; if the cluster has no TLS, leave tls out of its credential)"
 	case refusesOurs(err):
 		return "it does not accept our client certificate (" + err.Error() + "; hint: tls.certFile of its credential)"
 	default:

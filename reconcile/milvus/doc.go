@@ -59,8 +59,8 @@
 //
 // A deadline that passes while this process does not run (an overloaded machine, a stopped
 // process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up
-// to four times in all (package localpause). A round of evidence needs no such rule: it counts only
-// if the candidate answered in it.
+// to four times in all (package localpause). A round of evidence needs no such rule, since
+// it counts only if the candidate answered during the round.
 //
 // # One topology
 //

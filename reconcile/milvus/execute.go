@@ -12,7 +12,7 @@ import (
 	"milvus-reconcile/reconcile/permit"
 )
 
-// Result is one step with what came of it. No field holds a token.
+// Result is one step with its result. No field holds a token.
 type Result struct {
 	Status plan.StepStatus
 	Sent   bool // an RPC may have left
@@ -21,8 +21,9 @@ type Result struct {
 	After  plan.View // as last read
 }
 
-// Execute carries out one step that sends a configuration. It believes what it reads back,
-// never an answer (contract.md §8.5). The caller knows whether the step is approved.
+// Execute carries out one step that sends a configuration. It trusts only a read of the
+// cluster, never an answer (contract.md §8.5). The caller knows whether the step is
+// approved.
 func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p permit.Permit) Result {
 	x, err := f.prepare(t, s, p)
 	if err != nil {
@@ -35,7 +36,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 	said, err := x.judgeView(ctx, v, true), checkReady(s, v)
 	switch {
 	case said == effected && (err == nil || s.ForcePromote()): // a list of itself alone proves who answers
-		x.result.Status, x.result.Detail = plan.StepAlready, "it was so before anything was sent"
+		x.result.Status, x.result.Detail = plan.StepAlready, "it was already so before anything was sent"
 		return x.result
 	case err != nil:
 		return x.refuse(said, err)
@@ -46,7 +47,7 @@ func (f *Fleet) Execute(ctx context.Context, t plan.Topology, s plan.Step, p per
 	case said == unchanged:
 		return x.send(ctx, x.attempt(ctx))
 	default:
-		return x.refuse(said, fmt.Errorf("%s is not in the state that the plan was made for: it believes to be %s", s.Cluster, describe(v.Belief)))
+		return x.refuse(said, fmt.Errorf("%s is not in the state that the plan was made for: it stores the role %s", s.Cluster, describe(v.Belief)))
 	}
 }
 

@@ -60,7 +60,7 @@ func TestForcePromote(t *testing.T) {
 		"on 2.6.13, which would ignore the flag": {func(t *testing.T, w *world) { must(t, w.SetProfile("b", "2.6.13")) }, plan.StepRefused, 0, false, "force_promote"},
 		"the cluster is gone":                    {func(t *testing.T, w *world) { must(t, w.Stop("b")) }, plan.StepFailed, 0, false, "unreachable"},
 		"no credential":                          {func(_ *testing.T, w *world) { w.config.Credentials = w.config.Credentials[:1] }, plan.StepFailed, 0, false, "no credential"},
-		"a mismatch elsewhere in the topology":   {func(_ *testing.T, w *world) { w.config.Credentials[0].URI = "http://x:1" }, plan.StepFailed, 0, false, "nobody of this topology"},
+		"a mismatch elsewhere in the topology":   {func(_ *testing.T, w *world) { w.config.Credentials[0].URI = "http://x:1" }, plan.StepFailed, 0, false, "no cluster of this topology"},
 		"the live pchannels grew":                {func(t *testing.T, w *world) { must(t, w.Grow("b", "b-rootcoord-dml_16")) }, plan.StepRefused, 1, true, "current pchannels"},
 	}
 	for name, c := range cases {

@@ -63,8 +63,8 @@ func TestProveReplication(t *testing.T) {
 		"it flows":                 {nil, ""},
 		"it flows slowly":          {func(t *testing.T, w *world) { must(t, w.SetLag("a", "b", 700*time.Millisecond)) }, ""},
 		"the link is cut":          {func(t *testing.T, w *world) { must(t, w.SetLink("a", "b", false)) }, "not one of its 4 channels moved"},
-		"one channel stands still": {func(t *testing.T, w *world) { must(t, w.HoldChannel("b", "b-rootcoord-dml_3", true)) }, "1 of 4 channels of b did not reach what a wrote within 1 min: b-rootcoord-dml_3"},
-		"there is no CDC":          {func(t *testing.T, w *world) { must(t, w.SetCDC("a", false)) }, "likely no CDC process runs on a"},
+		"one channel stands still": {func(t *testing.T, w *world) { must(t, w.HoldChannel("b", "b-rootcoord-dml_3", true)) }, "1 of 4 channels of b did not receive the writes of a within 1 min: b-rootcoord-dml_3"},
+		"there is no CDC":          {func(t *testing.T, w *world) { must(t, w.SetCDC("a", false)) }, "probably no CDC process runs on a"},
 		"the source is gone":       {func(t *testing.T, w *world) { must(t, w.Stop("a")) }, "time tick"},
 		"the target stands alone": {func(t *testing.T, w *world) {
 			same(t, w.fleet().Execute(w.ctx(), w.topology, w.promote(), permit.Permit{}).Status, plan.StepDone)

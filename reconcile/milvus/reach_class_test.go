@@ -150,9 +150,9 @@ func TestTransportFaultsAreNamed(t *testing.T) {
 		"it expired":               {serve(old, tls.NoClientCert), trust(oldPool, "milvus.example"), "TLS fails: its certificate, or one above it, expired at " + now.Add(-time.Hour).UTC().Format(time.RFC3339), ""},
 		"it is not valid yet":      {serve(early, tls.NoClientCert), trust(earlyPool, "milvus.example"), "TLS fails: its certificate, or one above it, is valid only from ", ""},
 		"it wants a certificate":   {serve(good, tls.RequireAnyClientCert), trust(pool, "milvus.example"), "TLS fails: it does not accept our client certificate (remote error: tls: ", "TLS fails: it ends the connection once TLS is agreed on (hint: it may want a client certificate"},
-		"TLS to a plain port":      {plain.Listener.Addr().String(), trust(pool, ""), "TLS fails: it does not speak TLS there (hint: is the port right", ""},
-		"plain to a port with TLS": {secure, nil, "it ends the connection before a word of gRPC (hint: is the port right, and is tls in its credential", ""},
-		"plain to another service": {plain.Listener.Addr().String(), nil, "what answers there does not speak gRPC (hint: is the port right", ""},
+		"TLS to a plain port":      {plain.Listener.Addr().String(), trust(pool, ""), "TLS fails: it does not speak TLS there (hint: check the port", ""},
+		"plain to a port with TLS": {secure, nil, "it ends the connection before gRPC begins (hint: check the port; if the server speaks TLS, set tls in its credential", ""},
+		"plain to another service": {plain.Listener.Addr().String(), nil, "the server there does not speak gRPC (hint: check the port", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

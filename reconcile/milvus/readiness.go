@@ -80,7 +80,7 @@ func (v *inventory) loadsIn(ctx context.Context, database string) {
 		v.gap("", "", fmt.Errorf("the collections of %s: %w", database, failed))
 	}
 	if unknown != nil {
-		v.gap(audit.KindLoad, "", fmt.Errorf("which collections of %s are loaded: %w", database, unknown))
+		v.gap(audit.KindLoad, "", fmt.Errorf("the loaded collections of %s: %w", database, unknown))
 	}
 	for _, full := range all {
 		part, listed := percent[full]

@@ -106,7 +106,7 @@ func (f *Fleet) writes(ctx context.Context, t plan.Topology, a access) (plan.Vie
 	case !v.IdentityProven:
 		return v, fmt.Errorf("nothing proves that %s is what answers at its address", a.cluster.ID)
 	case v.Belief.Kind != plan.BeliefPrimary && v.Belief.Kind != plan.BeliefStandalone:
-		return v, fmt.Errorf("%s believes to be %s, so it takes no writes", a.cluster.ID, describe(v.Belief))
+		return v, fmt.Errorf("%s stores the role %s, so it takes no writes", a.cluster.ID, describe(v.Belief))
 	default:
 		return v, nil
 	}
@@ -162,7 +162,7 @@ func (x *Replay) channel(ctx context.Context, m salvageMark, since time.Time) Re
 }
 
 // otherPlace: keys would be compared with those of another channel.
-const otherPlace = "the file lists the channels of the two clusters in another order than that in which they replicated"
+const otherPlace = "the file lists the channels of the two clusters in another order than the replication used"
 
 // clockSlack is by how much the clocks of two clusters and ours may differ. It only bounds
 // how much of a log is read to find a promotion.

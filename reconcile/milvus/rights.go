@@ -18,8 +18,8 @@ import (
 	"milvus-reconcile/reconcile/milvus/tokens"
 )
 
-// Rights is what can be known of a cluster that answers without writing: what its token
-// may do, and what time it has.
+// Rights are the facts about a cluster that can be found without writing: what its token
+// may do, and its time.
 type Rights struct {
 	Cluster string
 	// Update says whether the token may call UpdateReplicateConfiguration, by the grants
@@ -35,7 +35,7 @@ type Rights struct {
 	Ticked bool
 }
 
-// Held is one privilege, and whether our user holds it.
+// Held says whether our user holds one privilege.
 type Held struct {
 	Privilege release.Privilege
 	Held      plan.Support
@@ -141,11 +141,11 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(release
 	user, _, named := strings.Cut(token, ":")
 	switch {
 	case open:
-		return all(plan.SupportYes, "it asks nobody for a token")
+		return all(plan.SupportYes, "it asks for no token")
 	case token == "":
 		return all(plan.SupportUnknown, "the configuration has no token for it")
 	case !named:
-		return all(plan.SupportUnknown, "the token is an API key, whose user no call tells")
+		return all(plan.SupportUnknown, "the token is an API key, and no call shows its user")
 	}
 	roles, err := l.rolesOf(ctx, user)
 	switch {
@@ -175,10 +175,10 @@ func (l *link) grants(ctx context.Context, token string, open bool) func(release
 			}
 		}
 		if user == rootUser {
-			return plan.SupportUnknown, "root has roles (" + strings.Join(roles, ", ") + "), and no call tells whether this server binds it by them"
+			return plan.SupportUnknown, "root has roles (" + strings.Join(roles, ", ") + "), and no call shows whether this server applies them to root"
 		}
 		if unread || !known {
-			return plan.SupportUnknown, fmt.Sprintf("what the roles of %s (%s) may do cannot be read: that takes SelectOwnership and ListPrivilegeGroups", user, strings.Join(roles, ", "))
+			return plan.SupportUnknown, fmt.Sprintf("the rights of the roles of %s (%s) cannot be read: reading them needs SelectOwnership and ListPrivilegeGroups", user, strings.Join(roles, ", "))
 		}
 		return plan.SupportNo, fmt.Sprintf("no role of %s (%s) is granted %s or a group that holds it", user, wordsOr(strings.Join(roles, ", "), "it has none"), p.Name)
 	}

@@ -75,7 +75,7 @@ func TestRightsWithoutAuthentication(t *testing.T) {
 	topologies := []plan.Topology{w.topology}
 	views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
 	for _, r := range w.fleet().Reader().Rights(w.ctx(), topologies, views) {
-		if r.Update != plan.SupportYes || !strings.Contains(r.Detail, "nobody") {
+		if r.Update != plan.SupportYes || !strings.Contains(r.Detail, "no token") {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 // never does.
 const salvageIdle = 15 * time.Second
 
-// SalvagedChannel is one channel of a stale primary after it was read.
+// SalvagedChannel is one channel of a stale primary, as it was read.
 type SalvagedChannel struct {
 	Channel  string // of the stale primary; empty when no checkpoint names it
 	Promoted string // the channel of the promoted cluster that it replicated to
@@ -39,7 +39,7 @@ type SalvagedChannel struct {
 	Problem string
 }
 
-// Salvage is what a stale primary holds that was never replicated.
+// Salvage holds the messages of a stale primary that were never replicated.
 type Salvage struct {
 	Promoted string
 	Stale    string
@@ -124,7 +124,7 @@ func (f *Fleet) salvageMarks(ctx context.Context, a access, stale string) ([]sal
 		return nil, errors.New("it has no channels")
 	}
 	if err := read(0); err != nil { // the first one tells for all
-		return nil, fmt.Errorf("%w (hint: Milvus %s tells them on a primary)", err, release.Version{}.Since(release.FeatureInfoOnPrimary))
+		return nil, fmt.Errorf("%w (hint: Milvus %s reports them on a primary)", err, release.Version{}.Since(release.FeatureInfoOnPrimary))
 	}
 	parallel.Each(len(out)-1, f.concurrency, func(i int) { _ = read(i + 1) }) // its problem is noted
 	if !slices.ContainsFunc(out, func(m salvageMark) bool { return m.checkpoint != nil }) {
@@ -195,7 +195,7 @@ func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel
 
 // closedTransactions: before #50574 and #51102 a transaction, which every upsert
 // is, comes out of DumpMessages as one message without content.
-const closedTransactions = "it holds transactions, upserts among them, whose rows this server does not give out: upgrade it to 2.6.20 or newer where it stands, and salvage again"
+const closedTransactions = "it holds transactions, upserts among them, whose rows this server does not give out: upgrade it in place to 2.6.20 or newer, and salvage again"
 
 // blank says that nothing was ever replicated on a channel: its checkpoint names
 // the cluster and the channel only (seen on 2.6 and master, 2026-11-29).
@@ -211,9 +211,9 @@ func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint
 	kept, err := s.keepsCheckpoint(ctx, cp)
 	switch {
 	case err != nil:
-		problem = "whether its log still holds the checkpoint could not be read: " + err.Error()
+		problem = "it could not be read whether its log still holds the checkpoint: " + err.Error()
 	case !kept:
-		problem = "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
+		problem = "its log no longer holds the message that was replicated last: retention may have removed later messages, and Milvus' stream skips them without an error"
 	}
 	return out, problem
 }
@@ -223,7 +223,7 @@ func (s *salvaging) behind(ctx context.Context, cp *commonpb.ReplicateCheckpoint
 func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stretch, problem string) {
 	out = stretch{channel: channel, start: wal.Beginning(s.wal), after: true, until: s.until}
 	if out.start == nil {
-		return stretch{}, "nothing had been replicated on it, and no other channel tells which message queue its log is in"
+		return stretch{}, "nothing had been replicated on it, and no other channel shows which message queue holds its log"
 	}
 	a := attachment{source: s.stale, standby: s.promoted}
 	var unread error
@@ -235,7 +235,7 @@ func (s *salvaging) sinceAttached(ctx context.Context, channel string) (out stre
 	case err != nil:
 		return out, "nothing had been replicated on it, and where replication began could not be found: " + err.Error()
 	case a.since == 0:
-		return out, "nothing had been replicated on it, and " + noBeginning(a).Error() + ": what followed may have been removed by retention"
+		return out, "nothing had been replicated on it, and " + noBeginning(a).Error() + ": retention may have removed later messages"
 	}
 	out.from = a.since + 1
 	return out, ""

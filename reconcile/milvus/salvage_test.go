@@ -145,7 +145,7 @@ func TestSalvageFails(t *testing.T) {
 		"the stale one is down":    {"", func(t *testing.T, w *world) { must(t, w.Stop("a")) }, "a is unreachable"},
 		"the promoted one is down": {"", func(t *testing.T, w *world) { must(t, w.Stop("b")) }, "salvage checkpoints of b"},
 		"no credential":            {"", func(_ *testing.T, w *world) { w.config.Credentials = w.config.Credentials[1:] }, "a is unknown"},
-		"an old server":            {"2.6.17", nil, "2.6.19 or 3.0.0 or later tells"},
+		"an old server":            {"2.6.17", nil, "2.6.19 or 3.0.0 or later reports"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

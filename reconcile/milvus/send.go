@@ -87,7 +87,7 @@ func (x *execution) noteAnswer() {
 }
 
 // errTooLate is why a request was not sent although everything else allows it.
-var errTooLate = errors.New("the right to send would have run out before an answer")
+var errTooLate = errors.New("the right to send would have ended before an answer")
 
 // sendRequest makes the call and classifies its end.
 func (x *execution) sendRequest(ctx context.Context) (answer, error) {
@@ -164,9 +164,9 @@ func (x *execution) decide(seen stepState) bool {
 	case seen == effected && x.result.Sent:
 		x.result.Status, x.result.Detail = plan.StepDone, "read back"
 	case seen == effected:
-		x.result.Status, x.result.Detail = plan.StepAlready, "it became so before anything was sent"
+		x.result.Status, x.result.Detail = plan.StepAlready, "it was already so when the request was to be sent"
 	case seen == elsewhere:
-		x.fail(plan.StepFailed, fmt.Errorf("%s is in neither the old nor the wanted state: it believes to be %s", x.step.Cluster, describe(x.result.After.Belief)))
+		x.fail(plan.StepFailed, fmt.Errorf("%s is in neither the old nor the wanted state: it stores the role %s", x.step.Cluster, describe(x.result.After.Belief)))
 	case seen == unchanged && x.last == refused && !x.doubted:
 		x.fail(plan.StepRefused, fmt.Errorf("%s refused: %w", x.step.Cluster, x.lastErr))
 	default:
@@ -186,7 +186,7 @@ func (x *execution) giveUp(ctx context.Context, why error) Result {
 	switch {
 	case x.decide(seen):
 	case x.result.Sent, seen == halfway:
-		x.fail(plan.StepInDoubt, fmt.Errorf("no read decided what came of it: %w", errors.Join(why, x.lastErr)))
+		x.fail(plan.StepInDoubt, fmt.Errorf("no read showed the outcome: %w", errors.Join(why, x.lastErr)))
 	default:
 		x.refuse(seen, fmt.Errorf("nothing was sent to %s: %w", x.step.Cluster, errors.Join(why, x.lastErr)))
 	}

@@ -80,7 +80,7 @@ func checkReady(s plan.Step, v plan.View) error {
 	case !v.IdentityProven:
 		return fmt.Errorf("nothing proves that %s is what answers at its address", s.Cluster)
 	case v.ReadsConfiguration != plan.SupportYes:
-		return fmt.Errorf("what %s stores cannot be read, so an update could not be judged (Milvus %s can)", s.Cluster, release.Parse(v.Version).Since(release.FeatureReadConfiguration))
+		return fmt.Errorf("the stored configuration of %s cannot be read, so the outcome of an update would not be known (Milvus %s can)", s.Cluster, release.Parse(v.Version).Since(release.FeatureReadConfiguration))
 	default:
 		return nil
 	}
@@ -261,10 +261,10 @@ func nextDelay(try int) time.Duration {
 // holdEvery is how often the receivers of a change are read back.
 const holdEvery = time.Second
 
-// HoldsConfiguration reads the receivers of steps back for as long as within, and fails
-// with the first that does not store what its step wanted any more: an older change that
-// replication still brought can undo one seconds after it was read back (Milvus #52727). A
-// receiver that does not answer counts only at the end.
+// HoldsConfiguration reads the receivers of steps back for the duration within. It fails
+// at the first receiver that no longer stores the configuration of its step: an older
+// change that arrives by replication can undo a step seconds after it was read back
+// (Milvus #52727). A receiver that does not answer counts only at the end.
 func (f *Fleet) HoldsConfiguration(ctx context.Context, t plan.Topology, steps []plan.Step, within time.Duration) error {
 	bound := f.bind(t)
 	until := f.clock.Now().Add(within)

@@ -34,8 +34,8 @@ const retryEvery = time.Second
 
 // Verify proves that a cluster works as a primary (contract.md §8.8). Level role reads its
 // belief; ddl also creates and drops a throwaway collection; dml also inserts into one and
-// reads back with strong consistency. What fails is tried again until ctx ends. Of the
-// collections known before, as database/collection, the result names those that are
+// reads back with strong consistency. A check that fails is tried again until ctx ends. Of
+// the collections known before, as database/collection, the result names those that are
 // missing or silent.
 func (f *Fleet) Verify(ctx context.Context, t plan.Topology, cluster string, level plan.VerifyLevel, known []string) VerifyResult {
 	return f.verify(ctx, t, cluster, level, known, 0)
@@ -114,7 +114,7 @@ func (f *Fleet) verifyRole(ctx context.Context, t plan.Topology, a access, level
 	case v.ReadsConfiguration == plan.SupportNo && level != plan.VerifyRole && v.Belief.Kind != plan.BeliefStandby:
 		return nil
 	default:
-		return fmt.Errorf("%s believes to be %s", v.Cluster, describe(v.Belief))
+		return fmt.Errorf("%s stores the role %s", v.Cluster, describe(v.Belief))
 	}
 }
 

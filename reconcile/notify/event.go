@@ -11,7 +11,7 @@ import (
 	"milvus-reconcile/plan"
 )
 
-// Kind is what an event tells; it ends the CloudEvent's type.
+// Kind is the kind of an event; the type of the CloudEvent ends with it.
 type Kind string
 
 // The kinds of events.

@@ -114,7 +114,7 @@ func (t Target) address(e Event) (string, error) {
 		return "", fmt.Errorf("%q is not a commit id", e.Commit)
 	}
 	if !strings.Contains(t.URL, "{commit}") {
-		return "", errors.New("the URL does not say where the commit stands (hint: write {commit} in it)")
+		return "", errors.New("the URL does not say where the commit goes (hint: write {commit} in it)")
 	}
 	return strings.ReplaceAll(t.URL, "{commit}", e.Commit), nil
 }

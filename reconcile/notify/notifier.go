@@ -35,9 +35,10 @@ type Options struct {
 	Source string // of the CloudEvents, a URI reference; empty: /reconcile
 	Poster Poster
 	Queue  int // how many messages may wait for one target; 0: 256
-	// Failed hears of an event that a target did not get: given up, or the
-	// oldest of a full queue, or that some recipients of a mail did not get. It is called from several goroutines. nil: nobody.
-	// Of a message that told several, it hears the first.
+	// Failed is called for an event that a target did not get: it was given up, it
+	// was the oldest of a full queue, or some recipients of a mail did not get it.
+	// Several goroutines call it. nil: it is not called. If a message held several
+	// events, it is called for the first.
 	Failed func(target string, e Event, err error)
 }
 
@@ -78,7 +79,7 @@ func (n *Notifier) Notify(e Event) {
 	}
 }
 
-// Pass is what one pass found and did of one topology.
+// Pass is the result of one pass of one topology.
 type Pass struct {
 	Topology string
 	Commit   string
@@ -101,12 +102,12 @@ type Pass struct {
 	PeopleOnly bool
 }
 
-// Pass tells the difference between what stands in a topology now and what each
-// target was told of it before: new and worse findings are raised, those that
-// are gone resolved. People get all of it as one message, machines one event
-// each. Call it after a pass that could judge the topology; one that is blind
-// would resolve what it cannot see. Findings that were never raised by a
-// process are not resolved by it.
+// Pass compares the present findings of a topology with those that each target
+// got before, and sends the difference: new and worse findings are raised,
+// findings that ended are resolved. People get everything as one message,
+// machines get one event for each. Call it only after a pass that could judge
+// the topology: otherwise it would resolve findings that it cannot see. Findings
+// that were never raised by a process are not resolved by it.
 func (n *Notifier) Pass(p Pass) {
 	now := n.options.Poster.now()
 	for _, m := range n.mailboxes {

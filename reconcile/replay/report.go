@@ -69,7 +69,7 @@ type Done struct {
 	Problem                            string   // why it ended before all was written; empty: it did not
 }
 
-// Whole says whether a replay ended as it should. One that did nothing is not.
+// Whole says whether a replay ended completely. A replay that did nothing is not whole.
 func (d *Done) Whole() bool {
 	return d != nil && d.Problem == "" && d.Wrong() == 0
 }

@@ -1,9 +1,9 @@
 package replay
 
-// The reasons for which a row that could be written is not.
+// The reasons why a row is not written although it could be.
 const (
 	WhyAutoID       = "the server gives the keys of the collection, so the row would come back under another key"
-	WhyAutoIDUpsert = "it may be of an upsert whose row would come back under another key, as the server gives the keys of the collection"
+	WhyAutoIDUpsert = "it may belong to an upsert whose row would come back under another key, as the server gives the keys of the collection"
 	WhyExpired      = "its time to live is over"
 	WhyPartition    = "the promoted cluster does not have its partition"
 	WhyDivided      = "its key lies in several partitions, or was deleted from all of them before"

@@ -52,7 +52,7 @@ func TestKilledReplay(t *testing.T) {
 	if n := d.rows(t); n <= 100 || n >= 100+lost {
 		t.Errorf("%d rows were there after the kills, of %d", n, 100+lost)
 	}
-	if _, said := d.Reconcile("status", topology, "-o", "json"); !strings.Contains(said, "and that has not ended") || !strings.Contains(said, "--replay'") {
+	if _, said := d.Reconcile("status", topology, "-o", "json"); !strings.Contains(said, "and has not ended") || !strings.Contains(said, "--replay'") {
 		t.Errorf("status tells nothing of the open replay:\n%s", said)
 	}
 	got := d.replay(t, 0)

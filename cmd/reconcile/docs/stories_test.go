@@ -20,7 +20,7 @@ var stories = map[string][]string{
 	"R08": {"plan/scenarios_test.go: R08: in doubt on b, a commit promotes c", "testdata/script/r08-in-doubt-and-another-candidate.txtar"},
 	"R09": {"reconcile/resume_test.go TestMatchSpendsTheApproval", "reconcile/resume_test.go TestSettle", "testdata/script/r09-done-by-hand-meanwhile.txtar"},
 	"R10": {"reconcile/gitsource/attack_approvals_test.go: a replay within a new ledger (R10)", "reconcile/approval/denials_test.go: older than the ledger", "testdata/script/r10-ledger-lost.txtar"},
-	"R11": {"reconcile/gitsource/attack_forged_objects_test.go: a re-armoured signature on a spent payload (R11)", "reconcile/gitsource/attack_forged_objects_test.go: a header that nobody knows (R11)"},
+	"R11": {"reconcile/gitsource/attack_forged_objects_test.go: a re-armoured signature on a spent payload (R11)", "reconcile/gitsource/attack_forged_objects_test.go: an unknown header (R11)"},
 	"R12": {"testdata/script/topology-renamed.txtar"},
 	"R13": {"testdata/script/superseded.txtar", "reconcile/apply_test.go: a superseded commit blocks"},
 	"R14": {"testdata/script/run-lapse.txtar", "reconcile/approval/denials_test.go: lapsed"},

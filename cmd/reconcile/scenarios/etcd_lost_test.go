@@ -61,7 +61,7 @@ func TestEtcdLedgerThatWasLostIsNotNew(t *testing.T) {
 		says(run(1, args...), "it is gone or empty, and this machine remembers that it held", "'reconcile ledger accept'")
 	}
 	says(run(4, "doctor"), "it is gone or empty", "reconcile ledger accept", "would be BLOCKED now")
-	says(run(0, "ledger", "accept"), "Why it was refused", "is taken as it is: 2 records")
+	says(run(0, "ledger", "accept"), "Why it was refused", "is accepted as it is: 2 records")
 	run(0, "apply")
 	run(0, "doctor")
 
@@ -74,7 +74,7 @@ func TestEtcdLedgerThatWasLostIsNotNew(t *testing.T) {
 		t.Fatal(err)
 	}
 	says(run(0, "ledger"), "ahead of our clock")
-	says(run(4, "doctor"), "ends before it is given", "reconcile ledger accept")
+	says(run(4, "doctor"), "would end before it is given", "reconcile ledger accept")
 	run(0, "ledger", "accept")
 	run(0, "doctor")
 	d.Post(t, "/clusters/a/stop", "")

@@ -72,8 +72,8 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		},
 		{
 			"TLS to a port without TLS", reload("  - clusterId: b\n", "  - clusterId: b\n    tls: {serverName: b}\n"), reload("    tls: {serverName: b}\n", ""),
-			[]string{"cluster=b code=tls", "the configuration was taken over"},
-			[]string{"b can be judged again, after", "the configuration was taken over"},
+			[]string{"cluster=b code=tls", "the new configuration is in use"},
+			[]string{"b can be judged again, after", "the new configuration is in use"},
 			4, "does not speak TLS there",
 		},
 		{
@@ -109,7 +109,7 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		},
 		{
 			"Git is gone", rename(repo, repo+".gone"), rename(repo+".gone", repo),
-			[]string{"Git could not be read, what was read last stands"},
+			[]string{"Git could not be read, the last good state stays in use"},
 			[]string{"Git can be read again, after"},
 			4, "",
 		},

@@ -162,7 +162,7 @@ func (o *Objects) Unpack(id plumbing.Hash) (Object, bool) {
 	return Object{}, false
 }
 
-// Relist has the next read look for new packs.
+// Relist makes the next read look for new packs.
 func (o *Objects) Relist() { o.listed = false }
 
 // find reads an object from the packs, else from its own file. It skips an unreadable

@@ -20,7 +20,7 @@ import (
 // served tells a process of a test's binary which folder to show where.
 const served = "RECONCILE_TEST_DISK"
 
-// ErrForbidden means that this machine lets nobody mount such a file system.
+// ErrForbidden means that this machine does not allow to mount such a file system.
 var ErrForbidden = errors.New("no file system can be mounted in user space")
 
 // Main serves a disk if this process was started for it, and ends it then. TestMain
@@ -107,8 +107,8 @@ func (d *Disk) hears() (string, error) {
 // Unmount ends it.
 func (d *Disk) Unmount() error { return errors.Join(d.in.Close(), d.cmd.Wait()) }
 
-// Fail lets so many more operations that write succeed; then all fail, the first of
-// them with half of its data written.
+// Fail lets this number of further write operations succeed; then all fail, the first
+// of them with half of its data written.
 func (d *Disk) Fail(after int, with syscall.Errno) error {
 	_, _, err := d.orders(fmt.Sprintf("fail %d %d", after, int(with)))
 	return err

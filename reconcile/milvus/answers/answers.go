@@ -62,7 +62,7 @@ func limitOf(m any) limit {
 }
 
 // notTaken begins why an answer is not taken. It holds nothing of the answer.
-const notTaken = "the answer is not taken: "
+const notTaken = "the answer is discarded: "
 
 // IsNotTaken says whether an answer came and was not taken, here or by gRPC, which
 // knows its size before the codec does.
@@ -94,7 +94,7 @@ func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	}
 	b := limitOf(m)
 	if data.Len() > b.size {
-		return fmt.Errorf("%sit is of %d bytes, and at most %d are read", notTaken, data.Len(), b.size)
+		return fmt.Errorf("%sit has %d bytes; at most %d are read", notTaken, data.Len(), b.size)
 	}
 	raw := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer raw.Free()
@@ -268,7 +268,7 @@ func (c Codec) admitValue(f protoreflect.FieldDescriptor, v protoreflect.Value, 
 	case f.Kind() != protoreflect.StringKind:
 		return nil
 	case longest > 0 && len(v.String()) > longest:
-		return fmt.Errorf("%s%s is of %d bytes, and at most %d are read", notTaken, f.Name(), len(v.String()), longest)
+		return fmt.Errorf("%s%s has %d bytes; at most %d are read", notTaken, f.Name(), len(v.String()), longest)
 	case c.Secrets.HoldsToken(v.String()):
 		return fmt.Errorf("%s%s holds one of our tokens", notTaken, f.Name())
 	default:

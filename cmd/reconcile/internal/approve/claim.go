@@ -118,7 +118,7 @@ func replayDigest(value, topology string) (string, error) {
 	}
 	var dry struct{ Topology, Digest string }
 	if err := json.Unmarshal(raw, &dry); err != nil || dry.Topology != topology || approval.CheckDigest(dry.Digest) != nil {
-		return "", fmt.Errorf("%s is no dry run of a replay of %s that would write something", value, topology)
+		return "", fmt.Errorf("%s is not a dry run of a replay of %s that would write something", value, topology)
 	}
 	return dry.Digest, nil
 }

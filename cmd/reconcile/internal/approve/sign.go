@@ -32,7 +32,7 @@ type Request struct {
 	Withdraw    bool          // take earlier approvals back, and approve nothing
 }
 
-// Signed is a tag that git signed, and that says what was asked for.
+// Signed is a tag that git signed and whose content is as requested.
 type Signed struct {
 	Tag      string // below refs/tags/
 	Commit   string
@@ -110,7 +110,8 @@ func (r Request) document(ctx context.Context, o wire.Options) (desired.Revision
 	return rev, t, nil
 }
 
-// Alone says whether the tag was compared with those of a clone alone that has a remote.
+// Alone says whether the tag was compared only with the tags of the clone, although the clone
+// has a remote.
 func (r Request) Alone(ctx context.Context) bool {
 	remotes, err := desired.Git(ctx, r.Dir, "", "remote")
 	return r.Remote == "" && err == nil && remotes != ""

@@ -46,7 +46,7 @@ func (w wantedTag) sign(ctx context.Context, o wire.Options) (string, error) {
 	}
 	if err != nil {
 		_, undone := desired.Git(ctx, w.dir, "", "update-ref", "-d", w.ref())
-		return "", errors.Join(fmt.Errorf("git did not sign what was meant, so the tag %s was deleted again: %w", w.name, err), undone)
+		return "", errors.Join(fmt.Errorf("git signed something else, so the tag %s was deleted again: %w", w.name, err), undone)
 	}
 	return carrier.Object, nil
 }
@@ -82,11 +82,11 @@ func (w wantedTag) differs(ctx context.Context, c approval.Carrier, began, ended
 	case c.Problem != "":
 		return errors.New(c.Problem)
 	case len(c.UnknownHeaders) > 0:
-		return fmt.Errorf("it has the header %s, which nobody knows", strings.Join(c.UnknownHeaders, ", "))
+		return fmt.Errorf("it has the unknown header %s", strings.Join(c.UnknownHeaders, ", "))
 	case c.Commit != w.commit:
 		return fmt.Errorf("it points at %s, not at %s", c.Commit, w.commit)
 	case strings.TrimRight(c.Message, "\n") != strings.TrimRight(w.message, "\n"):
-		return errors.New("its message is another")
+		return errors.New("its message differs")
 	case c.Date.Before(began.Add(-dateTolerance)) || c.Date.After(ended.Add(dateTolerance)):
 		return fmt.Errorf("it is dated %s", c.Date.UTC().Format(time.RFC3339))
 	case signature.Kind == approval.SignatureNone:

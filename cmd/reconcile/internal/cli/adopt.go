@@ -14,15 +14,14 @@ func newAdopt(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt TOPOLOGY",
 		Short: "Edit the file to match a failover done by hand",
-		Long: `adopt reads what the clusters of a topology store, and edits the file in the work
-tree (--repo, else the current folder) to match. The cluster that took over becomes
-the primary. The old primary becomes stale, or standby if it replicates from the new
-one. Other standbys that lost their source become stale. adopt raises the generation
+		Long: `adopt reads the configurations that the clusters of a topology store, and edits the file
+in the work tree (--repo, else the current folder) to match. The cluster that took over
+becomes the primary. The old primary becomes stale, or standby if it replicates from the
+new one. Other standbys that lost their source become stale. adopt raises the generation
 and keeps comments and layout.
 
-It changes no cluster and pushes nothing; it commits only with --commit. If two
-clusters take writes, it edits nothing until --primary names the one whose data
-counts.`,
+It changes no cluster and pushes nothing; it commits only with --commit. If two clusters
+take writes, it edits nothing until --primary names the one whose data counts.`,
 		Example: `  reconcile adopt orders
   reconcile adopt orders --primary cluster-b --commit`,
 		Args: cobra.ExactArgs(1),

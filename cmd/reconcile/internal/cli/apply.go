@@ -26,11 +26,11 @@ func newApply(g *globals) *cobra.Command {
 	var o applyOptions
 	cmd := &cobra.Command{
 		Use:   "apply [TOPOLOGY…]",
-		Short: "Apply what is approved",
-		Long: `apply plans, checks the approval, and takes the lock of each topology. Under the
-lock it observes again and records in the ledger what it is about to do. Then it sends
-the change, reads the clusters back, verifies the new primary, and redirects traffic. If a
-run is killed, the next one resumes it, without a second approval.`,
+		Short: "Apply approved changes",
+		Long: `apply plans, checks the approval, and takes the lock of each topology. Under the lock it
+observes again and records the intent in the ledger. Then it sends the change, reads the
+clusters back, verifies the new primary, and redirects traffic. If a run is killed, the
+next one resumes it, without a second approval.`,
 		Example: `  reconcile apply
   reconcile apply orders --plan plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runApply(cmd.Context(), g, o, args) },

@@ -22,26 +22,28 @@ func newApprove(g *globals) *cobra.Command {
 		Short: "Sign the approval of a commit, as a tag, or take it back",
 		Long: `approve signs a tag failover/TOPOLOGY/GENERATION/E-MAIL on a commit, with the trailers
 that apply reads. It needs only the repository (--repo, else the current folder) and
-your own git configuration with a signing key. CLUSTER is the one that is primary
-after the change. The tag still counts after a merge, a squash or a rebase, as long as
-the document is the same. It is pushed only with --push. approve reads back what git
-signed and what the remote then holds, and checks both. It ignores git's environment
-variables, except those that say where your configuration is and how to reach a remote.
+your own git configuration with a signing key. CLUSTER is the primary after the change.
+The tag still counts after a merge, a squash or a rebase, as long as the document is the
+same. approve pushes it only with --push. It reads back the signed tag, and after a push
+the tag at the remote, and checks both. It ignores git's environment variables, except
+those that say where your configuration is and how to reach a remote.
 
 You can approve again, for example because the approval expired or allowed too small a
-loss. The new tag ends in -2, and only the newest of your tags counts. --withdraw signs a
-tag that allows nothing: since it is your newest, none of your approvals of this change
-counts any more. It works until the change begins. With --push it first fetches the
-approvals that the remote has; without, it compares those of your clone only.
+loss. The new tag ends in -2, and only the newest of your tags counts. --withdraw signs
+a tag that allows nothing. This tag is your newest, so none of your approvals of this
+change counts any more. It works until the change begins. With --push, --withdraw first
+fetches the approvals from the remote. Without --push, it compares only the approvals in
+your clone.
 
---replay approves the replay of lost rows whose dry run printed that digest
-('reconcile salvage TOPOLOGY --replay --dry-run'), and nothing else: an approval of a
-change never counts for a replay, nor the reverse. CLUSTER is the primary.
+--replay approves only the replay of lost rows whose dry run printed that digest
+('reconcile salvage TOPOLOGY --replay --dry-run'). An approval of a change never counts
+for a replay, and an approval of a replay never counts for a change. CLUSTER is the
+primary.
 
-If the operator's configuration names the repository (approval.repository), the tag
-must name it too. The name comes from --repository, else from the configuration if it is
-on this machine and for this clone's repository, else from git config
-reconcile.repository.`,
+If the operator's configuration names the repository (approval.repository), the tag must
+name it too. The name comes from --repository. Without this option it comes from the
+configuration, if that is on this machine and belongs to this clone's repository;
+otherwise from git config reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push
   reconcile approve orders/cluster-b --withdraw --push
@@ -58,10 +60,10 @@ func addApproveFlags(cmd *cobra.Command, r *approve.Request) {
 	f.StringVar(&r.Commit, "commit", "HEAD", "the commit that is approved")
 	f.StringVar(&r.Reason, "reason", "", "why, with the incident's number")
 	f.DurationVar(&r.Expires, "expires", 0, "end of the approval, from now (default: the operator's maxAge)")
-	f.StringArrayVar(&r.Accept, "accept", nil, "accept a finding that may be accepted; may repeat")
+	f.StringArrayVar(&r.Accept, "accept", nil, "accept this finding, if it is acceptable; may repeat")
 	f.DurationVar(&r.MaxDataLoss, "max-data-loss", 0, "the approval does not count if more may be lost")
 	f.StringVar(&r.SavedPlan, "plan", "", "approve only the plan of this saved JSON")
-	f.StringVar(&r.Replay, "replay", "", "approve the replay of lost rows with this digest (or the saved JSON of its dry run), and no change")
+	f.StringVar(&r.Replay, "replay", "", "approve only the replay of lost rows with this digest (or the saved JSON of its dry run)")
 	f.StringVar(&r.Repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&r.Remote, "push", "", "push the tag, to origin or the remote named")
 	f.Lookup("push").NoOptDefVal = "origin"
@@ -94,7 +96,7 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 	git, _ := g.repoOptions()
 	switch {
 	case err != nil:
-		return fmt.Errorf("push the tag: %w (hint: it stands in your clone; '%s push %s refs/tags/%s' tries again)", err, git, console.Printable(r.Remote), signed.Tag)
+		return fmt.Errorf("push the tag: %w (hint: it is in your clone; '%s push %s refs/tags/%s' tries again)", err, git, console.Printable(r.Remote), signed.Tag)
 	case r.Remote == "":
 		fmt.Fprintf(g.std.Out, "push it to make it count:\n  %s push origin refs/tags/%s\n", git, console.Printable(signed.Tag))
 	default:
@@ -138,7 +140,7 @@ func (g *globals) whetherAuthorsApprove() string {
 	o := g.options()
 	if _, err := os.Stat(o.ConfigPath()); err == nil {
 		if c, err := o.ReadConfig(); err == nil && c.Approval.DistinctAuthor {
-			return "Your approval counts for nothing: somebody else must approve it (approval.distinctAuthor)."
+			return "Your approval does not count: somebody else must approve it (approval.distinctAuthor)."
 		}
 	}
 	return "Somebody else must approve it, unless the operator set approval.distinctAuthor to false."

@@ -24,19 +24,20 @@ func newAudit(g *globals) *cobra.Command {
 	o := audit.Options{Pause: auditPause, Concurrency: auditConcurrency}
 	cmd := &cobra.Command{
 		Use:   "audit [TOPOLOGY…]",
-		Short: "Prove that each standby holds what its primary holds; changes no cluster",
+		Short: "Prove that each standby holds the same data as its primary; changes no cluster",
 		Long: `audit compares each standby with its primary: databases, collections, schemas,
-partitions, aliases, indexes, what is loaded, imports in flight, users, roles, grants and
-groups. Then it counts the rows of each loaded collection on both clusters, and compares
-some rows field by field and bit by bit.
+partitions, aliases, indexes, loads, imports in flight, users, roles, grants and groups.
+Then it counts the rows of each loaded collection on both clusters, and compares some
+rows field by field and bit by bit.
 
-Writes may go on: a difference counts only if what the primary's log holds meanwhile cannot
-explain it, and if it is found twice. What could not be compared is said with the reason. A
-report names keys and fields, never values. The ledger keeps the newest result of each
-standby, and when it was last proven equal: plans, status and the daemon then say it.
+Applications may write meanwhile: a difference counts only if the new messages in the
+primary's log cannot explain it, and if audit finds it twice. If something could not be
+compared, the report gives the reason. A report names keys and fields, never values. The
+ledger keeps the newest result of each standby, and the time when it was last proven
+equal. Plans, status and the daemon show this result.
 
-Exit code 0: all that was compared is equal. 2: a standby differs. 1: it is not proven,
-since something could not be compared.`,
+Exit code 0: everything that was compared is equal. 2: a standby differs. 1: something
+could not be compared, so equality is not proven.`,
 		Example: `  reconcile audit orders
   reconcile audit --rows 200 --budget 30m
   reconcile audit orders -o json`,
@@ -44,8 +45,8 @@ since something could not be compared.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&o.Rows, "rows", 20, "rows of each collection that are compared field by field; 0: rows are only counted")
-	f.DurationVar(&o.Budget, "budget", 5*time.Minute, "time limit for counts and rows of one standby; what does not fit in is said")
-	f.Uint64Var(&o.Seed, "seed", 0, "which rows: the same number picks the same ones; 0: others each time")
+	f.DurationVar(&o.Budget, "budget", 5*time.Minute, "time limit for counts and rows of one standby; the report names what did not fit in")
+	f.Uint64Var(&o.Seed, "seed", 0, "the same number picks the same rows; 0 picks other rows each time")
 	g.addListing(cmd)
 	return cmd
 }

@@ -13,19 +13,19 @@ func newBreakGlass(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "break-glass TOPOLOGY/CLUSTER",
 		Short: "Print the Python that promotes a standby by hand, if all else is lost",
-		Long: `break-glass prints the call of Milvus' own failover guide, in Python for pymilvus, with the
-id, the addresses and the channels that the topology file gives the cluster. It sends
-nothing. Print the call beforehand, and keep it outside the region of the primary. If the
-operator's configuration is on this machine, break-glass refuses addresses that are not
-those in the configuration.
+		Long: `break-glass prints the call of Milvus' own failover guide, in Python for pymilvus, with
+the id, the addresses and the channels that the topology file gives the cluster. It
+sends nothing. Print the call beforehand, and keep it outside the region of the primary.
+If the operator's configuration is on this machine, break-glass refuses addresses that
+differ from the configuration.
 
 Use it only if the primary is lost for good, and this program, Git or the approvers are
-lost with it. It promotes CLUSTER by force: nobody approves that, nothing checks whether the
-primary lives, and it cannot be undone. Afterwards type 'reconcile adopt', which changes
-the file to match.
+lost with it. The script promotes CLUSTER by force. It needs no approval, nothing checks
+whether the primary is alive, and the promotion cannot be undone. Afterwards type
+'reconcile adopt', which changes the file to match.
 
 The script reads the token from the environment variable TOKEN. If the clusters use
-another token among themselves, set REPLICATION_TOKEN to that.`,
+another token among themselves, set REPLICATION_TOKEN to that token.`,
 		Example: `  reconcile break-glass orders/cluster-b > promote-cluster-b.py
   TOKEN='root:…' python3 promote-cluster-b.py`,
 		Args: cobra.ExactArgs(1),

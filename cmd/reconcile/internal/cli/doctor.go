@@ -18,23 +18,24 @@ func newDoctor(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [TOPOLOGY…]",
 		Short: "Check whether a failover would work right now",
-		Long: `doctor checks, for each standby, what would block a failover to it if the primary
-were lost now. It also checks what else a failover needs: credentials and
+		Long: `doctor checks, for each standby, what would block a failover to it if the primary were
+lost now. It also checks everything else that a failover needs: credentials and
 privileges, the calls that the servers know, clocks, the keys of the approvers, the
-ledger, Git, redirect targets, and whether ledger or Git are in the region of the
-primary. It tries whether it could write and redirect, but changes no cluster, no
-traffic and no commit. In the ledger it adds no record, and keeps only up to which time each
-standby has every write and when a primary was first seen down. It says what to fix first.
+ledger, Git, redirect targets, and whether the ledger or Git is in the region of the
+primary. It tests whether it could write and redirect, but changes no cluster, no
+traffic and no commit. It adds no record to the ledger, but keeps two times there: the
+time up to which each standby has every write, and the time when a primary was first
+seen down. It says what to fix first.
 
-Exit code 0: every topology has a standby that could be promoted now. 4: a failover
-of some topology would be blocked, or would promote and end with 5, for example because
-its traffic could not be redirected, two clusters take writes, a change is under way, or
-Git cannot be read now. 1: the answer is not known, since a document, a file of the
-operator, or Git and its copy cannot be read.
+Exit code 0: every topology has a standby that could be promoted now. 4: a failover of
+some topology would be blocked, or would promote and then end with 5, for example
+because traffic could not be redirected. Also 4: two clusters take writes, a change is
+under way, or Git cannot be read now. 1: the answer is not known, since a document, a
+file of the operator, or Git and its copy cannot be read.
 
 --upgrade-to VERSION also says, for each topology, in which order to upgrade its
 clusters so that replication continues, which tokens and rights are missing, and which
-defects the version mends. For that it also calls each cluster without a token, and
+defects the version removes. For this it also calls each cluster without a token, and
 with the token that the clusters use among themselves.`,
 		Example: `  reconcile doctor
   reconcile doctor orders -o json

@@ -18,9 +18,9 @@ func newDrift(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drift [TOPOLOGY…]",
 		Short: "Compare Git with the live clusters; changes nothing",
-		Long: `drift compares Git with the live clusters, and changes no cluster. In the ledger it keeps
-up to which time each standby has every write, and when a primary was first seen down.
-So a later plan of a failover can say what may be lost, also without a daemon. It also
+		Long: `drift compares Git with the live clusters, and changes no cluster. It keeps two times in the ledger: the time
+up to which each standby has every write, and the time when a primary was first seen down.
+So a later plan of a failover can say what may be lost, even without a daemon. It also
 keeps what it found, which a later status shows with the time.`,
 		Example: `  reconcile drift -o json
   reconcile drift --watch`,

@@ -103,7 +103,7 @@ func interruption(report reconcile.Report, command string) string {
 	}
 	switch {
 	case len(doubtful) > 0:
-		return fmt.Sprintf("interrupted: a request was sent to %s and may take effect at any time; '%s' reads it back and carries it on, without a new approval", strings.Join(doubtful, ", "), command)
+		return fmt.Sprintf("interrupted: a request was sent to %s and may take effect at any time; '%s' reads it back and continues it, without a new approval", strings.Join(doubtful, ", "), command)
 	case unfinished:
 		return fmt.Sprintf("interrupted: nothing was sent; '%s' begins again", command)
 	default:

@@ -16,19 +16,20 @@ func newFence(g *globals) *cobra.Command {
 	var lockWait time.Duration
 	cmd := &cobra.Command{
 		Use:   "fence TOPOLOGY/CLUSTER",
-		Short: "Make a stale primary that is back refuse writes",
-		Long: `fence makes a stale cluster that is back refuse writes. It sends one configuration, to
-that cluster alone. The configuration lists the clusters that the stale one stores, and
-makes the promoted cluster the source of all others. The stale cluster then becomes a
-standby and refuses writes. The promoted cluster refuses what the stale one forwards.
+		Short: "Fence a stale primary that is back, so that it refuses writes",
+		Long: `After fence, a stale cluster that is back refuses writes. fence sends one configuration,
+to that cluster alone. The configuration lists the clusters that the stale cluster
+stores, and makes the promoted cluster the source of all others. So the stale cluster
+becomes a standby and refuses writes. It forwards the configuration to the promoted
+cluster, which refuses it.
 
 Nothing is sent unless the promoted cluster has just accepted a throwaway collection.
-As long as the ledger holds the approved failover that made the cluster stale, a fence
-needs no approval of its own. Without that record the newest change of the file must be
+While the ledger holds the approved failover that made the cluster stale, a fence needs
+no approval of its own. Without that record, the newest change of the file must be
 approved.
 
-Milvus' documentation does not describe this; it was seen on a real server (master of
-2026-08-07 and 2.6, on 2026-11-29): see docs/after-failover.md.`,
+Milvus' documentation does not describe a fence. It was seen to work on a real server
+(master of 2026-08-07 and 2.6, on 2026-11-29): see docs/after-failover.md.`,
 		Example: "  reconcile fence orders/cluster-a",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -125,7 +125,7 @@ func (g *globals) addSite(cmd *cobra.Command) {
 func (g *globals) emitAfterAction(write writer) {
 	g.acted = true
 	if err := g.emit(write); err != nil {
-		g.Fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code says what was done all the same, and so does 'reconcile history')", err))
+		g.Fail(fmt.Errorf("not all of the result could be shown: %w (hint: the exit code still says what was done, and so does 'reconcile history')", err))
 	}
 }
 

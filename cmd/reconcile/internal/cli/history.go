@@ -22,12 +22,12 @@ func newHistory(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history [TOPOLOGY]",
 		Short: "Show what was done, by whom and why, from the ledger and Git",
-		Long: `history tells what happened to a topology, or to all of them, the oldest first: when
+		Long: `history shows the events of one topology, or of all, the oldest first: when
 the old primary fell silent, who proposed a change, who approved it and why, who
 withdrew an approval or took the change back, when a request was sent and took effect,
 whether the new primary was verified and traffic redirected, and what was lost. Of an
 approval that does not count it says why. It reads the ledger and the topology repository,
-and calls no cluster. Without the repository it tells what was carried out. The JSON form
+and calls no cluster. If it cannot read the repository, it shows only the steps that were carried out. The JSON form
 has the same, with every record of the ledger and its hash.`,
 		Example: `  reconcile history orders
   reconcile history orders -o json`,
@@ -99,7 +99,7 @@ func (g *globals) gitEvents(ctx context.Context, records []ledger.Record, topolo
 			return events
 		}
 	}
-	o.Messages.Warn("git", fmt.Sprintf("%v; what was proposed, approved, withdrawn or taken back without being carried out is left out", err))
+	o.Messages.Warn("git", fmt.Sprintf("%v; proposals, approvals and withdrawals of changes that were not carried out are left out", err))
 	return nil
 }
 

@@ -13,14 +13,14 @@ func newImport(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "import --name NAME --cluster ID=ADDRESS…",
 		Short: "Write a topology, and a configuration, for live clusters",
-		Long: `import reads what live clusters store, and writes a topology file that matches it, to
-stdout or --out. With --config-out it also writes an operator's configuration that
-binds each cluster's credential to its address and uri. It changes no cluster.
+		Long: `import reads the configurations that live clusters store, and writes a matching topology
+file, to stdout or --out. With --config-out it also writes an operator's configuration
+that binds each cluster's credential to its address and uri. It changes no cluster.
 
-It proves each id: by a channel that only that cluster serves, by its stored list, or
-by the channels of a collection. If something cannot be proven or read, it reports
-all of it and writes nothing. Tokens are read from the environment or from files and never
-written: the configuration names the variables and files.`,
+It proves each id: by a channel that only that cluster serves, by its stored list, or by
+the channels of a collection. If something cannot be proven or read, it reports
+everything that is wrong and writes nothing. It reads tokens from the environment or
+from files, and never writes them: the configuration names the variables and files.`,
 		Example: `  export TOKEN='root:…'
   reconcile import --name orders --cluster cluster-a=a.example:19530 \
     --cluster cluster-b=b.example:19530 --token-env TOKEN \
@@ -41,7 +41,7 @@ written: the configuration names the variables and files.`,
 func importFlags(cmd *cobra.Command, r *importer.Request) {
 	f := cmd.Flags()
 	f.StringVar(&r.Name, "name", "", "name of the topology")
-	f.StringArrayVar(&r.Clusters, "cluster", nil, "a cluster's id and where it is reached, as ID=HOST:PORT; repeat it for each")
+	f.StringArrayVar(&r.Clusters, "cluster", nil, "id and address of a cluster, as ID=HOST:PORT; repeat it for each cluster")
 	f.StringArrayVar(&r.TokenEnv, "token-env", nil, "environment variable with the token of all clusters, or ID=VARIABLE for one (default: no authentication)")
 	f.StringArrayVar(&r.TokenFile, "token-file", nil, "file with the token of all clusters, or ID=PATH for one")
 	f.StringVar(&r.CAFile, "ca-file", "", "connect with TLS and trust these authorities (PEM)")

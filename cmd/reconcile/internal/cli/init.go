@@ -24,16 +24,17 @@ func newInit(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a configuration, the list of approvers and a first topology for live clusters",
-		Long: `init reads what live clusters store, as import does, and writes three files:
+		Long: `init reads the live clusters, as import does, and writes three files:
 
   the topology, in the work tree of your topology repository (--repo, else the current
   folder), so that the first plan finds nothing to do;
   reconcile.yaml, the operator's configuration, in --dir;
   allowed_signers, who may approve, in --dir.
 
-Then it prints the commands that come next. On a terminal it asks for what the options
-leave open. It changes no cluster, commits nothing, and overwrites no file. It writes nothing
-if a cluster cannot be read, if its id cannot be proven, or if the files could not be used.
+Then it prints the commands that come next. On a terminal it asks for every value that
+the options do not give. It changes no cluster, commits nothing, and overwrites no file.
+It writes nothing if a cluster cannot be read, if its id cannot be proven, or if the
+files could not be used.
 
 It never writes a token: the configuration names the environment variable or the file
 that holds it. It copies the public keys of approvers into allowed_signers.`,
@@ -46,14 +47,14 @@ that holds it. It copies the public keys of approvers into allowed_signers.`,
 	}
 	importFlags(cmd, &i.Request)
 	f := cmd.Flags()
-	f.StringArrayVar(&i.Operator.Approvers, "approver", nil, "a person who may approve, as E-MAIL=FILE with the public SSH key in the file; repeat it for each")
+	f.StringArrayVar(&i.Operator.Approvers, "approver", nil, "a person who may approve, as E-MAIL=FILE with the public SSH key in the file; repeat it for each person")
 	f.IntVar(&i.Operator.Quorum, "quorum", 0, "how many people must approve a failover (default: two if there are three approvers, else one)")
 	f.StringVar(&i.Dir, "dir", "", "folder of the configuration (default: that of --config)")
 	f.StringVar(&i.Operator.Ledger, "ledger", "", "path of the ledger (default /var/lib/reconcile/ledger.db for a configuration in /etc/reconcile, else ledger.db in --dir)")
-	f.StringVar(&i.GitURL, "git-url", "", "where the tracked branch is read (default: origin of the work tree, else the work tree)")
-	f.StringVar(&i.GitKey, "git-key", "", "private SSH key with which reconcile reads Git")
-	f.StringVar(&i.GitKnownHosts, "git-known-hosts", "", "known_hosts with the key of the Git server (default: those of ssh)")
-	f.StringVar(&i.GitTokenEnv, "git-token-env", "", "environment variable with the token with which reconcile reads Git over https")
+	f.StringVar(&i.GitURL, "git-url", "", "repository with the tracked branch (default: origin of the work tree, else the work tree)")
+	f.StringVar(&i.GitKey, "git-key", "", "private SSH key that reconcile uses to read Git")
+	f.StringVar(&i.GitKnownHosts, "git-known-hosts", "", "file known_hosts with the key of the Git server (default: the files of ssh)")
+	f.StringVar(&i.GitTokenEnv, "git-token-env", "", "environment variable with the token that reconcile uses to read Git over https")
 	return cmd
 }
 
@@ -80,7 +81,7 @@ func initNext(r importer.Request, tree importer.WorkTree) string {
 	for _, path := range []string{r.TopologyPath, r.ConfigPath, r.Operator.AllowedSigners} {
 		fmt.Fprintf(&b, "  %s\n", path)
 	}
-	fmt.Fprintf(&b, "\nA failover needs %d of %d people, other than who wrote the change. Next:\n\n", r.Operator.FailoverQuorum(), len(r.Operator.Approvers))
+	fmt.Fprintf(&b, "\nA failover needs %d of %d people, not counting the author of the change. Next:\n\n", r.Operator.FailoverQuorum(), len(r.Operator.Approvers))
 	git := "git -C " + shellQuoted(tree.Top)
 	file, _ := filepath.Rel(tree.Top, r.TopologyPath)
 	fmt.Fprintf(&b, "  %s add %s\n  %s commit -m 'Add the topology %s'\n", git, shellQuoted(file), git, r.Name)
@@ -132,7 +133,7 @@ func (g *globals) askForInit(i *importer.Init) error {
 		q.token(r)
 	}
 	if r.Primary == "" && len(r.Clusters) > 1 {
-		r.Primary = q.ask("The cluster whose data counts, if several take writes (empty: the clusters tell)", nil)
+		r.Primary = q.ask("The cluster whose data counts, if several take writes (empty: read it from the clusters)", nil)
 	}
 	q.several(&r.Operator.Approvers, "An approver, as E-MAIL=FILE with the public key", importer.CheckApprover)
 	asked := i.Dir
@@ -196,7 +197,7 @@ func (q *questions) several(into *[]string, question string, check func(string) 
 
 // token asks where the token of the clusters is, and never for the token.
 func (q *questions) token(r *importer.Request) {
-	answer := q.ask("Where the token of the clusters is, never the token: an environment variable or a file (empty: they need none)", importer.CheckToken)
+	answer := q.ask("Environment variable or file with the token of the clusters, never the token itself (empty: they need none)", importer.CheckToken)
 	switch {
 	case answer == "":
 	case importer.IsVariable(answer):

@@ -21,7 +21,7 @@ func newLedger(g *globals) *cobra.Command {
 		Use:   "ledger",
 		Short: "Show where the ledger is, and whether records are missing",
 		Long: `ledger reads the whole ledger. It says where the ledger is, when it was created, which
-record is the newest, and how it is known that no newer record is missing. It changes
+record is the newest, and what proves that no newer record is missing. It changes
 nothing. If the ledger is damaged, missing, or an older copy, it fails and says what to
 do.`,
 		Example: "  reconcile ledger",
@@ -33,13 +33,14 @@ do.`,
 	cmd.AddCommand(&cobra.Command{
 		Use:   "accept",
 		Short: "Accept the ledger as it is, although newer records are lost",
-		Long: `Use accept for a ledger that every command refuses because its last records are missing,
-or for one that was restored from a backup. It takes the ledger as it is, or starts a
-new one if it is missing or cannot be read; a damaged file is kept under another name.
+		Long: `Use accept if every command refuses the ledger because its last records are missing, or
+after you restored it from a backup. It accepts the ledger as it is. If the ledger is
+missing or cannot be read, it starts a new one; a damaged file is kept under another
+name.
 
-The ledger does not know what happened after its last record. So no approval that was
-signed before now counts any more: approve again with 'reconcile approve'. Git still shows
-which clusters are stale.
+The ledger does not know the events after its last record. So no approval that was
+signed before now counts any more: approve again with 'reconcile approve'. Git still
+shows which clusters are stale.
 
 If there is a backup, restore the newest one first.`,
 		Example: "  reconcile ledger accept",
@@ -116,7 +117,7 @@ func (g *globals) acceptLedger(ctx context.Context, l *ledger.Ledger, where stri
 	if done.MovedTo != "" {
 		fmt.Fprintf(&out, "The file that could not be read is kept as %s\n", console.Printable(done.MovedTo))
 	}
-	fmt.Fprintf(&out, "The ledger %s is taken as it is: %d records.\n", console.Printable(where), done.Records)
+	fmt.Fprintf(&out, "The ledger %s is accepted as it is: %d records.\n", console.Printable(where), done.Records)
 	fmt.Fprintln(&out, "An approval dated before now no longer counts. Approve again:\n  reconcile approve TOPOLOGY/CLUSTER --reason \"WHY\" --push")
 	return g.print([]byte(out.String()))
 }

@@ -17,16 +17,16 @@ func newNotify(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
 		Short: "Try the receivers of notifications",
-		Long: `notify has the commands for the receivers below 'notify' in the configuration. The daemon
-and apply send messages to them; docs/notifications.md says which.`,
+		Long: `notify has the commands for the receivers below 'notify' in the configuration. The
+daemon and apply send messages to them; docs/notifications.md says which.`,
 		Example: "  reconcile notify test",
 	}
 	cmd.AddCommand(&cobra.Command{
 		Use:   "test [RECEIVER…]",
 		Short: "Send a test message to each receiver, and show what came back",
 		Long: `test sends a test message to each receiver of the configuration, or to those that you
-name. minSeverity does not matter here. It tries once, and prints what the receiver
-answered. It never prints a secret, and of a URL only the host.
+name. minSeverity does not matter here. It tries once, and prints the answer of the
+receiver. It never prints a secret, and prints only the host of a URL.
 
 The message says that it is a test. PagerDuty gets an alert that is resolved at once. A
 forge gets the status reconcile/notify-test on the newest commit of the tracked branch.

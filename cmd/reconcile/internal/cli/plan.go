@@ -29,13 +29,13 @@ func newPlan(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan [TOPOLOGY…]",
 		Short: "Show what a commit would do to the live clusters",
-		Long: `plan observes the clusters with a client that cannot write. It shows what would
-happen, what may be lost, what blocks it, and whether it is approved. For a failover,
-plan probes the old primary for as long as the rules ask, and counts down on stderr.
+		Long: `plan observes the clusters with a client that cannot write. It shows the change, what
+may be lost, what blocks the change, and whether it is approved. For a failover, plan
+probes the old primary for as long as the rules ask, and counts down on stderr.
 
-The page of one topology fits 24 lines of 80 columns. Its last line says what it leaves
-out, and which option shows it: --findings, --steps, --trailers, or -v for all. The
-forms for programs always hold everything.
+The page of one topology fits 24 lines of 80 columns. Its last line names the parts that
+it leaves out, and the options that show them: --findings, --steps, --trailers, or -v
+for all. The forms for programs always hold everything.
 
 --offline calls no cluster and reads no configuration. It says which change the
 documents of a clone ask for, and which findings in the documents block it. Use it for a

@@ -30,20 +30,20 @@ func newPropose(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--cancel | --site SITE --failover|--switchover|--back",
 		Short: "Edit the file for a switchover or failover, or to take a change back",
-		Long: `propose edits the topology file in the work tree (--repo, else the current folder):
-it sets the roles so that CLUSTER becomes the primary, raises the generation, and
-keeps comments and layout. Then it shows what the change asks for.
+		Long: `propose edits the topology file in the work tree (--repo, else the current folder): it
+sets the roles so that CLUSTER becomes the primary, raises the generation, and keeps
+comments and layout. Then it shows what the change asks for.
 
 A switchover swaps two clusters that both work. A failover is for a primary that is
 lost: it becomes stale, and so does every other standby, since they lose their source.
 
-Without CLUSTER, propose chooses the standby that has the most of the data, and says why.
-For that it reads the clusters, as plan does.
+Without CLUSTER, propose reads the clusters, as plan does. It chooses the standby that
+has the most data, and says why.
 
---cancel takes back a change that was committed by mistake and has not begun, such as the
-failover of a primary that serves. It reads the clusters and the ledger, writes the
-role that each cluster has now into the file, and raises the generation (git revert would
-lower it). It refuses if a request of the change may have been sent already.
+--cancel takes back a change that was committed by mistake and has not begun, such as
+the failover of a primary that serves. It reads the clusters and the ledger, writes the
+role that each cluster has now into the file, and raises the generation (git revert
+would lower it). It refuses if a request of the change may have been sent already.
 
 --site SITE edits all topologies whose primary is at that site, in one commit. For each it
 chooses a standby outside of the site: for a failover the one that has the most of the
@@ -149,7 +149,7 @@ func (g *globals) showEdit(e propose.Edit, next ...nextStep) error {
 	}
 	if e.Why != "" {
 		primary, _ := e.After.Primary()
-		fmt.Fprintln(people, console.Printable(primary.ID+" has the most of the data: "+e.Why))
+		fmt.Fprintln(people, console.Printable(primary.ID+" has the most data: "+e.Why))
 	}
 	fmt.Fprintln(people, console.Printable(did+e.Did))
 	fmt.Fprintln(people)
@@ -205,7 +205,7 @@ func runCancel(ctx context.Context, g *globals, o proposeOptions, name string) e
 	return g.showEdit(e,
 		nextStep{"push it, or open a pull request with it; it needs no approval:", git + " push"},
 		nextStep{
-			fmt.Sprintf("until it is merged, generation %d is in force: who approved it withdraws that at once:", e.Before.Generation),
+			fmt.Sprintf("until it is merged, generation %d is in force: each person who approved it withdraws the approval at once:", e.Before.Generation),
 			fmt.Sprintf("reconcile approve %s/%s --withdraw --commit %.12s --push%s", name, primary.ID, e.File.Governing(), there),
 		},
 		nextStep{"once it is on the tracked branch, see what is left to do:", "reconcile plan " + name},

@@ -151,7 +151,7 @@ func (r *resultWriter) pageFlags(cmd *cobra.Command) {
 		f.BoolVar(&r.parts.Steps, "steps", false, "also show every step of the plan")
 		f.BoolVar(&r.parts.Trailers, "trailers", false, "also show the lines that approve the change by a commit instead of a tag")
 	}
-	f.BoolVarP(&r.parts.All, "verbose", "v", false, "also show all of these, and what each cluster answered")
+	f.BoolVarP(&r.parts.All, "verbose", "v", false, "also show all of these parts, and the answer of each cluster")
 }
 
 // size returns $COLUMNS, else the width of the terminal, and the height of the terminal; 0
@@ -196,11 +196,11 @@ func (l listing) chosen() render.Listing {
 const listingHelp = `
 
 TOPOLOGY is a name or a pattern: 'orders-*' selects every topology whose name begins with
-"orders-". Quote a pattern, so that the shell does not expand it. If one topology is
-selected, you get its page. If several are, you get a table: it counts them by state, and
-lists those with problems, the worst first, at most as many as the terminal has lines.
---problems lists all of those, --all every topology. The other forms (-o) always hold
-everything.`
+"orders-". Quote a pattern, so that the shell does not expand it. If you select one
+topology, you get its page. If you select several, you get a table: it counts them by
+state, and lists those with problems, the worst first, at most as many as the terminal has
+lines. --problems lists all topologies with problems, --all lists every topology. The
+other forms (-o) always hold everything.`
 
 // addListing gives a command the options of a table of several topologies.
 func (r *resultWriter) addListing(cmd *cobra.Command) {
@@ -208,8 +208,8 @@ func (r *resultWriter) addListing(cmd *cobra.Command) {
 		cmd.Long = cmd.Short + "."
 	}
 	cmd.Long += listingHelp
-	cmd.Flags().BoolVar(&r.listing.problems, "problems", false, "of several topologies, list all that have a problem, and only them")
-	cmd.Flags().BoolVar(&r.listing.all, "all", false, "of several topologies, list all")
+	cmd.Flags().BoolVar(&r.listing.problems, "problems", false, "if several topologies are selected, list exactly those with a problem")
+	cmd.Flags().BoolVar(&r.listing.all, "all", false, "if several topologies are selected, list all of them")
 	cmd.MarkFlagsMutuallyExclusive("problems", "all")
 }
 

@@ -16,25 +16,26 @@ func newRun(g *globals) *cobra.Command {
 	profiles, shard := false, ""
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Run the daemon: follow Git, watch for drift, and apply what is approved",
+		Short: "Run the daemon: follow Git, watch for drift, and apply approved changes",
 		Long: `run follows the tracked ref, by polling and by push webhook, and checks every topology
 at each sweep. While a primary does not answer, it probes the primary and keeps the
 results, so that it can apply a merged and approved failover within seconds. It changes
-roles only if an approved commit asks for that.
+roles only if an approved commit asks for the change.
 
-The configuration must say where the ledger is, and mode: observe (report only) or
-mode: apply. If several processes share one ledger, one acts and the others observe.
-When it ends, another one takes over. Where the configuration divides the topologies
-into shards, each process acts on those of its --shard, and each shard has its leader.
+The configuration must say where the ledger is, and mode: observe (report only) or mode:
+apply. If several processes share one ledger, one acts and the others observe. When the
+acting process ends, another one takes over. If the configuration divides the topologies
+into shards, each process acts on the topologies of its --shard, and each shard has one
+leader.
 
-SIGHUP reads the configuration again. If it is bad, run keeps the old one.
-Secrets, certificates and lists of approvers are read again whenever they are needed.
-SIGTERM ends run: a running apply may finish within ` + wire.StopGrace.String() + `, and a second signal aborts
+On SIGHUP, run reads the configuration again. If the new one is bad, run keeps the old
+one. Secrets, certificates and lists of approvers are read again each time that they are
+needed. SIGTERM ends run: a running apply may finish within` + wire.StopGrace.String() + `, and a second signal aborts
 it. Its intent stays open in the ledger, and the next run resumes it.
 
-At serve.address run serves status pages (/, /topologies/TOPOLOGY), the same as JSON
-(/api/v1/status), /metrics, /healthz, /readyz, POST /webhook/git, and for Milvus SDKs
-/t/TOPOLOGY/global-cluster/topology. See docs/run.md.`,
+At serve.address, run serves status pages (/, /topologies/TOPOLOGY), the status as JSON
+(/api/v1/status), /metrics, /healthz, /readyz, POST /webhook/git, and
+/t/TOPOLOGY/global-cluster/topology for Milvus SDKs. See docs/run.md.`,
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
   reconcile run --shard eu
   reconcile run --log-format json --log-level debug`,

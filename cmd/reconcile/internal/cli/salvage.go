@@ -29,27 +29,27 @@ func newSalvage(g *globals) *cobra.Command {
 	var o salvageOptions
 	cmd := &cobra.Command{
 		Use:   "salvage TOPOLOGY",
-		Short: "Count, export or bring back what only a stale old primary holds",
-		Long: `salvage finds what only a stale old primary holds. It reads the log of that cluster from
-the last message that was replicated before another cluster was promoted. It counts the
-messages after that, by collection and kind; --export also writes their rows, one a line.
-Without --replay it changes no cluster. It works on a fenced one, too. If the count is
-exact, it is kept in the ledger: history and the pages of the topology then show it
-instead of the estimate.
+		Short: "Count, export or replay the writes that only a stale old primary holds",
+		Long: `salvage finds the writes that only a stale old primary holds. It reads the log of that
+cluster, starting at the last message that was replicated before another cluster was
+promoted. It counts the later messages by collection and kind; --export also writes
+their rows, one row in each line. Without --replay it changes no cluster. It also works
+on a fenced cluster. If the count is exact, the ledger keeps it: history and the pages
+of the topology then show the count instead of the estimate.
 
 It counts messages of the log: a row that was written and deleted counts twice.
 
---replay brings the rows back: it writes them into the promoted cluster. Of each key the
-newest lost write counts, and is written as an upsert or a delete by key. What the
-promoted cluster's own log holds since its promotion decides: a newer write of the same
-key there is named, and never overwritten. What no replay can write is named too: rows
-whose keys the server gives, dropped or changed collections, changes of the schema.
---export then writes those, each with its reason.
+--replay writes the lost rows into the promoted cluster. For each key, the newest lost
+write counts; it is written as an upsert or a delete by key. If the promoted cluster's
+own log has a newer write of the same key since its promotion, salvage names that row
+and never overwrites it. It also names everything that a replay cannot write: rows whose
+keys the server gives, rows of dropped or changed collections, changes of the schema.
+With --replay, --export writes only these rows, each with its reason.
 
-See with --dry-run first what would be written. Its digest names all of that;
-'reconcile approve TOPOLOGY/CLUSTER --replay DIGEST' approves exactly those writes. The
-stale cluster must be fenced. The same command goes on after any crash: nothing is written
-twice, and no further approval is needed. At the end it reads back what is there.`,
+First see with --dry-run what would be written. It prints a digest of all these writes;
+'reconcile approve TOPOLOGY/CLUSTER --replay DIGEST' approves exactly these writes. The
+stale cluster must be fenced. After a crash, type the same command again: it writes
+nothing twice, and needs no further approval. At the end it reads all rows back.`,
 		Example: `  reconcile salvage orders
   reconcile salvage orders --export lost.jsonl
   reconcile salvage orders --replay --dry-run
@@ -69,7 +69,7 @@ twice, and no further approval is needed. At the end it reads back what is there
 	cmd.Flags().StringVar(&o.export, "export", "", "write every row to this new file, as JSON lines")
 	cmd.Flags().BoolVar(&o.replay, "replay", false, "write the rows into the promoted cluster")
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "with --replay: write nothing")
-	cmd.Flags().IntVar(&o.rate, "rate", 0, "with --replay: write at most so many rows a second (0: as fast as they are taken)")
+	cmd.Flags().IntVar(&o.rate, "rate", 0, "with --replay: write at most this many rows per second (0: no limit)")
 	return cmd
 }
 

@@ -12,15 +12,16 @@ func newSim(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "sim",
 		Short: "Run simulated Milvus clusters for the topology files",
-		Long: `sim starts every cluster of the topology files at its client address (loopback
-only), speaking Milvus' own gRPC, and prints one JSON line once all of them
-serve. Every cluster has the user root with the password Milvus. sim runs until it is
-interrupted. Its control API breaks, heals and inspects the clusters:
-docs/conformance.md lists the calls.
+		Long: `sim starts every cluster of the topology files at its client address (loopback only),
+speaking Milvus' own gRPC, and prints one JSON line once all of them serve. Every
+cluster has the user root with the password Milvus. sim runs until it is interrupted.
+Its control API breaks, heals and inspects the clusters: docs/conformance.md lists the
+calls.
 
---git DIR also makes a repository DIR/repo to which you can push from a clone, a matching
-configuration, and the keys of Alice, Bob and Carol. Each may approve what another one
-wrote. With GIT_CONFIG_GLOBAL=DIR/alice.gitconfig you commit and approve as Alice.`,
+--git DIR also makes a repository DIR/repo to which you can push from a clone, a
+matching configuration, and the keys of Alice, Bob and Carol. Each of them may approve a
+change of another one. With GIT_CONFIG_GLOBAL=DIR/alice.gitconfig you commit and approve
+as Alice.`,
 		Example: `  reconcile sim --dir topologies --git /tmp/try --quorum 2
   curl -s http://127.0.0.1:9650/world
   curl -s -X POST http://127.0.0.1:9650/clusters/cluster-a/stop

@@ -19,10 +19,11 @@ func newStatus(g *globals) *cobra.Command {
 		Short: "Show each cluster's observed role, lag and findings",
 		Long: `status shows each cluster's observed role, the lag of each standby, and findings. In an
 outage it says when the primary was first seen down, who else probes it, and what a
-failover would lose. It changes no cluster, except with --verify. That repeats the checks
-of a promotion: depending on failover.verify, it creates and drops a throwaway collection
-on the primary, and writes a row into it. In the ledger it keeps up to which time each
-standby has every write, and when a primary was first seen down.`,
+failover would lose. It changes no cluster, except with --verify: this option repeats
+the checks of a promotion. Depending on failover.verify, it creates and drops a
+throwaway collection on the primary, and writes a row into it. status keeps two times in
+the ledger: the time up to which each standby has every write, and the time when a
+primary was first seen down.`,
 		Example: `  reconcile status orders
   reconcile status 'orders-*' --problems
   reconcile status --site eu-1

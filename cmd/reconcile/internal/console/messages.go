@@ -16,8 +16,9 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/safetext"
 )
 
-// Messages writes to stderr what is no result: information, warnings, errors and, on a
-// terminal, progress. It is the wire.Messages of the command line, safe for concurrent use.
+// Messages writes everything except results to stderr: information, warnings, errors and,
+// on a terminal, progress. It is the wire.Messages of the command line, safe for concurrent
+// use.
 type Messages struct {
 	Stderr    io.Writer
 	LogFormat string
@@ -71,7 +72,7 @@ func (m *Messages) writeMessage(level, topology, text string) {
 	_, _ = m.Stderr.Write(m.line(level, topology, text)) // stderr is the only place to report it
 }
 
-// Hold has messages go to a screen; nil: to stderr again.
+// Hold sends messages to a screen; nil: to stderr again.
 func (m *Messages) Hold(to func(level, topic, text string)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,7 +15,8 @@ const eraseLine = "\r\x1b[K"
 
 // Doing shows on a terminal what a command waits for, once that takes longer than
 // ProgressEvery, on one line that disappears when done is called. It shows nothing if
-// stderr is no terminal, or in run and status --watch. Of nested waits it shows the outer.
+// stderr is no terminal, or in run and status --watch. If waits are nested, it shows the
+// outer one.
 func (m *Messages) Doing(what string) (done func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,8 +35,8 @@ func (m *Messages) Doing(what string) (done func()) {
 	}
 }
 
-// Announce prints on a terminal what begins. It is for work that may ask for a passphrase,
-// which a progress line would overwrite.
+// Announce prints on a terminal that some work begins. It is for work that may ask for a
+// passphrase: a progress line would overwrite the question.
 func (m *Messages) Announce(what string) {
 	if m.showsProgress() {
 		m.writeMessage("info", "git", what)

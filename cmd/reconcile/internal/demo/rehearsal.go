@@ -31,7 +31,7 @@ const (
 )
 
 // Run shows a whole failover on out, in a temporary folder, by real commands that
-// run executes. It fails at the first chapter that is not as told.
+// run executes. It fails at the first chapter that does not go as described.
 func Run(ctx context.Context, out io.Writer, run Command) error {
 	dir, err := os.MkdirTemp("", "reconcile-demo-")
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *rehearsal) runChapters(ctx context.Context) error {
 			return fmt.Errorf("the demo ended early, at %q: %w", c.title, ended)
 		}
 		if err != nil {
-			return fmt.Errorf("the demo is not as told, at %q: %w", c.title, err)
+			return fmt.Errorf("the demo did not go as described, at %q: %w", c.title, err)
 		}
 	}
 	s.say("\nEvery step did what it should.\n")
@@ -191,7 +191,7 @@ func (s *rehearsal) ask(ctx context.Context) error {
 	if err := expect(out, "WAITS FOR APPROVAL", string(plan.CodeForcePromote), string(plan.CodeDataLossRisk)); err != nil {
 		return err
 	}
-	s.say("It is planned, and not approved. Applying it anyway:\n\n")
+	s.say("It is planned but not approved. This applies it anyway:\n\n")
 	if out, err = s.command(ctx, exitNotApproved, "apply"); err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (s *rehearsal) proveWrites(ctx context.Context) error {
 	if err := s.writeRows(demoNew, 10); err != nil { //nolint:contextcheck // inside the simulator nobody waits
 		return err
 	}
-	s.say("cluster-b believes that it stands alone as a primary, and accepted 10 new rows.\nApplying once more changes nothing:\n\n")
+	s.say("cluster-b stores that it is the only primary, and accepted 10 new rows.\nApplying once more changes nothing:\n\n")
 	_, err := s.command(ctx, exitOK, "apply")
 	return err
 }

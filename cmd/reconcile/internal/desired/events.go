@@ -13,8 +13,8 @@ import (
 	"milvus-reconcile/reconcile/gitsource"
 )
 
-// Event is what Git tells of a topology: that a change was proposed, approved, taken back,
-// or that an approval was withdrawn.
+// Event is an event of a topology in Git: a change was proposed, approved or taken back, or
+// an approval was withdrawn.
 type Event struct {
 	At       time.Time
 	Topology string
@@ -43,7 +43,8 @@ const (
 type EventQuery struct {
 	Topology string    // empty: of all
 	Since    time.Time // older ones are left out
-	// Begun says whether a change was begun or live, so that a later one did not take it back.
+	// Begun says whether a change was begun or live. A later change did not take back such a
+	// change.
 	Begun  func(topology string, generation int64) bool
 	Policy approval.Policy // by which approvals count
 }
@@ -56,7 +57,7 @@ type edition struct {
 	carriers []approval.Carrier
 }
 
-// Events returns what Git tells of the topologies of a revision, by time and generation, since
+// Events returns the events in Git of the topologies of a revision, by time and generation, since
 // Git keeps whole seconds. It reads the repository, which must be open still.
 func (l *Loader) Events(repo *gitsource.Repo, rev Revision, q EventQuery) ([]Event, error) {
 	tags, err := repo.FailoverTags()

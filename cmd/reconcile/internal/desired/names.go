@@ -15,7 +15,7 @@ import (
 var wildcards = strings.NewReplacer("*", "", "?", "", "[", "", "]", "")
 
 // Choose keeps the topologies that the names or patterns select; none given keeps all. A
-// pattern is as path.Match has it. One that selects nothing is an error.
+// pattern has the form of path.Match. A pattern that selects nothing is an error.
 func (r *Revision) Choose(names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -63,7 +63,7 @@ func (r *Revision) ChooseSite(site string) error {
 }
 
 // UnknownTopology returns the error for a name that no valid document has. It proposes the
-// names that may have been meant. If files are not valid, the name may stand in one of them.
+// names that may have been meant. If files are not valid, one of them may hold the name.
 func (r Revision) UnknownTopology(name string) error {
 	return unknownTopology(name, fmt.Sprintf("at commit %.12s", r.Commit), r.Desired.Topologies, len(r.Problems) > 0)
 }
@@ -107,8 +107,9 @@ func (r Revision) RequireCluster(topology, cluster string) error {
 	return r.UnknownTopology(topology)
 }
 
-// StaleCluster returns a topology and its stale cluster; from chooses one of several, or one
-// that the newest change makes a member again: what only it holds is read before it is wiped.
+// StaleCluster returns a topology and its stale cluster; from chooses one of several, or a
+// cluster that the newest change makes a member again: the writes that only it holds are
+// read before it is wiped.
 func (r Revision) StaleCluster(topology, from string) (plan.Topology, string, error) {
 	i := slices.IndexFunc(r.Desired.Topologies, func(t plan.Topology) bool { return t.Name == topology })
 	if i < 0 {

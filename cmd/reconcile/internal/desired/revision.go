@@ -278,7 +278,7 @@ func (r Revision) RefuseWithdrawn(tip Revision, url string) {
 				return x.Ref == own.Ref && x.Object == own.Object
 			})
 			if own.Kind == approval.CarrierTag && !there && own.Problem == "" {
-				c.Carriers[i].Problem = fmt.Sprintf("it stands in this clone and not in %s: it was withdrawn there, or never pushed; if it is to count, push it, or sign another by `reconcile approve --push`", url)
+				c.Carriers[i].Problem = fmt.Sprintf("it is in this clone but not in %s: it was withdrawn there, or never pushed; if it is to count, push it, or sign another by `reconcile approve --push`", url)
 			}
 		}
 	}

@@ -141,8 +141,8 @@ func (w WorkFile) Edit(change schema.Change) (plan.Topology, error) {
 // Governing returns the commit that the document at HEAD comes from.
 func (w WorkFile) Governing() string { return w.history.Changes[w.Topology.Name].Commit }
 
-// Unchanged returns the document at HEAD, with what was before it. It fails if the file
-// differs from that.
+// Unchanged returns the document at HEAD, with its previous version. It fails if the file
+// differs from HEAD.
 func (w WorkFile) Unchanged(ctx context.Context) (plan.Topology, error) {
 	t := w.committed()
 	if t == nil {
@@ -158,8 +158,8 @@ func (w WorkFile) Unchanged(ctx context.Context) (plan.Topology, error) {
 	return *t, nil
 }
 
-// CheckCurrent fails if the branch at the remote has commits that the work tree lacks: the
-// change in force may then be another. It returns why that could not be seen; "" if it
+// CheckCurrent fails if the branch at the remote has commits that the work tree lacks:
+// another change may then be in force. It returns why this could not be checked; "" if it
 // could, or if there is no remote.
 func (w WorkFile) CheckCurrent(ctx context.Context) (unseen string, err error) {
 	remote, branch := w.upstream(ctx)

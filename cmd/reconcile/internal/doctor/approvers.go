@@ -40,14 +40,14 @@ func (x *examination) approvers(now time.Time, topologies []plan.Topology) error
 		if age, watch := x.e.Policy.MaxAgeFor(plan.TransitionFailover), max(t.Failover.UnavailableFor, x.e.Config.Limits.UnavailableFor); age <= watch {
 			x.check(render.Check{
 				Area: "approvers", Subject: t.Name, Verdict: render.CheckFailed, Blocks: x.e.Config.Mode != schema.ModeApply,
-				Message: fmt.Sprintf("an approval of a failover counts for %s, and apply watches the lost primary for %s before it acts: it would be denied as EXPIRED", plan.DurationText(age), plan.DurationText(watch)),
+				Message: fmt.Sprintf("an approval of a failover is valid for %s, but apply probes the lost primary for %s before it acts: the approval would be denied as EXPIRED", plan.DurationText(age), plan.DurationText(watch)),
 				Remedy:  "raise approval.maxAge, or lower failover.unavailableFor",
 			})
 		}
 	}
 	who := approval.Elect(keys, now, 1, expiryWarning)
 	for _, u := range who.Unusable {
-		x.check(render.Check{Area: "approvers", Subject: u.Line, Verdict: render.CheckWarning, Message: u.Why, Remedy: "renew the line, or take it out"})
+		x.check(render.Check{Area: "approvers", Subject: u.Line, Verdict: render.CheckWarning, Message: u.Why, Remedy: "renew the line, or remove it"})
 	}
 	for _, end := range who.Ending {
 		x.check(render.Check{Area: "approvers", Subject: end.Line, Verdict: render.CheckWarning, Message: "it ends at " + end.At.UTC().Format(time.RFC3339), Remedy: "renew it before that"})
@@ -65,17 +65,17 @@ func quorumCheck(p approval.Policy, t plan.Transition, need int, who approval.El
 	case who.People >= need && (p.AuthorMayApprove || who.People > need):
 		c.Verdict, c.Message = render.CheckOK, fmt.Sprintf("%d needed, and there are enough: %s", need, names)
 	case p.SignatureOptional:
-		c.Message = fmt.Sprintf("%d needed; unsigned approvals count too, so nobody can say by keys whether there are enough", need)
+		c.Message = fmt.Sprintf("%d needed; unsigned approvals count too, so the keys do not show whether there are enough people", need)
 	case who.People >= need:
 		c.Verdict = render.CheckWarning
-		c.Message = fmt.Sprintf("%d needed, and there are just as many (%s): if one of them writes the change, which nobody approves alone, it cannot be approved", need, names)
-		c.Remedy = "allow one person more, or have others write changes"
+		c.Message = fmt.Sprintf("%d needed, and there are exactly as many (%s): if one of them writes the change, it cannot be approved", need, names)
+		c.Remedy = "allow one more person, or let others write changes"
 	case who.People == 0:
-		c.Verdict, c.Message, c.Remedy = render.CheckFailed, fmt.Sprintf("%d needed, and no key counts for anybody", need), "add a line for each approver to approval.allowedSigners"
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, fmt.Sprintf("%d needed, but no key counts for anybody", need), "add a line for each approver to approval.allowedSigners"
 	default:
 		c.Verdict = render.CheckFailed
 		c.Message = fmt.Sprintf("%d distinct people needed, and the keys name %d: %s", need, who.People, names)
-		c.Remedy = "allow more people; keys, lines or e-mails in common make one person of several"
+		c.Remedy = "allow more people; people who share a key, a line or an e-mail count as one"
 	}
 	return c
 }

@@ -132,7 +132,7 @@ func credentialCheck(v plan.View, unread error) render.Check {
 			c.Verdict, c.Message = render.CheckOK, "bound, and the cluster accepts it"
 			return c
 		}
-		c.Message = "bound; whether the cluster accepts it is not known, since it was seen " + v.Reach.String()
+		c.Message = "bound; it is not known whether the cluster accepts it, since the cluster was seen " + v.Reach.String()
 	case plan.CredentialMismatch:
 		c.Verdict, c.Message, c.Remedy = render.CheckFailed, "the topology names another address or uri than it is bound to", "correct the file, or let the operator change the binding"
 	default:
@@ -158,7 +158,7 @@ func callsCheck(v plan.View) render.Check {
 	case v.ForcePromotes == plan.SupportYes && v.ReadsConfiguration == plan.SupportYes:
 		c.Verdict, c.Message = render.CheckOK, version.Name()+": GetReplicateConfiguration and DumpMessages answer"
 	default:
-		c.Message = version.Name() + ": whether it knows GetReplicateConfiguration and DumpMessages could not be found out"
+		c.Message = version.Name() + ": it is not known whether it knows GetReplicateConfiguration and DumpMessages"
 		c.Remedy = "see its state: 'reconcile status'"
 	}
 	return c
@@ -193,7 +193,7 @@ func privilegeCheck(r milvus.Rights) render.Check {
 		c.Verdict, c.Message = render.CheckFailed, "our token may not send a configuration: "+r.Detail
 		c.Remedy = grantRemedy(release.GrantOf(release.PrivilegeUpdate))
 	default:
-		c.Message = "whether our token may send a configuration cannot be known without sending one: " + r.Detail
+		c.Message = "only sending a configuration would show whether our token may send one: " + r.Detail
 		c.Remedy = "a first switchover proves it"
 	}
 	return c
@@ -223,7 +223,7 @@ func missingChecks(r milvus.Rights) []render.Check {
 	}
 	if len(unknown) > 0 && r.Update != plan.SupportUnknown {
 		out = append(out, render.Check{
-			Area: "privileges", Subject: r.Cluster, Message: "whether our user holds " + strings.Join(unknown, ", ") + " is not known: " + r.Detail,
+			Area: "privileges", Subject: r.Cluster, Message: "it is not known whether our user holds " + strings.Join(unknown, ", ") + ": " + r.Detail,
 			Remedy: "docs/setup.md has the grants of each command",
 		})
 	}
@@ -287,12 +287,12 @@ func channelsCheck(c plan.Cluster, v plan.View) render.Check {
 	case v.Belief.Kind != plan.BeliefStandby:
 		out.Message = "it is no standby now, so none of them is attached"
 	case v.HalfPromoted():
-		out.Verdict, out.Message = render.CheckFailed, fmt.Sprintf("all %d have left %s: a force promote stands half done", of, v.Belief.Source)
+		out.Verdict, out.Message = render.CheckFailed, fmt.Sprintf("all %d have left %s: a force promote is half done", of, v.Belief.Source)
 	case len(loose) > 0:
 		out.Verdict = render.CheckFailed
 		out.Message = fmt.Sprintf("%d of %d are not attached to %s: %s", len(loose), of, v.Belief.Source, plan.ChannelNames(loose))
 	case unread > 0 || of == 0:
-		out.Message = fmt.Sprintf("whether they are attached to %s could not be read of %d of %d", v.Belief.Source, unread, len(c.PChannels))
+		out.Message = fmt.Sprintf("for %[2]d of %[3]d it could not be read whether they are attached to %[1]s", v.Belief.Source, unread, len(c.PChannels))
 		out.Remedy = "let its token call GetReplicateInfo"
 	default:
 		out.Verdict, out.Message = render.CheckOK, fmt.Sprintf("%d of %d are attached to %s", of, of, v.Belief.Source)

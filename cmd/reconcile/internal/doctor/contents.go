@@ -33,7 +33,7 @@ func contentCheck(m plan.AuditMark) render.Check {
 	case plan.ContentEqual:
 	}
 	if m.Verdict != plan.ContentEqual {
-		c.Remedy = "see what differs, and what mends it: 'reconcile audit " + m.Topology + "'"
+		c.Remedy = "see each difference and its remedy: 'reconcile audit " + m.Topology + "'"
 	}
 	return c
 }

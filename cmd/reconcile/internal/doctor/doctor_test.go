@@ -28,7 +28,7 @@ func TestQuorumCheck(t *testing.T) {
 		says   string
 	}{
 		{"enough, and one more", approval.Policy{}, 2, 3, render.CheckOK, "there are enough"},
-		{"just enough", approval.Policy{}, 2, 2, render.CheckWarning, "just as many (a@x, b@x)"},
+		{"just enough", approval.Policy{}, 2, 2, render.CheckWarning, "exactly as many (a@x, b@x)"},
 		{"just enough, and authors may approve", approval.Policy{AuthorMayApprove: true}, 2, 2, render.CheckOK, "enough"},
 		{"too few", approval.Policy{}, 2, 1, render.CheckFailed, "the keys name 1: a@x"},
 		{"nobody", approval.Policy{}, 1, 0, render.CheckFailed, "no key counts for anybody"},
@@ -72,10 +72,10 @@ func TestClusterChecks(t *testing.T) {
 		{"all calls", callsCheck(up), render.CheckOK, "version unknown"},
 		{"no DumpMessages", callsCheck(with(func(v *plan.View) { v.ForcePromotes, v.Version = plan.SupportNo, "2.6.12" })), render.CheckFailed, "2.6.12: it has no DumpMessages"},
 		{"no GetReplicateConfiguration", callsCheck(with(func(v *plan.View) { v.ReadsConfiguration = plan.SupportNo })), render.CheckFailed, "no role can be read"},
-		{"calls that nobody could ask for", callsCheck(with(func(v *plan.View) { v.ForcePromotes = plan.SupportUnknown })), render.CheckUnknown, "could not be found out"},
+		{"calls that nobody could ask for", callsCheck(with(func(v *plan.View) { v.ForcePromotes = plan.SupportUnknown })), render.CheckUnknown, "it is not known whether it knows GetReplicateConfiguration"},
 		{"it may", privilegeCheck(milvus.Rights{Update: plan.SupportYes, Detail: "root"}), render.CheckOK, "root"},
 		{"it may not", privilegeCheck(milvus.Rights{Update: plan.SupportNo}), render.CheckFailed, "may not"},
-		{"nobody can say whether it may", privilegeCheck(milvus.Rights{}), render.CheckUnknown, "cannot be known without sending one"},
+		{"nobody can say whether it may", privilegeCheck(milvus.Rights{}), render.CheckUnknown, "only sending a configuration would show"},
 		{"clocks agree", clockCheck(milvus.Rights{Ticked: true, Ahead: -400 * time.Millisecond}), render.CheckOK, "within"},
 		{"a slow call hides no skew", clockCheck(milvus.Rights{Ticked: true, Ahead: 3 * time.Second, Within: 2500 * time.Millisecond}), render.CheckOK, "within"},
 		{"ahead", clockCheck(milvus.Rights{Ticked: true, Ahead: 5 * time.Second}), render.CheckWarning, "5 s ahead of"},

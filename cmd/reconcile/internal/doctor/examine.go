@@ -58,7 +58,7 @@ func (x *examination) git(ctx context.Context) error {
 	}
 	x.check(render.Check{
 		Area: "git", Subject: x.e.Git.URL, Verdict: render.CheckFailed, Blocks: true,
-		Message: "it cannot be read, and apply does not rest on a copy: " + down.Error(), Remedy: breakGlass[0],
+		Message: "it cannot be read, and apply does not use a copy: " + down.Error(), Remedy: breakGlass[0],
 	})
 	return nil
 }
@@ -320,8 +320,8 @@ func lossNotVisible(primary plan.View) []render.Obstacle {
 	code := plan.CodePrimaryStateUnknown
 	return []render.Obstacle{{
 		Code: code, Acceptable: plan.Acceptable(code),
-		Message: "whether " + primary.Cluster + " is lost could not be told from here: its name does not resolve, or TLS fails",
-		Remedy:  "mend the name or the certificates by which this machine reaches " + primary.Cluster,
+		Message: "this machine could not tell whether " + primary.Cluster + " is lost: its name does not resolve, or TLS fails",
+		Remedy:  "repair the name or the certificates by which this machine reaches " + primary.Cluster,
 	}}
 }
 
@@ -355,8 +355,8 @@ func (x *examination) ledgerClock(ahead time.Duration) {
 	}
 	if age := x.e.Policy.MaxAgeFor(plan.TransitionFailover); ahead >= age {
 		c.Verdict, c.Blocks = render.CheckFailed, true
-		c.Message += fmt.Sprintf(", and now is never earlier than a record: an approval of a failover, which holds for %s, ends before it is given", plan.DurationText(age))
-		c.Remedy += "; if it is right, the record was made by a clock that was not; have the ledger go by ours: 'reconcile ledger accept'"
+		c.Message += fmt.Sprintf(", and the time of a check is never earlier than a record: an approval of a failover, which is valid for %s, would end before it is given", plan.DurationText(age))
+		c.Remedy += "; if our clock is right, the clock that made the record was wrong; accept the ledger with our time: 'reconcile ledger accept'"
 	}
 	x.check(c)
 }
@@ -379,7 +379,7 @@ func (x *examination) ledger(ctx context.Context, d plan.Desired) ledger.Snapsho
 		if corrupt := new(ledger.CorruptError); errors.As(err, &corrupt) {
 			message, _, _ = strings.Cut(message, " (hint:") // the remedy is that
 		}
-		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "put its newest backup back; if there is none, go on without what is lost: 'reconcile ledger accept'; 'reconcile history' shows what can be read"})
+		x.check(render.Check{Area: area, Verdict: render.CheckFailed, Blocks: true, Message: message, Remedy: "restore its newest backup; if there is none, go on without the lost records: 'reconcile ledger accept'; 'reconcile history' shows what can be read"})
 		return ledger.Snapshot{}
 	}
 	x.check(x.ledgerCheck(snapshot))

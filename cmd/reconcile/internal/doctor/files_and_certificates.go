@@ -42,7 +42,7 @@ func (x *examination) checkFiles(ctx context.Context, now time.Time) {
 		check := render.Check{Area: "restart", Subject: c.ID, Verdict: render.CheckOK, Message: "the program that restarts its coordinator is there"}
 		if err := program.Usable(c.Restart.Command); err != nil {
 			check.Verdict, check.Message = render.CheckFailed, "its coordinator could not be restarted: "+err.Error()
-			check.Remedy = "correct clusters[].restart: a force promote that stays half done is finished by nothing else"
+			check.Remedy = "correct clusters[].restart: only a restart finishes a force promote that stays half done"
 		}
 		x.check(check)
 	}
@@ -94,7 +94,7 @@ func (x *examination) ownCertificates() []validity {
 	}
 	connection := func(t *schema.TLS, peer string) {
 		if t != nil {
-			add(t.CertFile, peer+" lets us in no more", chainValidity)
+			add(t.CertFile, peer+" no longer accepts us", chainValidity)
 			add(t.CAFile, "we trust "+peer+" no more", authoritiesValidity)
 		}
 	}
@@ -108,10 +108,10 @@ func (x *examination) ownCertificates() []validity {
 		if _, err := wire.ServerTLS(t); err != nil {
 			out = append(out, validity{subject: "serve.tls", unreadable: fmt.Errorf("run would fail each handshake: %w", err)})
 		}
-		add(t.CertFile, "clients of the daemon trust it no more", chainValidity)
-		add(t.CAFile, "the daemon lets its clients in no more", authoritiesValidity)
+		add(t.CertFile, "clients of the daemon no longer trust it", chainValidity)
+		add(t.CAFile, "the daemon no longer accepts its clients", authoritiesValidity)
 	}
-	add(x.e.Config.Git.Auth.CAFile, "we trust the Git server no more", authoritiesValidity)
+	add(x.e.Config.Git.Auth.CAFile, "we no longer trust the Git server", authoritiesValidity)
 	return out
 }
 
@@ -241,7 +241,7 @@ func (s server) certificate(ctx context.Context) validity {
 	}
 	defer conn.Close() //nolint:errcheck // nothing was sent
 	c := conn.(*tls.Conn).ConnectionState().PeerCertificates[0]
-	return validity{subject: "the server " + s.what, begin: c.NotBefore, end: c.NotAfter, consequence: "nobody reaches it then"}
+	return validity{subject: "the server " + s.what, begin: c.NotBefore, end: c.NotAfter, consequence: "nobody can then reach it"}
 }
 
 // checkPermissions warns of secrets that every user of this machine can read, and of files
@@ -274,13 +274,13 @@ func (x *examination) checkPermissions() {
 	if len(others) > 0 {
 		x.check(render.Check{
 			Area: area, Subject: "files", Verdict: render.CheckWarning,
-			Message: "not only this user and root: " + listFirst(others), Remedy: "let this user or root own each of them with its folders, and nobody else write them",
+			Message: "other users than this one and root can change files: " + listFirst(others), Remedy: "let this user or root own each of them and its folders, and let nobody else write them",
 		})
 	}
 	if len(open)+len(others) == 0 {
 		x.check(render.Check{
 			Area: area, Verdict: render.CheckOK,
-			Message: fmt.Sprintf("no other user can change the %d files that the configuration rests on, or read the %d with secrets", len(files), secrets),
+			Message: fmt.Sprintf("no other user can change the %d files that the configuration needs, or read the %d with secrets", len(files), secrets),
 		})
 	}
 }

@@ -30,7 +30,7 @@ func (x *examination) gitClock(ctx context.Context, rev desired.Revision) {
 				x.check(render.Check{
 					Area: "clocks", Subject: t.Name, Verdict: render.CheckWarning,
 					Message: fmt.Sprintf("a commit or approval of it is dated %s ahead of our clock; an approval more than 5 minutes ahead is denied", plan.DurationText(ahead)),
-					Remedy:  "set the clocks of this machine and of those who approve by NTP",
+					Remedy:  "set the clocks of this machine and of the approvers by NTP",
 				})
 				break
 			}
@@ -57,7 +57,7 @@ func (x *examination) checkGitServerClock(ctx context.Context) {
 			word = "behind"
 		}
 		c.Verdict = render.CheckWarning
-		c.Message = fmt.Sprintf("the Git server is %s %s our clock: one of both is wrong, and by ours approvals begin and end", plan.DurationText(off.Abs()), word)
+		c.Message = fmt.Sprintf("the Git server is %s %s our clock: one of them is wrong, and our clock decides when approvals begin and end", plan.DurationText(off.Abs()), word)
 		c.Remedy = "set this machine's clock by NTP"
 	}
 	x.check(c)

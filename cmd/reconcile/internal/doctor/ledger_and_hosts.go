@@ -18,22 +18,22 @@ import (
 func (x *examination) ledgerCheck(s ledger.Snapshot) render.Check {
 	c := render.Check{Area: "ledger", Verdict: render.CheckOK}
 	if _, exists := s.Born(); !exists {
-		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run grants nothing that is dated before it is made"
-		c.Remedy = "make it before it is needed: 'reconcile apply'"
+		c.Verdict, c.Message = render.CheckWarning, "it does not exist yet, and run ignores approvals that are older than the ledger"
+		c.Remedy = "create it before you need it: 'reconcile apply'"
 		return c
 	}
 	proof, whole := s.Proof()
 	c.Message = fmt.Sprintf("its chain of %d records is whole; %s", len(s.History("")), proof)
 	if !whole {
 		c.Verdict = render.CheckWarning
-		c.Remedy = "if it was put back from a backup: 'reconcile ledger accept'; else nothing: the next run that may write sees to it"
+		c.Remedy = "if it was restored from a backup: 'reconcile ledger accept'; else nothing: the next run that may write accepts it"
 	}
 	return c
 }
 
 // checkLedgerWrites tries what an apply would write, and leaves nothing in the ledger.
 func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology, open []plan.Intent) {
-	c := render.Check{Area: "ledger", Subject: x.e.Config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks taken: both were tried, and nothing was left"}
+	c := render.Check{Area: "ledger", Subject: x.e.Config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks can be taken: both were tested, and nothing was left behind"}
 	if x.e.Config.Ledger.Etcd != nil {
 		c.Subject = strings.Join(x.e.Config.Ledger.Etcd.Endpoints, ", ")
 	}
@@ -48,7 +48,7 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 	}
 	x.check(c)
 	for _, note := range tried.Notes {
-		x.check(render.Check{Area: "ledger", Subject: c.Subject, Verdict: render.CheckWarning, Message: note, Remedy: "see to it before the ledger cannot be written"})
+		x.check(render.Check{Area: "ledger", Subject: c.Subject, Verdict: render.CheckWarning, Message: note, Remedy: "correct this before the ledger can no longer be written"})
 	}
 	for _, held := range tried.Held {
 		if slices.ContainsFunc(open, func(i plan.Intent) bool { return i.Topology == held.Topology }) {
@@ -56,7 +56,7 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 		}
 		x.check(render.Check{
 			Area: "ledger", Subject: held.Topology, Verdict: render.CheckWarning,
-			Message: held.Error() + ": it probes or prepares a change, and another apply ends with 4 meanwhile",
+			Message: held.Error() + ": it probes or prepares a change; meanwhile another apply ends with 4",
 			Remedy:  "wait until it ends: 'reconcile status " + held.Topology + " --watch'",
 		})
 	}
@@ -77,10 +77,10 @@ func (x *examination) checkShards(ctx context.Context, l *ledger.Ledger, d plan.
 		case err != nil:
 			c.Verdict, c.Message = render.CheckWarning, "it is not known who leads it: "+err.Error()
 		case !ok:
-			c.Verdict, c.Message = render.CheckWarning, "no daemon leads it: what is approved of its topologies is not carried out by itself"
+			c.Verdict, c.Message = render.CheckWarning, "no daemon leads it: approved changes of its topologies are not carried out automatically"
 			c.Remedy = "start 'reconcile run --shard " + s.Name + "'; 'reconcile apply' by hand works meanwhile"
 		case leader.Shard != s.Name:
-			c.Verdict, c.Message = render.CheckWarning, leader.String()+" leads all topologies, and keeps every shard from a leader"
+			c.Verdict, c.Message = render.CheckWarning, leader.String()+" leads all topologies, so no shard can have a leader"
 			c.Remedy = "end it, and start one daemon for each shard"
 		default:
 			c.Message = leader.String() + " leads it"
@@ -155,12 +155,12 @@ func (x *examination) checkLocation(ctx context.Context, what string, hosts []st
 	switch {
 	case len(with) > 0:
 		c.Verdict = render.CheckWarning
-		c.Message = "it lies on the machine or address of " + firstFew(with) + ": what takes the primary takes it too"
+		c.Message = "it lies on the machine or address of " + firstFew(with) + ": an outage of the primary can hit it too"
 		c.Remedy = "move it out of the primary's region, and keep a clone elsewhere"
 	case local:
-		c.Message = "it is a file on this machine: it is lost with it; whether that is the primary's region no address tells"
+		c.Message = "it is a file on this machine and is lost with it; no address shows whether this machine is in the primary's region"
 	default:
-		c.Verdict, c.Message = render.CheckOK, "it shares no address with a primary; whether it shares the region no address tells"
+		c.Verdict, c.Message = render.CheckOK, "it shares no address with a primary; no address shows whether it shares the region"
 	}
 	x.check(c)
 }

@@ -32,8 +32,8 @@ func (x *examination) checkNotify() {
 	}
 	if !people {
 		x.check(render.Check{
-			Area: area, Verdict: render.CheckUnknown, Message: "no target of notify is for people: nobody is told here when an approval is wanted",
-			Remedy: "add a target with format slack, teams, pagerduty or email, or have what receives the events tell people",
+			Area: area, Verdict: render.CheckUnknown, Message: "no target of notify is for people: nobody gets a message when an approval is wanted",
+			Remedy: "add a target with format slack, teams, pagerduty or email, or let the receiver of the events tell people",
 		})
 	}
 }

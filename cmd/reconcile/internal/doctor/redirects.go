@@ -24,7 +24,7 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 	}
 	out := map[string][]render.Obstacle{}
 	if r == nil {
-		x.check(render.Check{Area: area, Verdict: render.CheckUnknown, Message: "no target is configured: after a failover somebody moves the applications by hand", Remedy: "add targets to redirect, or name that somebody"})
+		x.check(render.Check{Area: area, Verdict: render.CheckUnknown, Message: "no target is configured: after a failover somebody must move the applications by hand", Remedy: "add targets to redirect, or decide who does it"})
 		return out, nil
 	}
 	for _, t := range topologies {
@@ -41,9 +41,9 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 		switch {
 		case len(states) > 0:
 		case served:
-			x.check(render.Check{Area: area, Subject: t.Name, Message: "it has no target that can be asked where the traffic goes", Remedy: "give the target a check, or checkUrl"})
+			x.check(render.Check{Area: area, Subject: t.Name, Message: "none of its targets can say where the traffic goes", Remedy: "give the target a check, or checkUrl"})
 		default:
-			x.check(render.Check{Area: area, Subject: t.Name, Message: "no target serves it: after a failover somebody moves its applications by hand", Remedy: "name it under the topologies of a target, or name that somebody"})
+			x.check(render.Check{Area: area, Subject: t.Name, Message: "no target serves it: after a failover somebody must move its applications by hand", Remedy: "name it under the topologies of a target, or decide who does it"})
 		}
 	}
 	return out, nil
@@ -84,7 +84,7 @@ func (x *examination) rehearseRedirects(ctx context.Context, r *redirect.Redirec
 	for _, name := range targets {
 		x.check(render.Check{
 			Area: "redirect", Subject: name + " of " + t.Name, Verdict: render.CheckOK,
-			Message: "as far as can be tried without moving anything, it could be pointed at " + strings.Join(could[name], ", "),
+			Message: "as far as a test without a change shows, it could be pointed at " + strings.Join(could[name], ", "),
 		})
 	}
 	return served

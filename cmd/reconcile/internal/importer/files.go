@@ -59,7 +59,7 @@ func (im *imported) topologyFile() ([]byte, error) {
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("these clusters cannot be written as a topology:\n%w", problems)
 	}
-	unlike := errors.New("the topology would not read as it was found; nothing was written")
+	unlike := errors.New("the written topology would not match the clusters; nothing was written")
 	if len(read) != 1 {
 		return nil, unlike
 	}
@@ -139,7 +139,7 @@ func (im *imported) configFile() ([]byte, error) {
 		same = same && sameBinding(read.Credentials[i], want[i])
 	}
 	if !same {
-		return nil, errors.New("the configuration would not bind what was proven; nothing was written")
+		return nil, errors.New("the written configuration would not match the proven clusters; nothing was written")
 	}
 	return data, nil
 }
@@ -161,7 +161,7 @@ func (im *imported) notes(now time.Time) []string {
 	var out []string
 	for _, c := range im.topology.Clusters {
 		v := im.observed.View(c.ID)
-		out = append(out, fmt.Sprintf("%s at %s is proven; it believes it is %s, so it is written as %s", c.ID, c.ClientAddress, v.Belief.Kind, c.Role))
+		out = append(out, fmt.Sprintf("%s at %s is proven; it stores the role %s, so it is written as %s", c.ID, c.ClientAddress, v.Belief.Kind, c.Role))
 	}
 	computed := plan.Compute(plan.Desired{Topologies: []plan.Topology{im.topology}}, im.observed, plan.Memory{Now: now})
 	if t, ok := computed.Topology(im.topology.Name); ok && t.Transition != plan.TransitionNone {

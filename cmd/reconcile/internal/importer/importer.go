@@ -140,8 +140,8 @@ func CheckCluster(spec string) error {
 // IsVariable reports whether a text can be the name of an environment variable.
 func IsVariable(s string) bool { return variable().MatchString(s) }
 
-// CheckToken says why no token can be read where a text says. It never repeats the text,
-// which may be a token.
+// CheckToken says why no token can be read from the place that a text names. It never
+// repeats the text, which may be a token.
 func CheckToken(where string) error {
 	if IsVariable(where) {
 		if os.Getenv(where) == "" {

@@ -13,8 +13,8 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// Init is what begins with live clusters and a clone of a repository: a configuration, the
-// list of approvers and a topology.
+// Init writes a configuration, the list of approvers and a topology for live clusters and
+// a clone of a repository.
 type Init struct {
 	Request
 	Dir string // of the configuration
@@ -48,7 +48,7 @@ func (i Init) Begin(ctx context.Context, o wire.Options) (Request, WorkTree, []s
 		notes = append(notes, "the folder of the ledger could not be made, and apply needs it: "+err.Error())
 	}
 	if len(r.Operator.Approvers) == 1 {
-		notes = append(notes, "only one person can approve, and not what that person wrote: add others to "+r.Operator.AllowedSigners)
+		notes = append(notes, "only one person can approve, and cannot approve their own changes: add others to "+r.Operator.AllowedSigners)
 	}
 	return r, tree, notes, nil
 }

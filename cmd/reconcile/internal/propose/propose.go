@@ -76,7 +76,7 @@ func onlyStandby(t plan.Topology) (string, error) {
 }
 
 // Failover makes a standby the primary of a topology whose primary is lost. Without a
-// cluster it reads all and takes the standby that has the most of the data.
+// cluster it reads all and takes the standby that has the most data.
 func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	w, err := r.open(ctx, o)
 	if err != nil {
@@ -95,7 +95,7 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 		return Edit{}, err
 	}
 	if len(w.RolesThatChange(c.roles)) == 0 {
-		return Edit{}, fmt.Errorf("nothing is to be changed: the file asks for the failover to %s, the best standby that may be promoted (%s) (hint: 'reconcile plan %s' says whether it is to be approved or applied)", r.Cluster, c.why, r.Topology)
+		return Edit{}, fmt.Errorf("nothing to change: the file already asks for the failover to %s, the best standby that may be promoted (%s) (hint: 'reconcile plan %s' says whether it is to be approved or applied)", r.Cluster, c.why, r.Topology)
 	}
 	c.subject = "Fail " + r.Topology + " over to " + r.Cluster
 	e, err := r.write(ctx, o, c)
@@ -103,7 +103,7 @@ func Failover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	return e, err
 }
 
-// bestFailover returns the standby that has the most of the data. It sets why, the roles
+// bestFailover returns the standby that has the most data. It sets why, the roles
 // after its failover, and those that are in force now.
 func (c *change) bestFailover(ctx context.Context, o wire.Options) (cluster string, err error) {
 	w := c.file
@@ -168,11 +168,11 @@ func Cancel(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 		return Edit{}, err
 	}
 	if unseen != "" {
-		o.Messages.Warn(r.Topology, "whether this clone is current could not be seen: "+unseen+" (hint: 'git pull --ff-only' first, if the change is not yours)")
+		o.Messages.Warn(r.Topology, "it is not known whether this clone is up to date: "+unseen+" (hint: 'git pull --ff-only' first, if the change is not yours)")
 	}
 	e, err := o.OpenForWorkTree(w.Top)
 	if err != nil {
-		return Edit{}, fmt.Errorf("whether the change has begun is not known: %w", err)
+		return Edit{}, fmt.Errorf("it is not known whether the change has begun: %w", err)
 	}
 	defer e.Close()
 	memory, err := o.KnownMemory(ctx, w.Top)

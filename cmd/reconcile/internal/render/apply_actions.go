@@ -31,7 +31,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 		again = executeCommand(t)
 	}
 	see := "reconcile status " + r.Topology
-	carryOn := action{label: labelThen, words: "carry on; no new approval is needed:", command: again}
+	carryOn := action{label: labelThen, words: "continue; no new approval is needed:", command: again}
 	half, stuck := halfDoneResult(t, r)
 	switch {
 	case stuck:

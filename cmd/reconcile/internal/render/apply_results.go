@@ -246,7 +246,7 @@ func lostRows(t plan.TopologyPlan, r Result) []row {
 	if _, stuck := halfDoneResult(t, r); stuck {
 		return []row{out}
 	}
-	return []row{out, {label: "First", text: "keep " + old + ", isolated: until it is salvaged, what only it holds is not lost for good", style: attention}}
+	return []row{out, {label: "First", text: "keep " + old + ", isolated: the writes that only it holds can still be salvaged", style: attention}}
 }
 
 // touched reports whether a step may have changed a cluster.
@@ -302,7 +302,7 @@ func resultSteps(r Result, said string, most int) grid {
 	for _, x := range r.Steps {
 		words, style := statusWords(x.Status)
 		if x.Detail != "" && (strings.Contains(said, x.Detail) || strings.Contains(x.Detail, string(plan.CodePromotionHalfDone)+": ")) {
-			x.Detail = "as said above"
+			x.Detail = "see above"
 		}
 		g.add(cell{text: number(x.ID)}, cell{text: actionText(x.Action)}, cell{text: orElse(x.Cluster, "-")},
 			cell{text: style.mark() + " " + words, style: style}, cell{text: x.Detail})
@@ -310,7 +310,7 @@ func resultSteps(r Result, said string, most int) grid {
 	return g
 }
 
-// StepResult is what came of one step.
+// StepResult is the result of one step.
 type StepResult struct {
 	ID      int
 	Action  plan.Action

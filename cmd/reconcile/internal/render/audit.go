@@ -185,7 +185,7 @@ func auditHeadline(s audit.Result) string {
 		}
 		return fmt.Sprintf("%s equals %s%s: %s", s.Standby, s.Primary, scope, rests)
 	default:
-		text := fmt.Sprintf("whether %s equals %s is not proven", s.Standby, s.Primary)
+		text := fmt.Sprintf("it is not proven that %s equals %s", s.Standby, s.Primary)
 		if s.Collections > 0 {
 			text += ": " + rests
 		}
@@ -272,7 +272,7 @@ func (p *page) auditRemedies(name string, s audit.Result) {
 		p.field(label, plain, "→", remedy)
 	}
 	if s.Verdict != plan.ContentEqual {
-		p.field("Again", plain, "→", "when that is done: 'reconcile audit "+name+"'")
+		p.field("Again", plain, "→", "when this is done: 'reconcile audit "+name+"'")
 	}
 }
 

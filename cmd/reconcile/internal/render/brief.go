@@ -157,7 +157,7 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 	}
 	switch {
 	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
-		return append(out, row{label: "Does", text: "nothing before that has ended; then what Git wants is planned again"}, underWayLoss(*t.UnderWay))
+		return append(out, row{label: "Does", text: "nothing until that has ended; then the change in Git is planned again"}, underWayLoss(*t.UnderWay))
 	case t.Transition == plan.TransitionNone:
 		return d.restRows(t)
 	}
@@ -224,10 +224,10 @@ func (d Document) restRows(t plan.TopologyPlan) []row {
 	case c == standsSplit:
 		lost.text, lost.style = splitLoses, bad
 	case outageLabels[c] != "" && !d.blocked(t):
-		lost.text = "nothing by waiting; " + failoverWouldLose(t)
+		lost.text = "nothing while you wait; " + failoverWouldLose(t)
 		return append([]row{does, lost}, silenceRows(t, d.generatedAt())...)
 	case c == standsFailing:
-		lost.text = "nothing by waiting; writes to " + t.Primary + " may fail until it works"
+		lost.text = "nothing while you wait; writes to " + t.Primary + " may fail until it works"
 	case c == standsBehind:
 		lost.text = "nothing now; a failover would lose " + behindWords(t)
 	default:

@@ -58,7 +58,7 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	}
 }
 
-// halfDone returns the finding that the promotion under way stands half done, and does not
+// halfDone returns the finding that the promotion under way is half done, and does not
 // end by itself. Each promotion is in that state for a moment.
 func (d Document) halfDone(t plan.TopologyPlan) (plan.Finding, bool) {
 	const moment = 3 * time.Second
@@ -104,7 +104,7 @@ func (a action) edits() bool {
 func planAgain(t plan.TopologyPlan, out []action, words string) []action {
 	switch {
 	case len(out) > 0 && out[0].edits():
-		words = "commit and push that, then plan again:"
+		words = "commit and push the change, then plan again:"
 	case slices.ContainsFunc(out, action.edits):
 		words = "commit and push what you edit, then plan again:"
 	}
@@ -127,14 +127,14 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 		execute.words = "make it refuse writes:"
 		return []action{execute}
 	case len(found) > 0 && found[0].Code == plan.CodePrimaryNotProbed:
-		execute.words = "wait, or let this make the probes that are missing:"
+		execute.words = "wait, or make the missing probes with:"
 		return []action{execute}
 	case len(found) > 0 && found[0].Acceptable:
 		return d.acceptActions(t, found)
 	case len(found) > 0:
-		return planAgain(t, remedyActions(t, found[0]), "the approval holds; plan again:")
+		return planAgain(t, remedyActions(t, found[0]), "the approval still counts; plan again:")
 	case t.Resumed:
-		execute.words = "carry it on; no new approval is needed:"
+		execute.words = "continue it; no new approval is needed:"
 		return []action{execute}
 	case t.Replication == plan.ReplicationBehind:
 		execute.label = labelThen
@@ -149,7 +149,7 @@ func (d Document) approvedActions(t plan.TopologyPlan, found []plan.Finding) []a
 func (d Document) acceptActions(t plan.TopologyPlan, found []plan.Finding) []action {
 	out := remedyActions(t, found[0])
 	// the newest approval of a person counts alone, so it accepts again what they accepted
-	approve := action{label: labelNow, words: "to take that risk, who approved approves again:", command: approveCommand(t, d.approval(t).Repository, acceptOptions(t))}
+	approve := action{label: labelNow, words: "to take that risk, the same people approve again:", command: approveCommand(t, d.approval(t).Repository, acceptOptions(t))}
 	if len(out) > 0 {
 		approve.label = labelOr
 	}
@@ -161,7 +161,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 	a := d.approval(t)
 	execute := action{label: labelThen, words: "unless a running daemon does it by itself:", command: executeCommand(t)}
 	if len(found) > 0 && !found[0].Acceptable && found[0].Code != plan.CodePrimaryNotProbed {
-		return planAgain(t, remedyActions(t, found[0]), "no approval makes up for that; plan again:")
+		return planAgain(t, remedyActions(t, found[0]), "an approval does not change that; plan again:")
 	}
 	if strings.Contains(a.Detail, approveAgain) && len(found) == 0 {
 		return []action{{label: labelNow, words: approversWords(a)[:len(approversWords(a))-1] + " again:", command: approveCommand(t, a.Repository, acceptOptions(t))}, execute}
@@ -178,7 +178,7 @@ func (d Document) deniedActions(t plan.TopologyPlan, found []plan.Finding) []act
 		return []action{approve, execute}
 	}
 	if found[0].Code == plan.CodePrimaryNotProbed {
-		execute.words = "this makes the probes that are missing, unless a running daemon does:"
+		execute.words = "make the missing probes, unless a running daemon does:"
 		return []action{approve, execute}
 	}
 	out := remedyActions(t, found[0])

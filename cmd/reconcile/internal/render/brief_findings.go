@@ -142,7 +142,7 @@ func (r repeated) alike(shown shownFindings) string {
 	if len(ids) == 0 {
 		return ""
 	}
-	return "; the same holds for " + list(ids)
+	return "; the same is true for " + list(ids)
 }
 
 // onceEach leaves out what another place of the page tells, and puts together what differs
@@ -300,7 +300,7 @@ func (d Document) pageWords(t plan.TopologyPlan, f plan.Finding) string {
 func saysHowClustersAnswer(t plan.TopologyPlan, text string) bool {
 	for part := range strings.SplitSeq(text, "; ") {
 		id, says, _ := strings.Cut(part, " ")
-		if _, listed := member(t, id); !listed || says != "stores no configuration" && !strings.HasPrefix(says, "believes it is ") && !strings.HasPrefix(says, "is ") || strings.ContainsAny(says, "(;") {
+		if _, listed := member(t, id); !listed || says != "stores no configuration" && !strings.HasPrefix(says, "stores that it is ") && !strings.HasPrefix(says, "is ") || strings.ContainsAny(says, "(;") {
 			return false
 		}
 	}

@@ -23,7 +23,7 @@ func (d Document) doesWords(t plan.TopologyPlan) []string {
 	case d.frozen(t):
 		lines[0] = "once the freeze is over, " + lines[0]
 	case t.Resumed:
-		lines[0] = "carries on what was begun: " + lines[0]
+		lines[0] = "continues what was begun: " + lines[0]
 	}
 	return lines
 }
@@ -34,7 +34,7 @@ func transitionDoes(t plan.TopologyPlan) []string {
 		return failoverDoes(t)
 	case plan.TransitionSwitchover:
 		return []string{fmt.Sprintf("swaps the roles: %s becomes the primary, %s its read-only standby; writes pause for a moment",
-			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the primary of now")))}
+			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the present primary")))}
 	case plan.TransitionBootstrap:
 		return []string{fmt.Sprintf("sets replication up: %s becomes the primary, %s", t.Primary, becomeStandbys(t))}
 	case plan.TransitionAddStandby:
@@ -44,7 +44,7 @@ func transitionDoes(t plan.TopologyPlan) []string {
 		}
 		return []string{"attaches " + orElse(list(joins), "a cluster") + " as a read-only standby of " + t.Primary}
 	case plan.TransitionDetach:
-		return []string{fmt.Sprintf("ends replication from %s to %s, which becomes a writable cluster of its own%s",
+		return []string{fmt.Sprintf("ends replication from %s to %s, which becomes an independent, writable cluster%s",
 			t.Primary, orElse(list(leaving(t)), "a standby"), noStandbyWords(t))}
 	case plan.TransitionGrowChannels:
 		return []string{"gives all clusters more channels" + growth(t) + "; the roles stay"}
@@ -89,7 +89,7 @@ func toCluster(cluster string) string {
 }
 
 // splitLoses is what two writers lose.
-const splitLoses = "what all but one of them take: it reaches no other cluster"
+const splitLoses = "the writes to all but one of them: they reach no other cluster"
 
 // mayLose says what a transition may lose, in one line where that is possible.
 func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
@@ -101,11 +101,11 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 	case t.Transition == plan.TransitionFailover:
 		return failoverLoses(t), bad
 	case t.Has(plan.CodeRejoinedWithoutRebuild):
-		return "nothing if " + t.Primary + " was wiped; else what one of two primaries takes from then on", bad
+		return "nothing if " + t.Primary + " was wiped; otherwise all later writes to one of two primaries", bad
 	case t.Transition == plan.TransitionSwitchover:
-		return "nothing: " + t.Primary + " first receives all that was written", plain
+		return "nothing: " + t.Primary + " first receives all writes", plain
 	case t.Transition == plan.TransitionFence:
-		return "nothing more: what " + orElse(list(fenced(t)), "the stale cluster") + " took since the failover stays on it, not merged", attention
+		return "nothing more: writes to " + orElse(list(fenced(t)), "the stale cluster") + " since the failover stay there, not merged", attention
 	default:
 		return "nothing: no data is dropped", plain
 	}
@@ -115,11 +115,11 @@ func failoverLoses(t plan.TopologyPlan) string {
 	w, old := t.DataLoss, orElse(t.OldPrimary, "the old primary")
 	switch {
 	case unobserved(t):
-		return "NOT OBSERVED: only a plan against the clusters tells which of the last writes to " + old + " would be missing"
+		return "NOT OBSERVED: only a plan against the clusters shows how many of the last writes to " + old + " would be lost"
 	case w == nil || w.Upper == nil:
 		return "UNKNOWN how many of the last writes" + toCluster(t.OldPrimary) + unknownChannels(w)
 	case *w.Upper == 0 && t.Has(plan.CodePrimaryReachable):
-		return "nothing known so far; " + old + " serves, and what it takes from now on would be lost"
+		return "nothing known so far; " + old + " serves, and later writes to it would be lost"
 	case *w.Upper == 0:
 		return "nothing known: " + t.Primary + " has every write that " + old + " took before it was first seen down" + unwatchedWords(w, old)
 	}
@@ -175,7 +175,7 @@ func unwatchedWords(w *plan.Window, old string) string {
 	if w.Unwatched == 0 {
 		return ""
 	}
-	return "; nobody watched " + old + " for " + plan.UpperBoundText(w.Unwatched) + " since: what it took then comes on top"
+	return "; nobody watched " + old + " for " + plan.UpperBoundText(w.Unwatched) + " since: writes in that time are lost as well"
 }
 
 // memberRows are the clusters: what each is and becomes, and how it answers. left is how

@@ -18,9 +18,10 @@ import (
 const maxSaved = 64 << 20
 
 // Decode reads a document that JSON wrote, for `show` and for the digests of
-// `apply --plan`. It refuses another major version, and never guesses: what a
-// newer minor version added is passed over. Time ticks of single channels are
-// not part of the document, so a decoded plan can be shown, not computed on.
+// `apply --plan`. It refuses another major version, and never guesses: it
+// ignores additions of a newer minor version. Time ticks of single channels are
+// not part of the document, so a decoded plan can be shown, but nothing can be
+// computed from it.
 func Decode(r io.Reader) (Document, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, maxSaved+1))
 	if err != nil {
@@ -34,7 +35,7 @@ func Decode(r io.Reader) (Document, error) {
 	}
 	var wire wireDocument
 	if err := json.Unmarshal(raw, &wire); err != nil {
-		return Document{}, fmt.Errorf("the saved plan is not as its version says: %w", err)
+		return Document{}, fmt.Errorf("the saved plan does not match its version: %w", err)
 	}
 	d := decodeReader{}
 	doc := d.document(wire)
@@ -94,7 +95,7 @@ func (r *decodeReader) document(w wireDocument) Document {
 	}
 	for _, t := range w.Topologies {
 		if _, twice := d.Approvals[t.Name]; twice || t.Name == "" {
-			r.fail("topology %q has no name or stands twice", t.Name)
+			r.fail("topology %q has no name or appears twice", t.Name)
 		}
 		d.Plan.Topologies = append(d.Plan.Topologies, r.topology(t))
 		d.Approvals[t.Name] = r.approval(t)

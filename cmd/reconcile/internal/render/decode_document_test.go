@@ -47,7 +47,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"an empty digest", topology(`,"digest":""`), "no digest"},
 		{"a digest in capitals", topology(`,"digest":"sha256:` + strings.Repeat("AB", 32) + `"`), "no digest"},
 		{"a time that is none", topology(`,"dataLoss":{"replicatedUpTo":"yesterday"}`), "no time"},
-		{"a wrong type", topology(`,"blocked":"no"`), "not as its version says"},
+		{"a wrong type", topology(`,"blocked":"no"`), "does not match its version"},
 		{"a tick that is none", topology(`,"findings":[{"evidence":{"counted":1,"moved":[{"from":"x","to":"1"}]}}]`), "no time tick"},
 	}
 	for _, c := range cases {

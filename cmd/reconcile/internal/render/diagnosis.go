@@ -35,7 +35,7 @@ type DiagnosedTopology struct {
 	TwoWriters *Obstacle
 }
 
-// DiagnosedStandby is what a failover to one standby would come to.
+// DiagnosedStandby says how a failover to one standby would end.
 type DiagnosedStandby struct {
 	Cluster   string
 	Excluded  bool // the document says 'promotable: false'
@@ -98,7 +98,7 @@ func (t DiagnosedTopology) downWords() string {
 	return words
 }
 
-// Obstacle is one thing that would block a failover, or have it end badly.
+// Obstacle is one thing that would block a failover, or make it end badly.
 type Obstacle struct {
 	Code       plan.Code // empty: the planner cannot know of it
 	Message    string
@@ -156,8 +156,8 @@ func (s DiagnosedStandby) Verdict() StandbyVerdict {
 	}
 }
 
-// Promoted reports whether a failover to the standby would promote it, and only what
-// follows would fail.
+// Promoted reports whether a failover to the standby would promote it and only a later
+// step would fail.
 func (s DiagnosedStandby) Promoted() bool {
 	return s.Verdict() == StandbyBlocked && !slices.ContainsFunc(s.Obstacles, func(o Obstacle) bool { return !o.Acceptable && !o.After })
 }
@@ -168,14 +168,14 @@ func (t DiagnosedTopology) Promotes() bool {
 	return slices.ContainsFunc(t.Standbys, DiagnosedStandby.Promoted)
 }
 
-// Ready reports whether some standby could be promoted as things are, no two clusters
-// take writes, and no change is under way.
+// Ready reports whether some standby could be promoted now, no two clusters take
+// writes, and no change is under way.
 func (t DiagnosedTopology) Ready() bool {
 	return t.TwoWriters == nil && t.UnderWay == nil && slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyReady })
 }
 
-// Acceptable reports whether some standby could be promoted if an approver accepts what
-// stands against it.
+// Acceptable reports whether some standby could be promoted if an approver accepts its
+// findings.
 func (t DiagnosedTopology) Acceptable() bool {
 	return slices.ContainsFunc(t.Standbys, func(s DiagnosedStandby) bool { return s.Verdict() == StandbyAcceptable })
 }
@@ -191,8 +191,8 @@ func (d Diagnosis) Ready() bool {
 	return !d.Stopped() && !blocked && len(d.Topologies) > 0
 }
 
-// Score counts the standbys that could be promoted now, of those that the
-// documents let be promoted.
+// Score counts the standbys that could be promoted now, and all standbys that the
+// documents allow to be promoted.
 func (d Diagnosis) Score() (could, of int) {
 	for _, t := range d.Topologies {
 		for _, s := range t.Standbys {
@@ -206,8 +206,8 @@ func (d Diagnosis) Score() (could, of int) {
 	return could, of
 }
 
-// FixFirst lists what to do, the most urgent first: what stops every failover,
-// what stops the only ways of a topology, then the rest that failed.
+// FixFirst lists remedies, the most urgent first: of checks that stop every failover,
+// of those that stop the only standby of a topology, then of the other failed checks.
 func (d Diagnosis) FixFirst() []string {
 	var out fixes
 	out.addChecks(d.Checks, nil, func(c Check) bool { return c.Verdict == CheckFailed && c.Blocks })

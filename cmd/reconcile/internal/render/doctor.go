@@ -44,7 +44,7 @@ func (p *page) diagnosis(d Diagnosis) {
 	p.blank()
 	p.checks(d.Checks)
 	if p.listing != ListAll && !d.Stopped() {
-		p.note("--all lists what is not known too, and how to act without Git")
+		p.note("--all also lists what is not known, and how to act without Git")
 		return
 	}
 	p.blank()
@@ -104,7 +104,7 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 		p.field("", plain, "→", t.TwoWriters.Remedy)
 	}
 	if len(t.Standbys) == 0 {
-		p.title(t.Name, bad, "no standby to fail over to, should "+t.Primary+" be lost")
+		p.title(t.Name, bad, "no standby to fail over to if "+t.Primary+" is lost")
 		return
 	}
 	s, words := good, "could fail over now"
@@ -115,13 +115,13 @@ func (p *page) diagnosedTopology(t DiagnosedTopology) {
 	case t.Ready() && t.readyWith(func(s DiagnosedStandby) bool { return !s.losesTooMuch() }):
 		s, words = attention, "could fail over now, but messages wait for long"
 	case t.Ready():
-		s, words = attention, "could fail over now, and lose more than it may"
+		s, words = attention, "could fail over now, but would lose more than the objective allows"
 	case t.Acceptable() && t.TwoWriters == nil:
-		s, words = attention, "could fail over only if an approver accepts what is below"
+		s, words = attention, "could fail over only if an approver accepts the findings below"
 	case t.TwoWriters != nil:
 		s, words = bad, "no failover while two clusters take writes"
 	case t.Promotes():
-		s, words = bad, "could fail over now, but not to its end"
+		s, words = bad, "could fail over now, but would not finish"
 	default:
 		s, words = bad, "could not fail over now"
 	}
@@ -166,9 +166,9 @@ func (p *page) diagnosedStandby(b DiagnosedStandby) {
 	case verdict == StandbyReady:
 		p.field(label, well, well.mark(), name+"could be promoted"+lost)
 	case verdict == StandbyAcceptable:
-		p.field(label, attention, attention.mark(), name+"could be promoted if an approver accepts what stands against it"+lost)
+		p.field(label, attention, attention.mark(), name+"could be promoted if an approver accepts its findings"+lost)
 	case b.Promoted():
-		p.field(label, bad, bad.mark(), name+"could be promoted, but what follows would fail, and apply ends with 5"+lost)
+		p.field(label, bad, bad.mark(), name+"could be promoted, but a later step would fail, and apply would end with 5"+lost)
 	default:
 		p.field(label, bad, bad.mark(), name+"could not be promoted")
 	}

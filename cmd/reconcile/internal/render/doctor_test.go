@@ -167,7 +167,7 @@ func TestDoctorOfAThousandFitsOneScreen(t *testing.T) {
 		d.Topologies = append(d.Topologies, DiagnosedTopology{Name: name, Primary: name + "-a", Standbys: []DiagnosedStandby{s}, PrimaryDown: i == 11})
 		d.Checks = append(d.Checks, Check{Area: "clocks", Subject: name + "-a", Verdict: CheckWarning, Message: fmt.Sprintf("%s-a is %d s ahead of this machine", name, i+2), Remedy: "run NTP"})
 	}
-	d.Checks = append(d.Checks, Check{Area: "ledger", Verdict: CheckFailed, Blocks: true, Message: "it is damaged", Remedy: "put its newest backup back"})
+	d.Checks = append(d.Checks, Check{Area: "ledger", Verdict: CheckFailed, Blocks: true, Message: "it is damaged", Remedy: "restore its newest backup"})
 	for i := range 997 {
 		d.Checks = append(d.Checks, Check{Area: "rpcs", Subject: fmt.Sprintf("orders-%03d-a", i), Verdict: CheckOK})
 	}

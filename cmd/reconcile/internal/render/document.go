@@ -87,8 +87,8 @@ func (d Document) observed() Observation {
 	}
 }
 
-// Applicable reports whether `apply --plan` may rest on the document: only on
-// what its own process saw.
+// Applicable reports whether `apply --plan` may use the document: only if its own process
+// observed the clusters.
 func (d Document) Applicable() bool { return d.observed() == ObservedLive }
 
 // Summary counts topologies; it stands first in every form.
@@ -219,7 +219,8 @@ func (d Document) topologies() []plan.TopologyPlan {
 	return out
 }
 
-// TopologyCondition is what is the matter with one topology of many, in the words of the table of several.
+// TopologyCondition is the state of one topology of many, in the words of the table of
+// several.
 type TopologyCondition struct {
 	Rank     int    // the lower, the worse
 	Label    string // of a count, such as WITHOUT A PRIMARY
@@ -232,7 +233,7 @@ type TopologyCondition struct {
 	Judged   bool   // another process holds the lock of its change, and has sent nothing
 }
 
-// ConditionOf says what is the matter with a topology.
+// ConditionOf returns the state of a topology.
 func (d Document) ConditionOf(t plan.TopologyPlan) TopologyCondition {
 	r := d.fleetRow(t)
 	if r.condition == standsInRoles {
@@ -253,8 +254,8 @@ func Unjudged(label, words string) TopologyCondition {
 	return TopologyCondition{Rank: int(standsUnjudged), Label: label, Words: words, Symbol: attention.mark()}
 }
 
-// Brief is what the page of one topology says, for pages of another form. Its findings are
-// told elsewhere.
+// Brief is the content of the page of one topology, for pages of another form. It leaves
+// out the findings.
 type Brief struct {
 	Headline string
 	Rows     []BriefRow

@@ -13,7 +13,7 @@ import (
 // end. Values that are not known are null and lists are never null.
 func JSON(w io.Writer, d Document) error { return jsonyaml.WriteJSON(w, encode(d)) }
 
-// YAML writes the very document that JSON writes, fields in the same order.
+// YAML writes the same document as JSON, with the fields in the same order.
 func YAML(w io.Writer, d Document) error { return jsonyaml.WriteYAML(w, encode(d)) }
 
 // encode builds the document that leaves the program.

@@ -51,7 +51,7 @@ func (d Diagnosis) fleetHeadline() (string, style) {
 		{n.never, "could NOT fail over"},
 		{n.running, conditionWords[standsUnderWay].words},
 		{n.badly, "would END BADLY"},
-		{n.accepted, "could fail over only if an approver accepts what stands against it"},
+		{n.accepted, "could fail over only if an approver accepts its findings"},
 		{n.ready, "could fail over"},
 	} {
 		if count.n > 0 {

@@ -139,8 +139,8 @@ func (d Document) condition(t plan.TopologyPlan) condition {
 	}
 }
 
-// Outage reports whether two clusters of a topology take writes, or none. That this is not
-// known is no outage: a release that cannot tell its role would always have one.
+// Outage reports whether two clusters of a topology take writes, or none. If this is not
+// known, it is not an outage: a release that cannot report its role would always have one.
 func Outage(t plan.TopologyPlan) bool {
 	c, outage := writerCondition(t)
 	return outage && c != standsPrimaryUnknown

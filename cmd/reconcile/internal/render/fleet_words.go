@@ -150,15 +150,15 @@ func whyLost(c plan.ClusterPlan) string {
 	case v.Reach == plan.ReachUnreachable:
 		return c.ID + " does not answer"
 	case v.Reach == plan.ReachDegraded:
-		return c.ID + " answers and does not serve"
+		return c.ID + " answers but does not serve"
 	case refusesToken(v):
 		return c.ID + " refuses our token"
 	case v.Reach == plan.ReachUp && v.Belief.Kind == plan.BeliefUnknown:
-		return c.ID + " does not tell its role"
+		return c.ID + " does not report its role"
 	case v.Reach == plan.ReachUp:
 		return c.ID + " is " + beliefWords(v)
 	default:
-		return "whether " + c.ID + " lives is not known"
+		return "it is not known whether " + c.ID + " is alive"
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // halfDoneUnderWay is a failover that another process carries out since a time, and whose
-// force promote stands half done.
+// force promote is half done.
 func halfDoneUnderWay(since time.Duration) plan.TopologyPlan {
 	w := carriedOn()
 	w.memory.Intents[0].At = night.Add(-since)

@@ -26,7 +26,7 @@ type HistoryRow struct {
 	PrevHash   string
 	Hash       string
 	Detail     string
-	// Lines says what the record means to a person: what happened, then who wanted it.
+	// Lines explains the record to a person: what happened, then who asked for it.
 	Lines    []string
 	FailedAt time.Time // when the old primary was first seen to fail; zero: the record does not tell
 	// Loss is what was counted of a failover; nil: nothing.

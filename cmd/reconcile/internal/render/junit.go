@@ -43,8 +43,8 @@ type junitFailure struct {
 }
 
 // JUnit writes, in the form that Jenkins and GitLab read, one suite for each topology and one for the problems of files.
-// A test fails for what blocks, and in a drift report for what differs; what
-// is merely worth knowing is the output of a test that passed.
+// A test fails for a blocking finding, and in a drift report for a difference; other findings are the output of a test
+// that passed.
 func JUnit(w io.Writer, d Document) error {
 	all := junitSuites{Name: "reconcile " + string(d.kind())}
 	if s := problemSuite(d.Problems); len(s.Cases) > 0 {

@@ -174,8 +174,8 @@ func Explain(w io.Writer, form string, e explain.Entry, o TableOptions) error {
 	}}.write(w, form, o)
 }
 
-// Codes writes every code: for people their names alone, for programs all that
-// is to be said of them.
+// Codes writes every code: for people only their names, for programs everything
+// about them.
 func Codes(w io.Writer, form string, entries []explain.Entry, o TableOptions) error {
 	return answer{name: "explain", page: func(p *page) {
 		for _, e := range entries {

@@ -33,7 +33,7 @@ func pagesOfOne(t *testing.T) map[string]string {
 	}
 	denied := document(behindAnother()).approve("orders", Approval{
 		Code: approval.CodeLossTooLarge, Repository: "prod/topologies", Commit: fixtureCommit,
-		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'",
+		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if you accept that, approve with 'Failover-Max-Data-Loss: 2m'",
 	})
 	pages["blocked and denied"] = string(rendered(t, func(w io.Writer) error { return Table(w, denied, TableOptions{}) }))
 	for name, c := range applyGoldens() {
@@ -183,7 +183,7 @@ func TestEachFactStandsOnce(t *testing.T) {
 			single := d
 			single.Plan.Topologies = []plan.TopologyPlan{topology}
 			page := string(rendered(t, func(w io.Writer) error { return Table(w, single, TableOptions{}) }))
-			if regexp.MustCompile(`believes it is|stores no configuration;|is unreachable: `).MatchString(page) {
+			if regexp.MustCompile(`stores that it is|stores no configuration;|is unreachable: `).MatchString(page) {
 				t.Errorf("%s: the rows say what the clusters below say:\n%s", name, page)
 			}
 			for _, words := range classWords {

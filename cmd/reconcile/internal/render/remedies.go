@@ -206,8 +206,8 @@ func filledIn(text string, t plan.TopologyPlan, repository string) string {
 }
 
 // Trailers returns the lines that approve the plan of one topology, complete
-// but for the person and the reason. The e-mail is no e-mail on purpose: lines
-// that were pasted and not filled in must not approve anything.
+// but for the person and the reason. The e-mail is not valid on purpose: lines that
+// somebody pasted and did not fill in must not approve anything.
 func Trailers(t plan.TopologyPlan, repository string) []string {
 	lines := []string{
 		"Failover-Approved: " + t.Name + "/" + t.Primary,

@@ -83,7 +83,7 @@ func (p *page) replayDone(r replay.Report) {
 	if d.Wrong() > 0 {
 		p.field("Read back", bad, "✗", fmt.Sprintf("%d right, %d missing, %d more than once, %d deleted ones still there", d.Right, d.Missing, d.Doubled, d.Remaining))
 	} else if d.Right > 0 {
-		p.field("Read back", good, "✓", fmt.Sprintf("a query by key found %d rows as they should be: each once, deleted ones not at all", d.Right))
+		p.field("Read back", good, "✓", fmt.Sprintf("a query by key found %d rows right: each row once, and no deleted row", d.Right))
 	}
 	for _, text := range d.NotRead {
 		p.field("Not read", attention, "!", text+": its log shows the rows")

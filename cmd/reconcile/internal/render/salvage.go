@@ -167,7 +167,7 @@ func (p *page) salvage(r SalvageReport) {
 	p.blank()
 	p.salvageProblems(r)
 	if n := r.neverWritten(); n > 0 {
-		p.field("Untouched", good, "✓", fmt.Sprintf("on %s nothing was ever written since replication to %s began: their logs were read from there", plural(n, "channel", "channels"), r.Promoted))
+		p.field("Untouched", good, "✓", fmt.Sprintf("nothing was written to %s since replication to %s began: their logs were read from there", plural(n, "channel", "channels"), r.Promoted))
 	}
 	if r.Export != "" {
 		p.field("Export", good, "✓", fmt.Sprintf("%d lines in %s", r.Exported, r.Export))

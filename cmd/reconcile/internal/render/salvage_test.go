@@ -9,7 +9,7 @@ import (
 // salvaged is what an old primary holds of a night: one channel is whole, of
 // two others retention took what followed the checkpoint.
 func salvaged() SalvageReport {
-	gap := "its log no longer holds the message that was replicated last: what followed may have been removed by retention, and the stream begins later without a word"
+	gap := "its log no longer holds the message that was replicated last: retention may have removed later messages, and Milvus' stream skips them without an error"
 	return SalvageReport{
 		Topology: "orders", Stale: "cluster-a", Promoted: "cluster-b", Until: night, Export: "lost.jsonl", Exported: 51, NotExact: "not everything could be read",
 		Counts: []SalvageCount{

@@ -20,7 +20,7 @@ const ruleProblem = "TOPOLOGY_FILE"
 
 // SARIF writes findings and problems as SARIF 2.1.0, each at the line of the
 // topology file that it is about, so that a forge shows it next to the change.
-// What an approver accepted is there, suppressed.
+// An accepted finding is included, but suppressed.
 func SARIF(w io.Writer, d Document) error {
 	results := sarifResults(d)
 	rules := sarifRules(results)

@@ -117,11 +117,12 @@ const clockSkew = 5 * time.Minute
 
 var clusterID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`) })
 
-// DecodeObserved reads the views of somebody else's `status -o json`. It takes
-// nothing on trust that the document itself can show to be wrong: every word is
-// a known one, each cluster stands once, was looked at by a live status and not
-// in the future, and believes what its stored configuration says. Everything
-// wrong is told at once. What a status does not tell keeps its safe zero value.
+// DecodeObserved reads the views of somebody else's `status -o json`. It checks
+// everything that the document itself can show to be wrong: every word is
+// known; each cluster appears once, was observed by a live status and not in
+// the future, and has the role that its stored configuration gives it. It
+// reports all faults at once. Values that a status does not hold keep their
+// safe zero value.
 func DecodeObserved(r io.Reader, now time.Time) ([]plan.View, error) {
 	d, err := Decode(r)
 	if err != nil {
@@ -138,7 +139,7 @@ func DecodeObserved(r io.Reader, now time.Time) ([]plan.View, error) {
 				bad = append(bad, fmt.Errorf("cluster %q of topology %q: %w", c.ID, t.Name, err))
 			}
 			if slices.ContainsFunc(out, func(v plan.View) bool { return v.Cluster == c.ID }) {
-				bad = append(bad, fmt.Errorf("cluster %q stands twice", c.ID))
+				bad = append(bad, fmt.Errorf("cluster %q appears twice", c.ID))
 			}
 			out = append(out, c.View)
 		}
@@ -202,7 +203,7 @@ func checkBelief(v plan.View) error {
 	case b.Inferred && len(b.Configuration.Clusters) == 0:
 		return nil
 	case stored.Kind != b.Kind || stored.Source != b.Source:
-		return fmt.Errorf("it believes to be %s, and its configuration makes it %s", b.Kind, stored.Kind)
+		return fmt.Errorf("it stores the role %s, and its configuration makes it %s", b.Kind, stored.Kind)
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func TestDecodeObservedRefuses(t *testing.T) {
 		{"no time", `"observedAt": "2026-11-22T21:59:34Z"`, `"observedAt": null`, "observedAt is missing"},
 		{"a message id", `"messageId": "0a"`, `"messageId": "0A"`, "hexadecimal"},
 		{"a tick", `"timeTick": "7"`, `"timeTick": "-7"`, "no time tick"},
-		{"one cluster twice", `"id": "cluster-b",` + "\n" + `          "desiredRole"`, `"id": "cluster-a",` + "\n" + `          "desiredRole"`, "stands twice"},
+		{"one cluster twice", `"id": "cluster-b",` + "\n" + `          "desiredRole"`, `"id": "cluster-a",` + "\n" + `          "desiredRole"`, "appears twice"},
 		{"an id that is none", `"id": "cluster-a",` + "\n" + `          "desiredRole"`, `"id": "../a",` + "\n" + `          "desiredRole"`, "no cluster id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

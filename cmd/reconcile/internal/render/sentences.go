@@ -53,7 +53,7 @@ func transitionName(t plan.TopologyPlan) string {
 func happening(t plan.TopologyPlan) string {
 	s := happeningNew(t)
 	if t.Resumed {
-		return "A change that was begun earlier is carried on: " + s
+		return "A change that was begun earlier continues: " + s
 	}
 	return s
 }
@@ -67,13 +67,13 @@ func happeningNew(t plan.TopologyPlan) string {
 	case plan.TransitionAddStandby:
 		return joinWords(joining(t), t.Primary)
 	case plan.TransitionDetach:
-		return fmt.Sprintf("%s stops replicating to %s, which becomes a writable cluster of its own.",
+		return fmt.Sprintf("%s stops replicating to %s, which becomes an independent, writable cluster.",
 			t.Primary, orElse(list(leaving(t)), "a standby"))
 	case plan.TransitionGrowChannels:
 		return "All clusters get more channels" + growth(t) + "; the roles stay."
 	case plan.TransitionSwitchover:
 		return fmt.Sprintf("Roles swap: %s becomes the primary, %s becomes its read-only standby. Both must answer; writes pause for a moment.",
-			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the primary of now")))
+			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the present primary")))
 	case plan.TransitionFailover:
 		return fmt.Sprintf("%s is PROMOTED BY FORCE to primary, without asking %s, which is recorded as stale and must not take writes again.",
 			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStale), "the old primary")))

@@ -29,7 +29,7 @@ func (d Document) replicationWords(t plan.TopologyPlan) (string, style) {
 	case plan.ReplicationBehind:
 		return "behind: writes wait for longer than catchUpWithin. Apply would stop with SWITCHOVER_LAG before it sends anything.", bad
 	case plan.ReplicationUnproven:
-		return "unproven: nothing moved of late; an idle " + orElse(t.OldPrimary, "primary") + " looks like a dead link. Apply proves it on every channel before it begins.", attention
+		return "unproven: nothing moved recently; an idle " + orElse(t.OldPrimary, "primary") + " looks like a dead link. Apply proves it on every channel before it begins.", attention
 	default:
 		return "", plain
 	}
@@ -44,7 +44,7 @@ func windowWords(w *plan.Window, old, promoted string) string {
 // boundWords says what is proven: up to which time the promoted cluster has every write.
 func boundWords(w *plan.Window, old, promoted string) string {
 	if w == nil || w.Upper == nil {
-		return fmt.Sprintf("UNKNOWN: it cannot be bounded how many of the last writes to %s are missing%s.",
+		return fmt.Sprintf("UNKNOWN: nobody knows how many of the last writes to %s are missing%s.",
 			old, unknownChannels(w))
 	}
 	if *w.Upper == 0 {
@@ -76,7 +76,7 @@ func seenWords(w *plan.Window, old string) string {
 	if w.Upper == nil {
 		return s + "."
 	}
-	return s + "; what it took after that comes on top."
+	return s + "; later writes to it are lost as well."
 }
 
 func basis(w *plan.Window) string {
@@ -117,7 +117,7 @@ func untouchedWords(w *plan.Window) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("On %d of %s nothing was ever written, as of %s.", n, plural(len(w.PerChannel), "channel", "channels"), clockTime(until))
+	return fmt.Sprintf("Nothing was ever written to %d of %s, as of %s.", n, plural(len(w.PerChannel), "channel", "channels"), clockTime(until))
 }
 
 // channelWords shows the channels that stand out: the worst when they

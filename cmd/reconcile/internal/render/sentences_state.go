@@ -44,7 +44,7 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	case denied:
 		return "NOT APPROVED", attention
 	case t.Resumed:
-		return "BEGUN, carried on by apply", attention
+		return "BEGUN, apply continues it", attention
 	case t.Replication == plan.ReplicationBehind:
 		return "approved, but replication is BEHIND", attention
 	case t.Has(plan.CodeForcePromote):

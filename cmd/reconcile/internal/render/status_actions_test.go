@@ -15,7 +15,7 @@ import (
 func TestStatusSaysWhatToTypeAsPlanDoes(t *testing.T) {
 	tooLarge := Approval{
 		Verdict: approval.VerdictDenied, Code: approval.CodeLossTooLarge, Commit: fixtureCommit,
-		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if that is to be taken, approve with 'Failover-Max-Data-Loss: 2m'",
+		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if you accept that, approve with 'Failover-Max-Data-Loss: 2m'",
 	}
 	for name, c := range map[string]struct {
 		plan     plan.TopologyPlan

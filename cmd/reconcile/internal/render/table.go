@@ -290,8 +290,8 @@ func lagInFull(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	return lagIn(t, c)
 }
 
-// SaysItsStandby says of a cluster that does not tell its role which standbys store it as
-// their source; empty: none does.
+// SaysItsStandby says, for a cluster that does not report its role, which standbys store it
+// as their source; empty: none does.
 func SaysItsStandby(t plan.TopologyPlan, c plan.ClusterPlan) string {
 	if c.View.Belief.Kind != plan.BeliefUnknown || notObserved(c.View) {
 		return ""

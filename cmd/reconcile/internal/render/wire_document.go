@@ -133,8 +133,8 @@ type wireOutage struct {
 	FirstSeenDown    *string `json:"firstSeenDown"`
 	LastSeenUp       *string `json:"lastSeenUp"`
 	UnwatchedSeconds float64 `json:"unwatchedSeconds"`
-	// ProbedBefore is when it was last probed in vain before this run, and ProbedFor
-	// who prepares a change meanwhile.
+	// ProbedBefore is when a probe last failed before this run, and ProbedFor is who
+	// prepares a change meanwhile.
 	ProbedBefore *string `json:"probedBefore"`
 	ProbedFor    *string `json:"probedFor"`
 	ProbedSince  *string `json:"probedSince"`

@@ -10,7 +10,7 @@ import (
 	"milvus-reconcile/reconcile/replay"
 )
 
-// ReplayRun carries a replay out.
+// ReplayRun carries out a replay.
 type ReplayRun struct {
 	Fleet    *milvus.Fleet
 	Topology plan.Topology
@@ -30,8 +30,9 @@ type ReplayRun struct {
 	wrap  func(replayWriter) replayWriter // for tests; nil: none
 }
 
-// Run reads both logs, writes what is to be written, and reads it back. What one run leaves
-// open, the next one finds: the log of the promoted cluster says what is there.
+// Run reads both logs, writes the rows that are missing, and reads them back. If a run does
+// not finish, the next one finds the missing rows again: the log of the promoted cluster
+// shows which rows are there.
 func (x ReplayRun) Run(ctx context.Context) (report replay.Report, err error) {
 	if x.batch == 0 {
 		x.batch = batchRows

@@ -1,6 +1,6 @@
-// Package salvage reads what a stale old primary holds that was never replicated. It counts
-// the messages, exports their rows, and replays those rows: [ReplayRun] writes them into the
-// promoted cluster. It never writes to the stale one.
+// Package salvage reads the messages that a stale old primary holds and never replicated. It
+// counts the messages, exports their rows, and replays those rows: [ReplayRun] writes them
+// into the promoted cluster. It never writes to the stale one.
 package salvage
 
 import (
@@ -62,7 +62,7 @@ func (s *tally) notExact(t plan.Topology, found milvus.Salvage, whole bool) stri
 	c, _ := t.Cluster(found.Stale)
 	for _, channel := range c.PChannels {
 		if !slices.ContainsFunc(found.Channels, func(r milvus.SalvagedChannel) bool { return r.Channel == channel }) {
-			return "no checkpoint tells up to where " + channel + " was replicated"
+			return "no checkpoint shows up to where " + channel + " was replicated"
 		}
 	}
 	return ""
@@ -92,7 +92,8 @@ func (s *Salvage) visit(m milvus.SalvagedMessage) error {
 	return s.export.write(m)
 }
 
-// Close closes the export. Only a whole one gets its name; another is removed.
+// Close closes the export. Only a complete export gets its name; an incomplete one is
+// removed.
 func (s *Salvage) Close(whole bool) error {
 	if s.export == nil {
 		return nil

@@ -57,8 +57,8 @@ func (t *Terminal) read() {
 	}
 }
 
-// TakeOver shows the screen and has keys come at once. What was on the terminal is kept
-// until GiveBack.
+// TakeOver shows the screen and delivers each key at once. The terminal keeps its old
+// content until GiveBack.
 func (t *Terminal) TakeOver() error {
 	if t.in != nil {
 		state, err := term.MakeRaw(int(t.in.Fd()))
@@ -72,7 +72,7 @@ func (t *Terminal) TakeOver() error {
 	return t.Write([]byte(takeOver))
 }
 
-// GiveBack shows again what was on the terminal, in the state in which it was.
+// GiveBack restores the old content and the old state of the terminal.
 func (t *Terminal) GiveBack() {
 	_ = t.Write([]byte(giveBack)) // the terminal may be gone
 	if t.before != nil {

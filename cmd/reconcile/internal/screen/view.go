@@ -85,8 +85,8 @@ func (v *View) clamp() {
 	v.left = max(min(v.left, widest-v.Width), 0)
 }
 
-// Draw returns what paints the whole screen. No line is longer than the screen is wide, and
-// none follows the last, so that nothing scrolls by itself.
+// Draw returns the text that paints the whole screen. No line is longer than the screen is
+// wide, and no line end follows the last line, so the terminal does not scroll.
 func (v *View) Draw() []byte {
 	v.clamp()
 	var b bytes.Buffer

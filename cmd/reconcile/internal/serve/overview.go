@@ -286,7 +286,7 @@ func conditionOf(d render.Document, t daemon.TopologyStatus) render.TopologyCond
 	case t.Error != "":
 		s.Words, s.More = s.Words+". The newest pass failed: "+firstLine(t.Error), 0
 	case s.Good && t.State == daemon.StateUnknown:
-		return render.Unjudged("not judged", "It could not be seen whether it is as Git says.")
+		return render.Unjudged("not judged", "It is not known whether it is as Git says.")
 	case s.Good && t.State == daemon.StateSuspended:
 		s.Words = "The configuration says to leave it alone. " + s.Words
 	}

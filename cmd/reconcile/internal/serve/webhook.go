@@ -116,7 +116,7 @@ func (h *Webhook) accept(t Trust, w http.ResponseWriter, r *http.Request) (code 
 		return http.StatusBadRequest, "the body could not be read"
 	}
 	if !d.signed(secret, body) {
-		return http.StatusForbidden, "the signature does not hold: the forge and serve.webhookSecretFrom need the same secret"
+		return http.StatusForbidden, "the signature is wrong: the forge and serve.webhookSecretFrom need the same secret"
 	}
 	return h.evaluate(t, d, body)
 }

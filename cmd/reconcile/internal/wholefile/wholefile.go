@@ -11,10 +11,10 @@ import (
 )
 
 // Replace writes a file next to the one of that name and moves it into its place, so
-// that nobody reads half of it; without the room for it, what was there stays. The mode
-// stays, and a link leads where it led. What is no plain file (a pipe, a device) is
-// written to, and so is a file whose folder takes no other, such as one that is mounted
-// by itself: that one is left empty if it cannot be written whole.
+// that nobody reads half of it. If the disk is full, the old file stays. The mode stays,
+// and a link keeps its target. Replace writes directly to a pipe or a device, and to a
+// file whose folder takes no other file, such as a file that is mounted by itself. Such
+// a file is left empty if it cannot be written completely.
 func Replace(path string, data []byte) error {
 	mode := fs.FileMode(0)
 	if real, err := filepath.EvalSymlinks(path); err == nil {
@@ -41,7 +41,7 @@ func Replace(path string, data []byte) error {
 	return nil
 }
 
-// Create writes a file of a name that is not there yet.
+// Create writes a file that does not exist yet.
 func Create(path string, data []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s: %w", path, fs.ErrExist)

@@ -154,7 +154,7 @@ func (e *Environment) UnderWay(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	for _, i := range s.Memory().Intents {
-		out[i.Topology] = fmt.Sprintf("a %s is under way, and what the clusters hold changes with it (hint: finish it with 'reconcile apply %s', then audit)", i.Transition, i.Topology)
+		out[i.Topology] = fmt.Sprintf("a %s is under way, and it changes the contents of the clusters (hint: finish it with 'reconcile apply %s', then audit)", i.Transition, i.Topology)
 	}
 	return out, nil
 }

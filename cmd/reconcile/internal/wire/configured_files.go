@@ -114,7 +114,7 @@ func (e *Environment) checkFileTrust() error {
 		way := walk.Check(f.Path)
 		for _, top := range tops {
 			if slices.ContainsFunc(way.passed, func(p string) bool { return within(top, p) }) {
-				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, where a pull request could change it (hint: move it out)", f.Path))
+				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, so a pull request could change it (hint: move it out)", f.Path))
 			}
 		}
 		bad = append(bad, way.anyUser...)

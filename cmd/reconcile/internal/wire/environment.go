@@ -264,7 +264,7 @@ func (o Options) OpenToRead(ctx context.Context) (*Environment, error) {
 		e.Close()
 		return nil, down
 	}
-	o.Messages.Warn("git", fmt.Sprintf("%v; what follows is from the copy of %s: newer commits, approvals and withdrawals are missing, and 'apply' refuses to rest on it",
+	o.Messages.Warn("git", fmt.Sprintf("%v; this output uses the copy of %s: newer commits, approvals and withdrawals are missing, and 'apply' refuses to use it",
 		down, fetched.Format(time.RFC3339)))
 	return e, nil
 }

@@ -11,8 +11,9 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
-// GitEvents returns what Git tells of a topology, or of all, and the ledger does not: what
-// was proposed, approved, withdrawn and taken back. records are all that the ledger holds.
+// GitEvents returns the events of a topology, or of all, that only Git has: proposals,
+// approvals, withdrawals and changes that were taken back. records are all records of the
+// ledger.
 func (e *Environment) GitEvents(ctx context.Context, records []ledger.Record, topology string) ([]ledger.Event, error) {
 	rev, err := e.Revision(ctx, "", "", nil)
 	if err != nil {

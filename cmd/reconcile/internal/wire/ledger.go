@@ -41,7 +41,7 @@ type published struct {
 	says   reconcile.Published
 }
 
-// Read returns what the ledger holds. Callers must not change it.
+// Read returns what the ledger holds. Callers must not change the result.
 func (l ledgerRecord) Read(ctx context.Context) (reconcile.Remembered, error) {
 	s, err := l.options.recall(ctx, l.ledger)
 	if err != nil {
@@ -81,7 +81,8 @@ func runnerIn(l *ledger.Ledger) reconcile.RunnerOf {
 	}
 }
 
-// MemoryOf returns what a snapshot of the ledger remembers, with who else holds a lock.
+// MemoryOf returns the memory of a snapshot of the ledger, with the other holders of
+// locks.
 func (e *Environment) MemoryOf(ctx context.Context, s ledger.Snapshot) plan.Memory {
 	m := s.Memory()
 	if e.opened != nil {
@@ -155,7 +156,7 @@ func (l ledgerRecord) RecordProven(ctx context.Context, proven []plan.ProgressRe
 // lockHeld is reconcile.ErrLockHeld in the words of the ledger, which name the holder.
 type lockHeld struct{ *ledger.HeldError }
 
-// Is says that the lock is held.
+// Is says that the error means a held lock.
 func (lockHeld) Is(target error) bool { return target == reconcile.ErrLockHeld }
 
 // ledgerRight is a held lock.
@@ -195,7 +196,7 @@ func (l *lastRead) decodePublished(s ledger.Snapshot) (map[string]reconcile.Publ
 		if p.served != served {
 			p = published{served: served}
 			if err := json.Unmarshal([]byte(served.Document), &p.says); err != nil {
-				return nil, fmt.Errorf("read the ledger: what is served of %s: %w", topology, err)
+				return nil, fmt.Errorf("read the ledger: the served document of %s: %w", topology, err)
 			}
 			p.says.Version = served.Version
 			l.published[topology] = p

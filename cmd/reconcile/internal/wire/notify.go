@@ -61,8 +61,8 @@ func notifySource() string {
 	return "/reconcile/" + host
 }
 
-// NotifyApplied tells what came of an apply, and waits a little for it to
-// arrive. What does not arrive is said on stderr and changes no exit code.
+// NotifyApplied sends the result of an apply to the receivers, and waits a little for
+// the delivery. A failed delivery is reported on stderr and changes no exit code.
 func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report) {
 	n := e.notifier()
 	for _, r := range report.Results {

@@ -124,7 +124,7 @@ func whoApproves(e *Environment, t plan.Transition) string {
 	}
 	but := ""
 	if !e.Policy.AuthorMayApprove {
-		but = ", other than who wrote the change"
+		but = ", but not the author of the change"
 	}
 	names, more := approvers(e), ""
 	if len(names) == 0 {

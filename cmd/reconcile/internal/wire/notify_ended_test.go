@@ -181,7 +181,7 @@ func TestApprovalIsWanted(t *testing.T) {
 		want   string // what the message, remedy or command holds; empty: none is wanted
 	}{
 		{"nobody approved", open(plan.TransitionFailover, approval.CodeMissing), `reconcile approve orders/b --reason "WHY" --repository platform/topologies --push`},
-		{"how many", open(plan.TransitionFailover, approval.CodeMissing), "approval.allowedSigners: 2, other than who wrote the change"},
+		{"how many", open(plan.TransitionFailover, approval.CodeMissing), "approval.allowedSigners: 2, but not the author of the change"},
 		{"the loss is not known", open(plan.TransitionFailover, approval.CodeMissing), "How many writes are lost is not known."},
 		{"isolate first", open(plan.TransitionFailover, approval.CodeMissing), "First cut applications off a."},
 		{"it expired", open(plan.TransitionSwitchover, approval.CodeExpired), "EXPIRED: the reason"},
@@ -240,7 +240,7 @@ func TestAHalfDonePromotionIsToldWhileItIsUnderWay(t *testing.T) {
 	h.use(t.Context(), &Environment{Config: c})
 	h.onEvent(daemon.Event{
 		Kind: daemon.EventFault, Severity: plan.SeverityCritical, Topology: "orders", Cluster: "b", Code: "PROMOTION_HALF_DONE",
-		Text: "PROMOTION_HALF_DONE: it stands half done", Remedy: "restart the coordinator of b",
+		Text: "PROMOTION_HALF_DONE: it is half done", Remedy: "restart the coordinator of b",
 	})
 	over := status(plan.TransitionNone, []plan.ClusterPlan{clusterSeen("b", plan.RolePrimary, plan.ReachUp, plan.BeliefPrimary)})
 	over.Name, over.Plan.Name = "orders", "orders"
@@ -251,7 +251,7 @@ func TestAHalfDonePromotionIsToldWhileItIsUnderWay(t *testing.T) {
 		data := e["data"].(map[string]any)
 		told = append(told, fmt.Sprint(e["type"], " ", data["severity"], " ", data["message"], " ", data["remedy"]))
 	}
-	if len(told) != 2 || told[0] != "reconcile.finding.raised critical it stands half done restart the coordinator of b" || !strings.HasPrefix(told[1], "reconcile.finding.resolved") {
+	if len(told) != 2 || told[0] != "reconcile.finding.raised critical it is half done restart the coordinator of b" || !strings.HasPrefix(told[1], "reconcile.finding.resolved") {
 		t.Errorf("told %q", told)
 	}
 }

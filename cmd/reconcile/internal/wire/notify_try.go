@@ -11,7 +11,7 @@ import (
 	"milvus-reconcile/schema"
 )
 
-// Tried is what came of one test message.
+// Tried is the result of one test message.
 type Tried struct {
 	Target string
 	Where  string // the format and the host; the rest of a URL may be secret
@@ -34,7 +34,7 @@ func (o Options) ForNotify() (*Environment, error) {
 }
 
 // TryNotify sends a test message to each of the named receivers, or to all, one after
-// the other, and tells what came of each.
+// the other, and returns the result of each.
 func (e *Environment) TryNotify(ctx context.Context, names []string, told func(Tried)) {
 	test := notify.Test{From: hostName(), Link: e.Config.Serve.PublicURL, At: e.options.Clock()}
 	options := notify.Options{Source: notifySource(), Poster: notify.Poster{Clock: e.options.Clock}}

@@ -110,21 +110,21 @@ func (w *PathChecker) checkStep(out *PathAccess, named, at string, folder, info 
 		if !last {
 			what = "the folder " + parent + ", which " + named + " is reached through,"
 		}
-		out.anyUser = append(out.anyUser, fmt.Errorf("%s is writable by every user of this machine (hint: chmod o-w %s)", what, parent))
+		out.anyUser = append(out.anyUser, fmt.Errorf("%s can be written by every user of this machine (hint: chmod o-w %s)", what, parent))
 	case info != nil && !ownedBy(w.user, info):
-		out.anyUser = append(out.anyUser, fmt.Errorf("%s lies in %s, where every user of this machine may put files, and is another user's (hint: chown it, or move it to a folder of your own)", at, parent))
+		out.anyUser = append(out.anyUser, fmt.Errorf("%s lies in %s, where every user of this machine may put files, and belongs to another user (hint: chown it, or move it to a folder of your own)", at, parent))
 	}
 	if info == nil || info.Mode()&fs.ModeSymlink != 0 { // the mode of a link means nothing
 		return
 	}
 	if !ownedBy(w.user, info) {
-		out.Others = append(out.Others, fmt.Sprintf("%s is another user's (chown it)", at))
+		out.Others = append(out.Others, fmt.Sprintf("%s belongs to another user (chown it)", at))
 	}
 	if !last {
 		return
 	}
 	if info.Mode().Perm()&all != 0 && (!info.IsDir() || info.Mode()&fs.ModeSticky == 0) {
-		out.anyUser = append(out.anyUser, fmt.Errorf("%s is writable by every user of this machine (hint: chmod o-w %s)", named, named))
+		out.anyUser = append(out.anyUser, fmt.Errorf("%s can be written by every user of this machine (hint: chmod o-w %s)", named, named))
 	} else if info.Mode().Perm()&group != 0 {
 		out.Others = append(out.Others, fmt.Sprintf("a group may write %s (chmod g-w %s)", at, at))
 	}

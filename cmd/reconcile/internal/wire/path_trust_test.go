@@ -60,13 +60,13 @@ func TestWhoMayChangeAFile(t *testing.T) {
 		others  string // of a group or another user
 	}{
 		{"nobody else", func(*walked) {}, "up/in/file", "", ""},
-		{"the file", func(w *walked) { w.chmod("up/in/file", 0o602) }, "up/in/file", "up/in/file is writable by every user of this machine (hint: chmod o-w", ""},
+		{"the file", func(w *walked) { w.chmod("up/in/file", 0o602) }, "up/in/file", "up/in/file can be written by every user of this machine (hint: chmod o-w", ""},
 		{"its folder", func(w *walked) { w.chmod("up/in", 0o777) }, "up/in/file", "the folder of", ""},
 		{"a folder above", func(w *walked) { w.chmod("up", 0o777) }, "up/in/file", "which", ""},
 		{"a sticky folder above", func(w *walked) { w.chmod("up", 0o777|sticky) }, "up/in/file", "", ""},
 		{"a sticky folder", func(w *walked) { w.chmod("up/in", 0o777|sticky) }, "up/in/file", "", ""},
-		{"what another user put into a sticky folder", func(w *walked) { w.chmod("up/in", 0o777|sticky); w.give("up/in/file") }, "up/in/file", "is another user's", "another user's"},
-		{"a folder that another user made in a sticky one", func(w *walked) { w.chmod("up", 0o777|sticky); w.give("up/in") }, "up/in/file", "is another user's", "another user's"},
+		{"what another user put into a sticky folder", func(w *walked) { w.chmod("up/in", 0o777|sticky); w.give("up/in/file") }, "up/in/file", "belongs to another user", "belongs to another user"},
+		{"a folder that another user made in a sticky one", func(w *walked) { w.chmod("up", 0o777|sticky); w.give("up/in") }, "up/in/file", "belongs to another user", "belongs to another user"},
 		{"the folder of a link", func(w *walked) { w.link("../up/in/file", "links/file"); w.chmod("links", 0o777) }, "links/file", "the folder", ""},
 		{"a link to a folder in a folder of everybody's", func(w *walked) { w.link(w.at("up"), "links/up"); w.chmod("links", 0o777) }, "links/up/in/file", "links", ""},
 		{"a link of links", func(w *walked) {
@@ -81,10 +81,10 @@ func TestWhoMayChangeAFile(t *testing.T) {
 			w.link("../up/in/file", "links/file")
 			w.chmod("links", 0o777|sticky)
 			w.give("links/file")
-		}, "links/file", "is another user's", ""},
+		}, "links/file", "belongs to another user", ""},
 		{"a link that leads in a circle", func(w *walked) { w.link("b", "links/a"); w.link("a", "links/b") }, "links/a", "", ""},
-		{"another user's file", func(w *walked) { w.give("up/in/file") }, "up/in/file", "", "up/in/file is another user's"},
-		{"another user's folder", func(w *walked) { w.give("up") }, "up/in/file", "", "up is another user's"},
+		{"another user's file", func(w *walked) { w.give("up/in/file") }, "up/in/file", "", "up/in/file belongs to another user"},
+		{"another user's folder", func(w *walked) { w.give("up") }, "up/in/file", "", "up belongs to another user"},
 		{"a group's file", func(w *walked) { w.chmod("up/in/file", 0o660) }, "up/in/file", "", "a group may write"},
 		{"a group's folder above", func(w *walked) { w.chmod("up", 0o775) }, "up/in/file", "", "a group may replace"},
 		{"a file that is not there, in everybody's folder", func(w *walked) { w.chmod("up/in", 0o777) }, "up/in/none", "the folder of", ""},

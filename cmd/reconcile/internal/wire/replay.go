@@ -97,9 +97,10 @@ func (e *Environment) openReplay(ctx context.Context, topology string) (ledger.R
 	return open, begun, nil
 }
 
-// Begin reads Git once more, decides, and records the replay and its approval. One that an
-// earlier run began goes on without another approval, as long as Git wants its target as
-// the primary. What the operator suspended, or whose history was rewritten, has none.
+// Begin reads Git once more, decides, and records the replay and its approval. A replay
+// that an earlier run began goes on without another approval, while Git still wants its
+// target as the primary. A topology that the operator suspended, or whose history was
+// rewritten, gets no replay.
 func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Topology, stale, digest string) (replay.Decision, error) {
 	wanted, err := k.env.RereadGit(rev, "")(ctx)
 	if err != nil {
@@ -126,8 +127,8 @@ func (k *ReplayLock) Begin(ctx context.Context, rev desired.Revision, t plan.Top
 	return d, nil
 }
 
-// StillGoverns reads Git again. Its error says why what a revision wants of a topology holds
-// no longer.
+// StillGoverns reads Git again. Its error says why the document of a revision is no longer
+// in force.
 func (e *Environment) StillGoverns(ctx context.Context, rev desired.Revision, topology string) error {
 	wanted, err := e.RereadGit(rev, "")(ctx)
 	if err != nil {

@@ -149,9 +149,9 @@ func checkShard(c schema.Config, shard string) error {
 	}
 	switch {
 	case shard == "" && len(names) > 0:
-		return errors.New("the configuration has shards, and this daemon is of none (hint: add --shard and one of " + strings.Join(names, ", ") + "; two daemons never act on one topology)")
+		return errors.New("the configuration has shards, but this daemon has no --shard (hint: add --shard and one of " + strings.Join(names, ", ") + "; two daemons never act on one topology)")
 	case shard != "" && len(names) == 0:
-		return fmt.Errorf("the configuration has no shards, so that --shard %s means nothing (hint: add 'shards', or leave --shard out)", shard)
+		return fmt.Errorf("the configuration has no shards, so --shard %s has no effect (hint: add 'shards', or leave --shard out)", shard)
 	case shard != "" && !slices.Contains(names, shard):
 		return errors.New(suggest.WithHint(fmt.Sprintf("the configuration has no shard %q", shard), suggest.Hint(shard, names, "it has "+strings.Join(names, ", "))))
 	}
@@ -283,10 +283,10 @@ func (d *service) reload(ctx context.Context) {
 func (d *service) checkUnchanged(c schema.Config) error {
 	var bad []error
 	if !reflect.DeepEqual(d.config.Ledger, c.Ledger) {
-		bad = append(bad, errors.New("another ledger needs a restart"))
+		bad = append(bad, errors.New("a change of the ledger needs a restart"))
 	}
 	if d.config.Serve.Address != c.Serve.Address || !reflect.DeepEqual(d.config.Serve.TLS, c.Serve.TLS) {
-		bad = append(bad, errors.New("another serve.address or serve.tls needs a restart"))
+		bad = append(bad, errors.New("a change of serve.address or serve.tls needs a restart"))
 	}
 	return errors.Join(bad...)
 }

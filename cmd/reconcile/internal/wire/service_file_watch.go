@@ -53,7 +53,7 @@ func (d *service) checkFiles() {
 		if f.name == gitAuthUse || d.files.causes[f.name] == causes[f.name] {
 			continue // a fetch reports it, or it was reported
 		}
-		consequence := "what needs it waits, or continues with what was read before"
+		consequence := "the parts that need it wait, or continue with the last good version"
 		if f.stops {
 			consequence = "an approved failover that needs it is not carried out"
 		}

@@ -177,7 +177,7 @@ func (p *passNotifier) tellDone(topology string) {
 }
 
 // onEvent tells what the findings of a pass do not: an approval that lapsed, and a promotion
-// that stands half done in the pass under way.
+// that is half done in the pass under way.
 func (p *passNotifier) onEvent(e daemon.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -152,7 +152,7 @@ func (e *Environment) Remember(ctx context.Context, a reconcile.Apply, report re
 		err = e.confirm(ctx, l, t.commit)
 	}
 	if err != nil {
-		e.options.Messages.Tell("ledger", "what was seen could not be recorded: "+err.Error())
+		e.options.Messages.Tell("ledger", "the observation could not be recorded: "+err.Error())
 	}
 }
 
