@@ -44,7 +44,7 @@ var imports = map[string][]string{
 	"reconcile/gitsource/gitdir":          {"schema/recent"},
 	"reconcile/milvus":                    {"plan", "plan/release", "plan/upgrade", "reconcile/audit", "reconcile/milvus/answers", "reconcile/milvus/localpause", "reconcile/milvus/logrows", "reconcile/milvus/parallel", "reconcile/milvus/tokens", "reconcile/milvus/unary", "reconcile/milvus/wal", "reconcile/permit"},
 	"reconcile/milvus/tokens":             {"plan", "reconcile/foreign"},
-	"reconcile/milvus/unary":              {"reconcile/milvus/parallel"},
+	"reconcile/milvus/unary":              {},
 	"reconcile/milvus/answers":            {"reconcile/milvus/tokens"},
 	"reconcile/milvus/localpause":         {},
 	"reconcile/milvus/logrows":            {"plan", "reconcile/milvus/answers", "reconcile/replay"},
