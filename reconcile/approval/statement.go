@@ -1,7 +1,9 @@
 package approval
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -10,6 +12,7 @@ import (
 // Statement is what one person once said about a change, for its story.
 type Statement struct {
 	At        time.Time
+	Ref       string // of the tag; empty for a commit
 	By        Person
 	Reason    string // empty if nobody is proven to have given it
 	Withdrawn bool   // the person took all own approvals back
@@ -43,7 +46,7 @@ func StatementOf(c Carrier, r StatementRules) (Statement, bool) {
 		Plan:   plan.TopologyPlan{Name: r.Topology, Primary: r.Primary, Transition: r.Transition},
 		Change: Change{Topology: r.Topology, Authors: r.Authors}, Policy: r.Policy, Now: c.Date,
 	})
-	out := Statement{At: c.Date, By: claim.By, Reason: claim.Reason, Withdrawn: v.withdraws(), Until: e.validUntil(v)}
+	out := Statement{At: c.Date, Ref: c.Ref, By: claim.By, Reason: claim.Reason, Withdrawn: v.withdraws(), Until: e.validUntil(v)}
 	rules := []check{(*evaluation).checkRepository, (*evaluation).checkSignature, (*evaluation).checkSigner}
 	if !out.Withdrawn {
 		rules = append(rules, (*evaluation).checkAuthor)
@@ -56,6 +59,12 @@ func StatementOf(c Carrier, r StatementRules) (Statement, bool) {
 		out.Reason = ""
 	}
 	return out, true
+}
+
+// After reports whether a statement is newer than another of the same person. Git keeps whole
+// seconds, and the tag of a newer one has a greater number.
+func (s Statement) After(o Statement) bool {
+	return cmp.Or(s.At.Compare(o.At), cmp.Compare(len(s.Ref), len(o.Ref)), strings.Compare(s.Ref, o.Ref)) > 0
 }
 
 // Proven reports whether the person whom a statement names is proven to have made it, or the

@@ -76,7 +76,9 @@ func (l *Loader) Events(repo *gitsource.Repo, rev Revision, q EventQuery) ([]Eve
 		out = append(out, q.proposals(editions)...)
 		out = append(out, q.statements(t.Name, editions, tags[t.Name])...)
 	}
-	slices.SortStableFunc(out, func(a, b Event) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Generation, b.Generation)) })
+	slices.SortStableFunc(out, func(a, b Event) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Generation, b.Generation), cmp.Compare(len(a.Said.Ref), len(b.Said.Ref)), strings.Compare(a.Said.Ref, b.Said.Ref))
+	})
 	return out, nil
 }
 

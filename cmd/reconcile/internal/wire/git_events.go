@@ -69,7 +69,7 @@ func endedUnused(x desired.Event, all []desired.Event, begun, now time.Time) (de
 	}
 	for _, w := range all {
 		same := w.Kind == desired.EventWithdrawn && w.Said.Code == "" && w.Topology == x.Topology && w.Generation == x.Generation && w.Said.By.SameEmail(x.Said.By)
-		if same && !w.At.Before(x.At) && w.At.Before(begun) {
+		if same && w.Said.After(x.Said) && w.At.Before(begun) {
 			return approval.CodeWithdrawn, "it was withdrawn at " + w.At.UTC().Format(time.RFC3339) + " and was not used"
 		}
 	}

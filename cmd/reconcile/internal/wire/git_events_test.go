@@ -19,7 +19,11 @@ func TestApprovalsThatEndedUnused(t *testing.T) {
 			Said: approval.Statement{At: at(minute), By: approval.Person{Email: email}, Code: code, Until: at(minute + 120)},
 		}
 	}
-	given := said(desired.EventApproved, 0, "alice@x", "")
+	numbered := func(e desired.Event, ref string) desired.Event {
+		e.Said.Ref = ref
+		return e
+	}
+	given := numbered(said(desired.EventApproved, 0, "alice@x", ""), "alice@x-2")
 	for name, c := range map[string]struct {
 		others []desired.Event
 		begun  time.Time
@@ -34,6 +38,8 @@ func TestApprovalsThatEndedUnused(t *testing.T) {
 		"it was withdrawn after its use":        {[]desired.Event{said(desired.EventWithdrawn, 70, "alice@x", "")}, at(60), at(600), ""},
 		"somebody else withdrew theirs":         {[]desired.Event{said(desired.EventWithdrawn, 10, "bob@x", "")}, at(60), at(600), ""},
 		"nobody is proven to have withdrawn it": {[]desired.Event{said(desired.EventWithdrawn, 10, "alice@x", approval.CodeUnsigned)}, at(60), at(600), ""},
+		"it was given again in that second":     {[]desired.Event{numbered(said(desired.EventWithdrawn, 0, "alice@x", ""), "")}, at(60), at(600), ""},
+		"it was withdrawn in that second":       {[]desired.Event{numbered(said(desired.EventWithdrawn, 0, "alice@x", ""), "alice@x-3")}, at(60), at(600), approval.CodeWithdrawn},
 		"it was given again":                    {[]desired.Event{said(desired.EventWithdrawn, -10, "alice@x", "")}, at(60), at(600), ""},
 	} {
 		if got, line := endedUnused(given, c.others, c.begun, c.now); got != c.want || (line == "") != (got == "") {
