@@ -19,8 +19,8 @@ type Round struct {
 	CandidateAnswered bool
 	// Brief: the old primary did not answer within a part of its deadline, and the round
 	// did not wait longer; or overlapping probes of it are unanswered, one of them since
-	// At. Such a round counts only as the end of a run in which the old primary let every
-	// deadline pass.
+	// At. Such a round counts only as the last of a series of rounds in which the old primary
+	// let every deadline pass.
 	Brief    bool
 	Progress []ChannelProgress // of the candidate
 }

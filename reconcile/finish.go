@@ -41,7 +41,7 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		if x.Status == plan.StepFailed && s.Action != plan.ActionLoad {
 			res.Outcome = OutcomeUnverified
 			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, and the next apply continues here", s.Action, x.Detail)
-			if s.Action != plan.ActionRedirect { // that does not hold back what the primary needs to serve
+			if s.Action != plan.ActionRedirect { // the new primary can serve without it, so the steps behind it go on
 				return
 			}
 		}

@@ -14,8 +14,8 @@ import (
 // Remembered is what the ledger holds at one moment.
 type Remembered struct {
 	Memory plan.Memory // Now is not set
-	// Sorted says that progress, homes and audits are sorted by cluster, generations, what
-	// primaries serve and when a change began by topology.
+	// Sorted says that the lists are sorted: progress, homes and audits by cluster; all
+	// others by topology.
 	Sorted bool
 	Spent  []approval.SpentMark // approvals that were used
 	Newest time.Time            // of the newest record

@@ -67,7 +67,7 @@ func (e Entry) spans(first, last time.Time) (out []span, ok bool) {
 type Entries []Entry
 
 // firstLook and farthestLook are how far At looks ahead for freezes that go on from those in
-// force. Each look is twice as far as the one before.
+// force. It looks again, twice as far each time.
 const (
 	firstLook    = time.Hour
 	farthestLook = 2 * 366 * 24 * time.Hour

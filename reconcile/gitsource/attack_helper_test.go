@@ -19,7 +19,7 @@ import (
 // the operator does not know.
 var mallory = approval.Person{Name: "Mallory", Email: "mallory@example.com"}
 
-// attack is a try to have generation 2 of orders, by Bob, applied.
+// attack tries to get generation 2 of orders, by Bob, applied.
 type attack struct {
 	*shell
 	policy  approval.Policy

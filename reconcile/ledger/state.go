@@ -199,9 +199,9 @@ func (s *state) reverse(in openIntent) {
 	s.freed = withoutSeq(s.freed, in.seq)
 }
 
-// markFreed marks the clusters that the intent frees from replication. The time is that
-// of the first request, which may take effect unseen, and later that of the read that
-// showed the effect.
+// markFreed marks the clusters that the intent frees from replication. At first
+// the time is that of the first request, since it may take effect unseen. Later it is the
+// time of the read that showed the effect.
 func (s *state) markFreed(in openIntent, at time.Time) {
 	s.freed = withoutSeq(s.freed, in.seq)
 	for _, c := range in.Frees() {

@@ -144,7 +144,7 @@ func rowsOfFields(key string, fields []*schemapb.FieldData) ([]audit.Row, error)
 const null = "null"
 
 // bitsAt returns the exact bits of the value of one row, so that two ways to write a
-// floating-point number, and the kinds of zero, are told apart. Values that are null may
+// floating-point number differ, and 0 differs from -0. Values that are null may
 // have been left out of the column.
 func bitsAt(f *schemapb.FieldData, values logrows.Cells, row int) (string, bool) {
 	valid := f.GetValidData()

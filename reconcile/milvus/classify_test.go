@@ -184,8 +184,8 @@ func TestCombine(t *testing.T) {
 	}
 }
 
-// A call that ended as unavailable is about the attempt that failed, not about
-// the one that gRPC has begun since.
+// A call that ended as unavailable is judged by the attempt to connect that failed, not by
+// the one that gRPC began after it.
 func TestTheAttemptOfACall(t *testing.T) {
 	var tr connectionTrace
 	tr.begin()

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Message is what a report says of the message that lost rows are in.
+// Message describes one message of the stale cluster's log, whose rows were lost.
 type Message struct {
 	Database, Collection string
 	CollectionID         int64

@@ -99,7 +99,7 @@ func add(more func(protoreflect.MessageDescriptor) []byte) Spoiler {
 	}
 }
 
-// addText appends a string of that length, to the first place that takes one.
+// addText appends a string of so many bytes to the first place that takes one.
 func addText(length int) Spoiler {
 	return add(func(d protoreflect.MessageDescriptor) []byte {
 		raw := []byte(strings.Repeat("x", length))
