@@ -131,7 +131,11 @@ func (r *Repo) byPrefix(rev string) (plumbing.Hash, error) {
 	}
 	switch len(candidates) {
 	case 0:
-		return plumbing.ZeroHash, fmt.Errorf("%w: no commit begins with %s; if the clone is shallow, run `git fetch --unshallow`", ErrNotFound, rev)
+		hint := ""
+		if shallow, _ := r.store.Shallow(); len(shallow) > 0 {
+			hint = " (hint: the clone is shallow and lacks old commits: `git fetch --unshallow` brings them)"
+		}
+		return plumbing.ZeroHash, fmt.Errorf("%w: no commit begins with %s%s", ErrNotFound, rev, hint)
 	case 1:
 		return candidates[0], nil
 	}

@@ -75,10 +75,10 @@ func newRoot(g *globals) *cobra.Command {
 		Long: `reconcile compares the replication topology that Git wants with what each live
 Milvus cluster stores, and shows the difference as a plan. It applies the plan only if
 the change has a signed approval.`,
-		Example: `  reconcile demo                      # the whole failover story, on simulated clusters
-  reconcile validate topologies/      # check topology files, offline
-  reconcile plan --commit HEAD        # what would this commit do?
-  reconcile apply                     # apply what is approved`,
+		Example: `  reconcile demo                          # the whole failover story, on simulated clusters
+  reconcile validate topologies/          # check topology files, offline
+  reconcile plan --commit HEAD --repo .   # what would this commit do?
+  reconcile apply                         # apply what is approved`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// withSuggestion and unknownFlag propose names in the one form of all errors.

@@ -47,7 +47,7 @@ configuration, so it checks no approval and makes no probes.
 
 'reconcile apply --plan' refuses both kinds of plan.`,
 		Example: `  reconcile plan
-  reconcile plan --commit HEAD --base origin/main -o markdown
+  reconcile plan --repo . --commit HEAD --base origin/main -o markdown
   reconcile plan orders -o json --detailed-exitcode
   reconcile plan --offline --base origin/main -o markdown
   reconcile plan --observed status.json --commit HEAD`,

@@ -2,7 +2,9 @@ package desired
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"milvus-reconcile/reconcile/gitsource"
 )
@@ -38,10 +40,19 @@ func (l *Loader) LoadClone(ctx context.Context, q CloneQuery) (Revision, error) 
 	}
 	base, err := l.Load(ctx, repo, q.Base)
 	if err != nil {
-		return Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
+		return Revision{}, BaseError(q.Base, err)
 	}
 	rev.KeepChanged(base)
 	rev.UseAsPrevious(base)
 	base.MarkUnproven(rev.Desired.Topologies)
 	return rev, nil
+}
+
+// BaseError says that the commit of --base could not be read. A ref such as origin/main is
+// known in a clone alone, and without --repo the remote is read.
+func BaseError(base string, err error) error {
+	if errors.Is(err, gitsource.ErrNotFound) && strings.Contains(base, "/") {
+		return fmt.Errorf("--base: %w (hint: %s is a ref of a clone: run this in the clone with '--repo .', and fetch the branch there)", err, base)
+	}
+	return fmt.Errorf("--base: %w", err)
 }

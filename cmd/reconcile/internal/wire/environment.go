@@ -98,7 +98,7 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 	if base != "" {
 		other, err := e.options.Loader.Load(ctx, e.Repo, base)
 		if err != nil {
-			return desired.Revision{}, fmt.Errorf("--base: %w (hint: a shallow clone lacks old commits; 'git fetch --unshallow' brings them)", err)
+			return desired.Revision{}, desired.BaseError(base, err)
 		}
 		rev.KeepChanged(other)
 	}
