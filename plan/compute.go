@@ -236,7 +236,7 @@ func sortedTopologies(in []Topology) []Topology {
 // and logs by cluster, traffic by topology and target. Rounds of evidence are sorted
 // where they are judged.
 func sortedObserved(o Observed) Observed {
-	out := Observed{Views: slices.Clone(o.Views), Before: o.Before, Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs)}
+	out := Observed{Views: slices.Clone(o.Views), Before: o.Before, Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs), assumedLost: o.assumedLost}
 	slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Logs, func(a, b StaleLog) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Traffic, func(a, b TrafficState) int {

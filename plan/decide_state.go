@@ -169,6 +169,9 @@ func (s situation) describe(id string) string {
 	if s.offline {
 		return "was not observed"
 	}
+	if id == s.observed.assumedLost {
+		return "is assumed to be lost"
+	}
 	if v.Reach != ReachUp {
 		switch {
 		case v.Class == ClassNone:

@@ -205,6 +205,9 @@ type Observed struct {
 	Before []View
 	// Logs holds what stale clusters that take writes hold alone.
 	Logs []StaleLog
+	// assumedLost is the primary that [Rehearse] takes to be lost and that was not observed
+	// to be: no text may say that it was.
+	assumedLost string
 }
 
 // Depth says what an observation reads of each cluster beyond reach, version,

@@ -132,3 +132,31 @@ func TestAsLive(t *testing.T) {
 		})
 	}
 }
+
+// TestARehearsalNeverSaysThatALivePrimaryIsDown: that it is lost is assumed, and no text gives
+// it as observed. Of a primary that is down, the text says so.
+func TestARehearsalNeverSaysThatALivePrimaryIsDown(t *testing.T) {
+	degraded := primaryOf("a", "b")
+	degraded.Reach = ReachDegraded
+	old := standbyOf("a", "b")
+	old.ForcePromotes = SupportNo
+	for _, b := range []View{down("b"), empty("b"), old, up("b"), standbyOf("z", "b"), {Cluster: "b", Class: ClassNotCalled}, {Cluster: "b"}} {
+		for _, a := range []View{primaryOf("a", "b"), primaryOf("a"), up("a"), empty("a"), degraded, {Cluster: "a"}} {
+			for _, r := range Rehearse(Desired{Topologies: []Topology{pairOf("a", "b")}}, Observed{Views: []View{a, b}}, Memory{Now: now}) {
+				for _, f := range r.Blocking() {
+					for _, says := range []string{"a is unreachable", "a is down", "probes of a failed", "a does not answer", "a is lost"} {
+						if strings.Contains(f.Message, says) {
+							t.Errorf("a was seen %s, and %s says %q", a.Reach, f.Code, f.Message)
+						}
+					}
+				}
+			}
+		}
+	}
+	for want, a := range map[string]View{"a is assumed to be lost": primaryOf("a", "b"), "a is unreachable": down("a")} {
+		got := Rehearse(Desired{Topologies: []Topology{pairOf("a", "b")}}, Observed{Views: []View{a, down("b")}}, Memory{Now: now})
+		if f := got[0].Blocking()[0]; f.Code != CodeCandidateUnreachable || !strings.Contains(f.Message, want) {
+			t.Errorf("%s says %q, want %q", f.Code, f.Message, want)
+		}
+	}
+}
