@@ -48,11 +48,7 @@ func (p *page) fleet(d Document) {
 // no row.
 func (p *page) fleetRows(d Document, details string, rows []fleetRow, follows string) {
 	slices.SortStableFunc(rows, func(a, b fleetRow) int { return cmp.Compare(a.condition, b.condition) })
-	head := plural(len(rows), "topology", "topologies") + ": " + countWords(conditions(rows))
-	if n := len(d.Problems); n > 0 {
-		head += " · " + plural(n, "problem in a file", "problems in files")
-	}
-	p.hanging(0, strong, head)
+	p.hanging(0, strong, d.fleetWords(conditions(rows)))
 	if basis := d.basisWords(); basis != "" {
 		p.hanging(0, faint, basis)
 	}
@@ -68,6 +64,15 @@ func (p *page) fleetRows(d Document, details string, rows []fleetRow, follows st
 		return countWords(conditions(left))
 	})
 	p.fleetEnd(rows, details)
+}
+
+// fleetWords are the headline of several topologies: how many of them stand how.
+func (d Document) fleetWords(conditions []condition) string {
+	words := plural(len(conditions), "topology", "topologies") + ": " + countWords(conditions)
+	if n := len(d.Problems); n > 0 {
+		words += " · " + plural(n, "problem in a file", "problems in files")
+	}
+	return words
 }
 
 // mostProblems is how many problems of files stand before the rows.

@@ -104,6 +104,28 @@ func (d Document) outageCounts() string {
 	return strings.ReplaceAll(countWords(out), " · ", ", ")
 }
 
+// changeCounts count what Git asks for, and what it leaves to do.
+func (d Document) changeCounts() []string {
+	s := d.Summary()
+	out := []string{fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", d.blockedCount())}
+	if s.ForcePromote > 0 {
+		out = append(out, plural(s.ForcePromote, "FORCE PROMOTE", "FORCE PROMOTES"))
+	}
+	if s.StalePrimaries > 0 {
+		out = append(out, plural(s.StalePrimaries, "stale primary", "stale primaries"))
+	}
+	return out
+}
+
+// blockedCount counts the topologies for which Git asks for what is blocked.
+func (d Document) blockedCount() int {
+	n := 0
+	for _, t := range d.Plan.Topologies {
+		n += one(d.blocked(t))
+	}
+	return n
+}
+
 // condition says how a topology stands. A missing primary outranks what is planned.
 func (d Document) condition(t plan.TopologyPlan) condition {
 	s, outage := writerCondition(t)

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -35,7 +36,7 @@ func Markdown(w io.Writer, d Document) error {
 	m := markdown{room: maxMarkdown - cutReserve}
 	m.add(d.markdownHead())
 	var loud []plan.TopologyPlan
-	for _, t := range d.topologies() {
+	for _, t := range d.worstFirst() {
 		if !d.oneLineOnly(t) || d.kind() == KindStatus {
 			loud = append(loud, t)
 		}
@@ -86,7 +87,14 @@ func (m *markdown) String() string {
 func (d Document) markdownHead() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!-- reconcile:%s -->\n", d.kind())
-	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), safetext.Markdown(d.summaryWords()))
+	words, changes := d.summaryWords(), ""
+	if len(d.Plan.Topologies) > 1 { // each counts once, as on the page of several
+		words, changes = d.fleetWords(mapList(d.topologies(), d.condition)), strings.Join(d.changeCounts(), ", ")
+	}
+	fmt.Fprintf(&b, "## reconcile %s\n\n**%s**\n", d.kind(), safetext.Markdown(words))
+	if changes != "" {
+		fmt.Fprintf(&b, "\n%s\n", safetext.Markdown(changes))
+	}
 	if basis := d.basisWords(); basis != "" {
 		fmt.Fprintf(&b, "\n%s\n", safetext.Markdown(basis))
 	}
@@ -109,19 +117,37 @@ func problemLines(problems []Problem) []string {
 }
 
 func (d Document) markdownSummaryRow(t plan.TopologyPlan) string {
+	return markdownRow("**"+safetext.Markdown(t.Name)+"**", safetext.Markdown(d.changeWords(t)), d.lossCell(t), d.blockedCell(t), d.approvalCell(t))
+}
+
+// blockedCell names what blocks a change. Where Git asks for none, it names the gravest finding.
+func (d Document) blockedCell(t plan.TopologyPlan) string {
 	var codes []string
 	for _, f := range d.blocking(t) {
 		if name := safetext.CodeName(string(f.Code)); !slices.Contains(codes, name) {
 			codes = append(codes, name)
 		}
 	}
-	blocked := "nothing"
-	if len(codes) > 0 {
-		blocked = "✗ " + strings.Join(codes, ", ")
-	} else if d.frozen(t) {
-		blocked = "! " + safetext.CodeName(string(plan.CodeChangeFrozen)) + " until " + safetext.Markdown(t.Frozen.UntilText())
+	f, found := worstFinding(t)
+	switch {
+	case len(codes) > 0:
+		return "✗ " + strings.Join(codes, ", ")
+	case d.frozen(t):
+		return "! " + safetext.CodeName(string(plan.CodeChangeFrozen)) + " until " + safetext.Markdown(t.Frozen.UntilText())
+	case t.Transition == plan.TransitionNone && found:
+		return "no change; found: " + d.symbol(t).mark() + " " + safetext.CodeName(string(f.Code))
+	case t.Transition == plan.TransitionNone:
+		return "–"
+	default:
+		return "nothing"
 	}
-	return markdownRow("**"+safetext.Markdown(t.Name)+"**", safetext.Markdown(d.changeWords(t)), d.lossCell(t), blocked, d.approvalCell(t))
+}
+
+// worstFirst are the topologies in the order of the page of several.
+func (d Document) worstFirst() []plan.TopologyPlan {
+	out := d.topologies()
+	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int { return cmp.Compare(d.condition(a), d.condition(b)) })
+	return out
 }
 
 func (d Document) lossCell(t plan.TopologyPlan) string {
@@ -162,7 +188,7 @@ func (d Document) approvalCell(t plan.TopologyPlan) string {
 // markdownQuiet lists what is in sync, at the end, in pieces that can be cut.
 func (d Document) markdownQuiet() []string {
 	var out []string
-	for _, t := range d.topologies() {
+	for _, t := range d.worstFirst() {
 		if d.oneLineOnly(t) && d.kind() != KindStatus {
 			out = append(out, "- "+d.symbol(t).mark()+" **"+safetext.Markdown(t.Name)+"** "+safetext.Markdown(d.inSyncWords(t))+"\n"+d.markdownFindings(t, "  "))
 		}

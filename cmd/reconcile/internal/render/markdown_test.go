@@ -27,7 +27,7 @@ func TestMarkdownIsCutButNeverTorn(t *testing.T) {
 	if len(out) >= 65536 {
 		t.Errorf("%d bytes", len(out))
 	}
-	for _, want := range []string{"<!-- reconcile:plan -->\n", "1400 topologies: 700 WITHOUT A PRIMARY, 700 in sync, 700 to change", "700 FORCE PROMOTES", "**Cut:**"} {
+	for _, want := range []string{"<!-- reconcile:plan -->\n", "1400 topologies: 700 WITHOUT A PRIMARY · 700 in sync · 300 problems in files**\n\n700 to change, 0 blocked", "700 FORCE PROMOTES", "**Cut:**"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing", want)
 		}
@@ -50,5 +50,27 @@ func TestHistoryMarkdownIsCutAtALine(t *testing.T) {
 	out := string(rendered(t, func(w io.Writer) error { return History(w, FormMarkdown, nil, story, TableOptions{}) }))
 	if len(out) >= 65536 || !strings.Contains(out, "|\n\n> **Cut:**") {
 		t.Errorf("%d bytes, ends with %q", len(out), out[len(out)-100:])
+	}
+}
+
+// TestGoldenMarkdownOfFleet: a comment on many topologies counts each once, in the words of the
+// terminal's page, and lists the worst first.
+func TestGoldenMarkdownOfFleet(t *testing.T) {
+	compare(t, "fleet.markdown", func(w io.Writer) error { return Markdown(w, fleets()["fleet"]) })
+}
+
+func TestMarkdownOfFleetListsTheWorstFirst(t *testing.T) {
+	d := document(standbyDown("a-standby-down"), inSync("billing"), renamed("failing-over", failover()), primaryLost("orders"))
+	out := string(rendered(t, func(w io.Writer) error { return Markdown(w, d) }))
+	last := 0
+	for _, want := range []string{
+		"**4 topologies: 2 WITHOUT A PRIMARY · 1 with a standby down · 1 in sync", "1 to change, 0 blocked, 1 FORCE PROMOTE",
+		"| **failing-over** |", "| **orders** |", "no change; found: ✗ `NO_PRIMARY`", "| **a-standby-down** |", "### ", "**In sync",
+	} {
+		at := strings.Index(out[last:], want)
+		if at < 0 {
+			t.Fatalf("%q is missing, or stands too early:\n%s", want, out)
+		}
+		last += at
 	}
 }

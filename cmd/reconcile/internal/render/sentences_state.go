@@ -322,26 +322,11 @@ func (d Document) summaryWords() string {
 	if outages := d.outageCounts(); outages != "" {
 		parts = append([]string{outages}, parts...)
 	}
-	parts = append(parts, fmt.Sprintf("%d to change", s.Changed), fmt.Sprintf("%d blocked", d.blockedCount()))
-	if s.ForcePromote > 0 {
-		parts = append(parts, plural(s.ForcePromote, "FORCE PROMOTE", "FORCE PROMOTES"))
-	}
-	if s.StalePrimaries > 0 {
-		parts = append(parts, plural(s.StalePrimaries, "stale primary", "stale primaries"))
-	}
+	parts = append(parts, d.changeCounts()...)
 	if n := len(d.Problems); n > 0 {
 		parts = append(parts, plural(n, "problem in a file", "problems in files"))
 	}
 	return plural(s.Topologies, "topology", "topologies") + ": " + strings.Join(parts, ", ")
-}
-
-// blockedCount counts the topologies for which Git asks for what is blocked.
-func (d Document) blockedCount() int {
-	n := 0
-	for _, t := range d.Plan.Topologies {
-		n += one(d.blocked(t))
-	}
-	return n
 }
 
 // clockWords is the time of the document.
