@@ -179,9 +179,16 @@ func resultDetail(r Result) string {
 	return r.Detail
 }
 
-// resultWords is the headline of a result. That nothing was to be sent must
-// not look well where the clusters are not.
+// resultWords is the headline of a result. A split brain that it leaves comes first.
 func (d Document) resultWords(t plan.TopologyPlan, planned bool, r Result) (string, style) {
+	words, s := d.endWords(t, planned, r)
+	t.Findings = d.findingsAfter(t, r)
+	return splitFirst(t, words, s)
+}
+
+// endWords say how an apply ended. That nothing was to be sent must not look well where the
+// clusters are not.
+func (d Document) endWords(t plan.TopologyPlan, planned bool, r Result) (string, style) {
 	words, s := outcomeWords(r.Outcome)
 	switch {
 	case !planned && r.Outcome == reconcile.OutcomeUnchanged:

@@ -37,15 +37,8 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 		return []action{{label: labelNow, words: "once it is merged, plan it against the clusters:", command: "reconcile plan " + t.Name}}
 	}
 	found := urgentFirst(t.Blocking(d.accepted(t)))
-	if i := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }); i >= 0 {
-		again := "no approval helps this commit; plan again:"
-		switch {
-		case found[0].Code == plan.CodePromotionInDoubt: // nothing else is done before it ends
-			i, again = 0, "plan again:"
-		case found[i].Code == plan.CodeSuperseded: // the next one is there
-			return remedyActions(t, found[i])
-		}
-		return planAgain(t, remedyActions(t, found[i]), again)
+	if needsCommit(found) {
+		return commitActions(t, found)
 	}
 	if d.frozen(t) {
 		return d.frozenActions(t)
@@ -56,6 +49,20 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	default:
 		return d.deniedActions(t, found)
 	}
+}
+
+// commitActions are what ends findings of which at least one needs another commit.
+func commitActions(t plan.TopologyPlan, found []plan.Finding) []action {
+	i, again := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }), "no approval helps this commit; plan again:"
+	switch {
+	case found[0].Code == plan.CodeSplitBrain:
+		i, again = splitEnds(found), "plan again:"
+	case found[0].Code == plan.CodePromotionInDoubt: // nothing else is done before it ends
+		i, again = 0, "plan again:"
+	case found[i].Code == plan.CodeSuperseded: // the next one is there
+		return remedyActions(t, found[i])
+	}
+	return planAgain(t, remedyActions(t, found[i]), again)
 }
 
 // halfDone returns the finding that the promotion under way is half done, and does not
@@ -362,13 +369,15 @@ func (d Document) approvalRows(t plan.TopologyPlan, level detail) []row {
 	if t.Transition == plan.TransitionNone || d.observed() != ObservedLive || d.kind() == KindStatus && (a.Verdict != approval.VerdictDenied || a.Code == approval.CodeMissing) {
 		return nil
 	}
-	switch a.Verdict {
-	case approval.VerdictApproved:
+	switch {
+	case a.Verdict == approval.VerdictDenied && d.splitBlocks(t):
+		return nil // what ends the denial would be a second way, and does not end the split brain
+	case a.Verdict == approval.VerdictApproved:
 		if ends := endsFrozenWords(t, a); ends != "" {
 			return []row{{label: "Approval", text: approvedWords(a) + ends, style: attention}}
 		}
 		return []row{{label: "Approval", text: approvedWords(a), style: good}}
-	case approval.VerdictNotRequired:
+	case a.Verdict == approval.VerdictNotRequired:
 		return []row{{label: "Approval", text: "not needed" + withDetail(a.Detail)}}
 	default:
 		prose, _ := splitDetail(a)

@@ -17,7 +17,7 @@ func TestSummary(t *testing.T) {
 	again.Name = "carts"
 	again.Findings = append(again.Findings, again.Findings[0])
 	d := document(inSync("billing"), behind, again, splitBrain(), unseen())
-	want := Summary{Topologies: 5, InSync: 1, Changed: 3, Blocked: 2, ForcePromote: 1, StalePrimaries: 2, Well: 1, Trouble: 2}
+	want := Summary{Topologies: 5, InSync: 1, Changed: 3, Blocked: 2, ForcePromote: 1, StalePrimaries: 2, Well: 1, Trouble: 3}
 	if got := d.Summary(); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

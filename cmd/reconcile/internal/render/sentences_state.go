@@ -138,11 +138,11 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	}
 	switch {
 	case t.UnderWay != nil && t.UnderWay.Transition != t.Transition:
-		return strings.ToUpper(t.UnderWay.Transition.String()) + " · " + state, s
+		return splitFirst(t, strings.ToUpper(t.UnderWay.Transition.String())+" · "+state, s)
 	case t.UnderWay != nil:
-		return d.transitionHeadline(t) + " · " + state, s
+		return splitFirst(t, d.transitionHeadline(t)+" · "+state, s)
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeSplitBrain):
-		return "SPLIT BRAIN · " + writersWords(t), bad
+		return splitFirst(t, writersWords(t), bad)
 	case t.Transition == plan.TransitionNone && outage && (c == standsWithoutPrimary || !d.blocked(t)):
 		return outageLabels[c] + " · " + outageCause(t), c.style()
 	case t.Transition == plan.TransitionNone && t.Has(plan.CodeVerificationFailed):
@@ -158,7 +158,7 @@ func (d Document) headline(t plan.TopologyPlan) (string, style) {
 	if outage && c == standsWithoutPrimary && t.Transition != plan.TransitionFailover {
 		return outageLabels[c] + " · " + words, bad
 	}
-	return words, s
+	return splitFirst(t, words, s)
 }
 
 // writersWords name the clusters that take writes.

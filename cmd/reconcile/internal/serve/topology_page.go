@@ -158,7 +158,7 @@ func headline(t daemon.TopologyStatus, s render.TopologyCondition, tone, change 
 	case t.Plan.InSync && tone == toneGood:
 		return "Everything is as Git says."
 	case len(writers(t.Plan)) > 1:
-		return safe(andWords(writers(t.Plan))) + " take writes. Each write reaches only one of them."
+		return "SPLIT BRAIN · " + safe(andWords(writers(t.Plan))) + " take writes. Each write reaches only one of them."
 	case !s.Good && s.More > 0:
 		return fmt.Sprintf("%s, and %d more", safe(s.Words), s.More)
 	case !s.Good:
