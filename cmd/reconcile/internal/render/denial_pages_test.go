@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -26,6 +27,8 @@ func denied(code string) func(io.Writer) error {
 	switch code {
 	case approval.CodeMissing:
 		a = missing()
+	case approval.CodeLossTooLarge:
+		a = tooLarge(failover())
 	case approval.CodeQuorumNotMet:
 		a.Needed, a.Given = 2, 1
 		a.Detail += "; signatures by one key are one person. To approve, others run `reconcile approve orders/cluster-b --reason \"WHY\" --push`"
@@ -34,6 +37,29 @@ func denied(code string) func(io.Writer) error {
 	}
 	d := document(failover()).approve("orders", a)
 	return func(w io.Writer) error { return Table(w, d, TableOptions{}) }
+}
+
+// tooLarge is the denial of an approval that allows less than a plan may lose, with the plan's
+// numbers.
+func tooLarge(t plan.TopologyPlan) Approval {
+	return Approval{
+		Verdict: approval.VerdictDenied, Code: approval.CodeLossTooLarge, Repository: "prod/topologies", Commit: fixtureCommit,
+		Detail: "commit " + fixtureCommit[:12] + ": it allows a loss of 1 s, but up to " + plan.UpperBoundText(*t.DataLoss.AtRisk()) +
+			" may be lost: if you accept that, approve with 'Failover-Max-Data-Loss: " + t.DataLoss.Bound() + "'",
+	}
+}
+
+// TestADenialOfALossSaysThePlansNumber: the page names one loss, and asks for a bound that was
+// not refused.
+func TestADenialOfALossSaysThePlansNumber(t *testing.T) {
+	page := strings.Join(strings.Fields(string(rendered(t, denied(approval.CodeLossTooLarge)))), " ")
+	lost := failover().DataLoss
+	amount := "up to " + plan.UpperBoundText(*lost.AtRisk())
+	for _, want := range []string{"May lose " + amount + " of writes", "it allows a loss of 1 s, but " + amount + " may be lost", "--max-data-loss " + lost.Bound()} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q: %s", want, page)
+		}
+	}
 }
 
 // TestEveryDenialHasANextStep: the page of a failover that is denied says what to type, with

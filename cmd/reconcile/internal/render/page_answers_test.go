@@ -31,10 +31,7 @@ func pagesOfOne(t *testing.T) map[string]string {
 		pages[code] = string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
 		pages[code+" by somebody"] = string(rendered(t, denied(code)))
 	}
-	denied := document(behindAnother()).approve("orders", Approval{
-		Code: approval.CodeLossTooLarge, Repository: "prod/topologies", Commit: fixtureCommit,
-		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if you accept that, approve with 'Failover-Max-Data-Loss: 2m'",
-	})
+	denied := document(behindAnother()).approve("orders", tooLarge(behindAnother()))
 	pages["blocked and denied"] = string(rendered(t, func(w io.Writer) error { return Table(w, denied, TableOptions{}) }))
 	for name, c := range applyGoldens() {
 		for _, r := range c.results {

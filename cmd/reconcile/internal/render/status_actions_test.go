@@ -7,16 +7,11 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 )
 
 // TestStatusSaysWhatToTypeAsPlanDoes: the status of a topology with an open change, its plan
 // and its row among several give the same command, and status says why it is not approved.
 func TestStatusSaysWhatToTypeAsPlanDoes(t *testing.T) {
-	tooLarge := Approval{
-		Verdict: approval.VerdictDenied, Code: approval.CodeLossTooLarge, Commit: fixtureCommit,
-		Detail: "commit 4f1c2e9d0a1b: it allows a loss of 1 s, but up to 4.2 s may be lost: if you accept that, approve with 'Failover-Max-Data-Loss: 2m'",
-	}
 	for name, c := range map[string]struct {
 		plan     plan.TopologyPlan
 		approval Approval
@@ -24,7 +19,7 @@ func TestStatusSaysWhatToTypeAsPlanDoes(t *testing.T) {
 		says     string
 	}{
 		"not approved": {failover(), missing(), "reconcile approve orders/cluster-b", ""},
-		"too large":    {failover(), tooLarge, "reconcile approve orders/cluster-b", "LOSS_TOO_LARGE"},
+		"too large":    {failover(), tooLarge(failover()), "reconcile approve orders/cluster-b", "LOSS_TOO_LARGE"},
 		"approved":     {failover(), approved(), "reconcile apply orders", ""},
 		"switchover":   {switchover(), approved(), "reconcile apply orders", ""},
 	} {
