@@ -315,7 +315,7 @@ func TestALagThatWasNotReadIsSaid(t *testing.T) {
 	}{
 		{func(w io.Writer) error { return Table(w, one, TableOptions{}) }, "in sync by role: cluster-a → cluster-b; lag not read"},
 		{func(w io.Writer) error { return Table(w, two, TableOptions{}) }, "✓ 2 in sync by role, lag not read"},
-		{func(w io.Writer) error { return Markdown(w, two) }, "2 in sync by role, 0 to change"},
+		{func(w io.Writer) error { return Markdown(w, two) }, "2 in sync by role, lag not read"},
 		{func(w io.Writer) error { return Apply(w, FormTable, one, nothing, TableOptions{}) }, "the roles are as Git says; lag not read"},
 	} {
 		if out := string(rendered(t, c.write)); !strings.Contains(out, c.want) {
