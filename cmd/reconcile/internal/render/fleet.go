@@ -235,18 +235,19 @@ func mostLagWords(rows []fleetRow) string {
 	return "; messages wait in " + number(waiting) + ", up to " + plan.UpperBoundText(most)
 }
 
-// refusedOnce makes one row of all topologies whose trouble is that clusters refuse our
-// token: one wrong token is often that of many clusters. It stands where the worst stood.
+// refusedOnce makes one row of all topologies whose only trouble is that clusters refuse our
+// token: one wrong token is often that of many clusters. It stands after the rows that are in
+// the condition of the worst: they have more than that.
 func refusedOnce(rows []fleetRow) []fleetRow {
 	var out, refused []fleetRow
 	place, clusters := 0, 0
 	for _, r := range rows {
 		if r.refused == 0 {
 			out = append(out, r)
+			if len(refused) == 0 || r.condition == refused[0].condition {
+				place = len(out)
+			}
 			continue
-		}
-		if len(refused) == 0 {
-			place = len(out)
 		}
 		refused, clusters = append(refused, r), clusters+r.refused
 	}
@@ -276,6 +277,32 @@ func RefusedTokens(all []plan.TopologyPlan) string {
 		return ""
 	}
 	return refusedTokens(clusters, topologies)
+}
+
+// refusingOnly is as refusing, and 0 if a topology has anything else that a person must know
+// of: a change, a cluster that does not answer, or another finding.
+func refusingOnly(t plan.TopologyPlan) int {
+	if t.Transition != plan.TransitionNone || t.Resumed || t.UnderWay != nil || t.Outage != nil {
+		return 0
+	}
+	if slices.ContainsFunc(t.Findings, func(f plan.Finding) bool { return !fromToken(t, f) }) {
+		return 0
+	}
+	if slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.View.Reach == plan.ReachUnreachable || c.View.Reach == plan.ReachDegraded
+	}) {
+		return 0
+	}
+	return refusing(t)
+}
+
+// fromToken reports whether a finding is no more than that a cluster refuses our token.
+func fromToken(t plan.TopologyPlan, f plan.Finding) bool {
+	if f.Severity == plan.SeverityInfo || f.Code == plan.CodeLagUnknown {
+		return true
+	}
+	c, ok := member(t, f.Cluster)
+	return f.Code == plan.CodeClusterUnreadable && ok && refusesToken(c.View)
 }
 
 // refusing counts the clusters of a topology that refuse our token.

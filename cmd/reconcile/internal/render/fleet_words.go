@@ -19,16 +19,12 @@ func (d Document) fleetRow(t plan.TopologyPlan) fleetRow {
 		return r
 	case outageLabels[s] != "":
 		r.words = d.outageWords(t, outageLabels[s])
-		if lost, known := lostPrimary(t); known && refusesToken(lost.View) {
-			r.refused = refusing(t)
-		}
+		r.refused = refusingOnly(t)
 	case s != standsSplit && (t.Transition != plan.TransitionNone || t.UnderWay != nil || s == standsUnjudged):
 		r.words = d.headlineOf(t)
 	default:
 		r.words, r.more = d.findingWords(t)
-		if f, ok := worstFinding(t); ok && f.Code == plan.CodeClusterUnreadable {
-			r.refused = refusing(t)
-		}
+		r.refused = refusingOnly(t)
 	}
 	if r.condition == standsUnjudged && d.unprovenLag(t) != "" {
 		r.command = "reconcile drift " + t.Name
@@ -93,8 +89,20 @@ func (d Document) outageWords(t plan.TopologyPlan, label string) string {
 	case d.blocked(t):
 		return label + ": " + outageCause(t) + "; BLOCKED: " + codeWords(t.Blocking(d.accepted(t)))
 	default:
-		return label + d.sinceWords(t) + ": " + outageCause(t)
+		return label + d.sinceWords(t) + ": " + outageCause(t) + apartFromToken(t)
 	}
+}
+
+// apartFromToken names what was found of a topology whose clusters refuse our token, other
+// than that and what [outageCause] says.
+func apartFromToken(t plan.TopologyPlan) string {
+	rest := slices.DeleteFunc(slices.Clone(t.Findings), func(f plan.Finding) bool {
+		return fromToken(t, f) || f.Code == plan.CodeClusterUnreachable || f.Code == plan.CodeNoPrimary
+	})
+	if refusing(t) == 0 || len(rest) == 0 {
+		return ""
+	}
+	return "; " + codeWords(rest)
 }
 
 // sinceWords say when the primary was first seen down, with the day if that is long ago.
@@ -121,9 +129,22 @@ func outageCause(t plan.TopologyPlan) string {
 		return "no cluster that answers takes writes"
 	case (lost.View.Reach == plan.ReachUnreachable || lost.View.Reach == plan.ReachDegraded) && !slices.ContainsFunc(t.Clusters, standsBy):
 		return whyLost(lost) + ", and no standby answers"
+	case refusesToken(lost.View):
+		return strings.Join(append([]string{whyLost(lost)}, silentStandbys(t)...), ", and ")
 	default:
 		return whyLost(lost)
 	}
+}
+
+// silentStandbys say which standbys do not answer, and how.
+func silentStandbys(t plan.TopologyPlan) []string {
+	var out []string
+	for _, c := range t.Clusters {
+		if c.DesiredRole == plan.RoleStandby && (c.View.Reach == plan.ReachUnreachable || c.View.Reach == plan.ReachDegraded) {
+			out = append(out, "standby "+whyLost(c))
+		}
+	}
+	return out
 }
 
 // lostPrimary returns the member that should take writes.

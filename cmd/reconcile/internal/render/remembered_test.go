@@ -108,33 +108,3 @@ func TestAWaitStandsNextToTheMark(t *testing.T) {
 		t.Errorf("the page:\n%s", page)
 	}
 }
-
-// TestOneWrongTokenIsOneRow: clusters of several topologies that refuse our token are one row,
-// unless all are listed.
-func TestOneWrongTokenIsOneRow(t *testing.T) {
-	refusing := plan.View{Reach: plan.ReachUp, Credential: plan.CredentialRefused, Class: plan.ClassUnauthenticated}
-	d := Document{Kind: KindStatus}
-	for _, name := range []string{"orders", "users", "videos"} {
-		a, b := refusing, refusing
-		a.Cluster, b.Cluster = name+"-a", name+"-b"
-		topology := plan.TopologyPlan{Name: name, Primary: a.Cluster, Clusters: []plan.ClusterPlan{
-			{ID: a.Cluster, DesiredRole: plan.RolePrimary, View: a}, {ID: b.Cluster, DesiredRole: plan.RoleStandby, View: b},
-		}}
-		for _, c := range topology.Clusters {
-			topology.Findings = append(topology.Findings, plan.NewFinding(plan.CodeClusterUnreadable, c.ID, c.ID+" is up, and it refused our token", "correct its token"))
-		}
-		d.Plan.Topologies = append(d.Plan.Topologies, topology)
-	}
-	for listing, rows := range map[Listing]int{ListTrouble: 1, ListAll: 3, ListProblems: 3} {
-		page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{Listing: listing}) }))
-		if got := strings.Count(page, "our token"); got != rows {
-			t.Errorf("%d rows, want %d:\n%s", got, rows, page)
-		}
-		if listing == ListTrouble && !strings.Contains(strings.Join(strings.Fields(page), " "), "6 clusters of 3 topologies refuse our token") {
-			t.Errorf("the page:\n%s", page)
-		}
-	}
-	if got := RefusedTokens(d.Plan.Topologies); !strings.HasPrefix(got, "6 clusters of 3 topologies") || RefusedTokens(d.Plan.Topologies[:1]) != "" {
-		t.Errorf("the page of the daemon says %q", got)
-	}
-}
