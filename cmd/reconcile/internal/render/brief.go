@@ -188,12 +188,6 @@ func (d Document) lossRow(t plan.TopologyPlan) row {
 	return row{label: "May lose", text: loss, style: s}
 }
 
-// promotionDone reports whether a failover is carried on whose promotion took effect: nothing
-// is sent any more.
-func promotionDone(t plan.TopologyPlan) bool {
-	return t.Transition == plan.TransitionFailover && t.Resumed && !t.Changes()
-}
-
 // stuckRow says first what does not end by itself.
 func stuckRow(words string, level detail) row {
 	return row{label: "Stuck", text: words, style: bad, most: level.lines}

@@ -3,7 +3,6 @@ package render
 import (
 	"slices"
 	"strings"
-	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/explain"
@@ -23,7 +22,7 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	half, stuck := d.halfDone(t)
 	switch {
 	case stuck:
-		return remedyActions(t, half)
+		return d.halfDoneActions(t, half)
 	case t.UnderWay != nil:
 		return []action{{label: labelNow, words: "wait until it ends, and do nothing else meanwhile:", command: watchCommand(t.Name)}}
 	case d.judgedBy(t) != "":
@@ -63,17 +62,6 @@ func commitActions(t plan.TopologyPlan, found []plan.Finding) []action {
 		return remedyActions(t, found[i])
 	}
 	return planAgain(t, remedyActions(t, found[i]), again)
-}
-
-// halfDone returns the finding that the promotion under way is half done, and does not
-// end by itself. Each promotion is in that state for a moment.
-func (d Document) halfDone(t plan.TopologyPlan) (plan.Finding, bool) {
-	const moment = 3 * time.Second
-	i := slices.IndexFunc(t.Findings, func(f plan.Finding) bool { return f.Code == plan.CodePromotionHalfDone })
-	if t.UnderWay == nil || i < 0 || d.generatedAt().Sub(t.UnderWay.Since) < moment {
-		return plan.Finding{}, false
-	}
-	return t.Findings[i], true
 }
 
 // judgedBy names the process that holds the lock of a change and has recorded nothing that

@@ -100,7 +100,7 @@ func ownPlace(t plan.TopologyPlan, f plan.Finding) bool {
 func (d Document) blockedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
 	var out []row
 	found := onceEach(t, t.Blocking(d.accepted(t)))
-	if len(found) == 0 && t.Transition != plan.TransitionNone && d.observed() == ObservedLive && d.kind() != KindStatus {
+	if len(found) == 0 && !t.Has(plan.CodePromotionHalfDone) && t.Transition != plan.TransitionNone && d.observed() == ObservedLive && d.kind() != KindStatus {
 		out = append(out, row{label: "Blocked", text: "by nothing", style: plain})
 	}
 	for _, f := range limited(found, level.findings) {
@@ -194,6 +194,16 @@ func withName(text, from, to string) string {
 	}
 }
 
+func acceptedFindings(t plan.TopologyPlan) []plan.Finding {
+	var out []plan.Finding
+	for _, f := range t.Findings {
+		if f.Accepted {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 func (d Document) acceptedRows(t plan.TopologyPlan, level detail, shown shownFindings) []row {
 	var out []row
 	for _, f := range limited(acceptedFindings(t), level.findings) {
@@ -217,7 +227,10 @@ func (b brief) does(f plan.Finding) bool {
 // noticeRows are what else a person has to know. Remarks have a row where nothing else is
 // to be said.
 func (b brief) noticeRows(d Document, t plan.TopologyPlan, level detail, shown shownFindings) []row {
-	out := b.findingRows(d, t, "Beware", otherFindings(t, plan.SeverityCritical), level, shown)
+	critical := slices.DeleteFunc(otherFindings(t, plan.SeverityCritical), func(f plan.Finding) bool {
+		return f.Code == plan.CodePromotionHalfDone && shown.has(f) // it stands first
+	})
+	out := b.findingRows(d, t, "Beware", critical, level, shown)
 	if !level.notes {
 		return out
 	}

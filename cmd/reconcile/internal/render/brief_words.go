@@ -98,6 +98,8 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 		return splitLoses, bad
 	case t.Transition != plan.TransitionFailover && d.blocked(t) && t.UnderWay == nil:
 		return "nothing while it is blocked", plain
+	case t.Has(plan.CodePromotionHalfDone) && !unobserved(t) && (t.DataLoss == nil || t.DataLoss.Upper == nil):
+		return lostNotMeasured(t), bad
 	case t.Transition == plan.TransitionFailover:
 		return failoverLoses(t), bad
 	case t.Has(plan.CodeRejoinedWithoutRebuild):

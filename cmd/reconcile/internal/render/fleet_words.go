@@ -49,7 +49,7 @@ func commandOf(name string, actions []action) string {
 func (d Document) headlineOf(t plan.TopologyPlan) string {
 	words, _ := d.headline(t)
 	if half, stuck := d.halfDone(t); stuck {
-		return words + ": " + string(half.Code)
+		return words + ": " + halfDoneInShort(half)
 	}
 	if by := d.judgedBy(t); by != "" {
 		return words + " by " + by

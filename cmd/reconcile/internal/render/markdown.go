@@ -132,6 +132,8 @@ func (d Document) blockedCell(t plan.TopologyPlan) string {
 	switch {
 	case len(codes) > 0:
 		return "✗ " + strings.Join(codes, ", ")
+	case t.Has(plan.CodePromotionHalfDone):
+		return "! " + safetext.CodeName(string(plan.CodePromotionHalfDone))
 	case d.frozen(t):
 		return "! " + safetext.CodeName(string(plan.CodeChangeFrozen)) + " until " + safetext.Markdown(t.Frozen.UntilText())
 	case t.Transition == plan.TransitionNone && found:

@@ -16,6 +16,9 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 	blocking := len(stops)
 	denied := d.approval(t).Verdict == approval.VerdictDenied
 	none := t.Transition == plan.TransitionNone
+	if half := d.halfDoneWords(t); half != "" {
+		return half, bad
+	}
 	switch {
 	case t.UnderWay != nil:
 		return "UNDER WAY", attention
@@ -206,6 +209,8 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 	a := d.approval(t)
 	denied := a.Verdict == approval.VerdictDenied && d.observed() == ObservedLive
 	switch {
+	case d.halfDoneWords(t) != "":
+		return state
 	case d.judgedBy(t) != "":
 		return "BEING JUDGED"
 	case d.blocked(t) && denied && !needsCommit(t.Blocking(nil)):
@@ -364,16 +369,6 @@ func otherFindings(t plan.TopologyPlan, severities ...plan.Severity) []plan.Find
 	var out []plan.Finding
 	for _, f := range t.Findings {
 		if slices.Contains(severities, f.Severity) && !ownPlace(t, f) {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-func acceptedFindings(t plan.TopologyPlan) []plan.Finding {
-	var out []plan.Finding
-	for _, f := range t.Findings {
-		if f.Accepted {
 			out = append(out, f)
 		}
 	}
