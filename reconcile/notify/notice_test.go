@@ -31,7 +31,7 @@ const hostile = "<!channel> <https://evil.example|here> [here](https://evil.exam
 var wanted = notify.Event{
 	Kind: notify.KindWanted, Topology: "orders", Cluster: "cluster-b", Code: "QUORUM_NOT_MET", Severity: plan.SeverityCritical, Commit: "3f9c2d1e5b6a7081",
 	Transition: plan.TransitionFailover, Message: "It promotes cluster-b by force, which cannot be undone. May lose up to 3 s of writes.\nFirst cut applications off cluster-a.\n" +
-		"2 of these people must approve it, but not the author of the change: alice@example.com, bob@example.com, carol@example.com.\nQUORUM_NOT_MET: 1 of 2 approvals counts: bob@example.com",
+		"One more of these people must approve it, but not the author of the change or who approved it already: alice@example.com, bob@example.com, carol@example.com.\nQUORUM_NOT_MET: a failover needs 2 distinct people, and 1 approved: bob@example.com",
 	Remedy: "Each of them types this in a clone that is up to date, with the reason. This daemon then carries it out.", Command: `reconcile approve orders/cluster-b --reason "WHY" --push`,
 }
 

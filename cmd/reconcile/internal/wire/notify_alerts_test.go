@@ -286,11 +286,11 @@ func TestTitlesSayWhatHappened(t *testing.T) {
 		want   []string
 	}{
 		{"a failover", []string{"down", "down", "merged", "approved", "done", "after", "after", "serving", "serving"}, []string{
-			"orders: CRITICAL: no reachable cluster can take writes, and 1 more",
+			"orders: CRITICAL: no reachable cluster can take writes",
 			"orders: APPROVAL WANTED for the failover to b, and 2 more",
 			"orders: no approval is wanted any more",
 			"orders: the failover is done: b is the primary now, and 1 more",
-			"orders: RESOLVED: a is stale, and 2 more",
+			"orders: RESOLVED: a is stale, and 1 more",
 		}},
 		{"the failover is merged before the outage was told", []string{"merged", "merged"}, []string{
 			"orders: APPROVAL WANTED for the failover to b; no reachable cluster can take writes, and 2 more",
@@ -333,4 +333,34 @@ func TestAChangeThatIsDoneIsToldAlone(t *testing.T) {
 			t.Error(d)
 		}
 	})
+}
+
+// TestALostPrimaryIsOneItem: people are told that no cluster takes writes, and not once more that
+// its primary does not answer; machines get both findings. That a standby is lost too is told.
+func TestALostPrimaryIsOneItem(t *testing.T) {
+	primary := clusterSeen("a", plan.RolePrimary, plan.ReachUnreachable, plan.BeliefUnknown)
+	for _, c := range []struct {
+		name   string
+		format notify.Format
+		lost   plan.ClusterPlan
+		told   bool
+	}{
+		{"the primary, to people", notify.FormatSlack, primary, false},
+		{"the primary, to machines", notify.FormatCloudEvents, primary, true},
+		{"a standby, to people", notify.FormatSlack, lostStby, true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			h, w := listening(c.format)
+			for range 3 {
+				s := status(plan.TransitionNone, []plan.ClusterPlan{c.lost}, plan.CodeNoPrimary, plan.CodeClusterUnreachable)
+				s.Name, s.Plan.Name = "orders", "orders"
+				h.onPass(s, true)
+			}
+			got := fmt.Sprint(w.taken())
+			if !strings.Contains(got, "NO_PRIMARY") || strings.Contains(got, "CLUSTER_UNREACHABLE") != c.told {
+				t.Errorf("%s: %s", c.name, got)
+			}
+			h.close(t.Context())
+		})
+	}
 }

@@ -57,9 +57,9 @@ func (p *passNotifier) wantedApproval(s daemon.TopologyStatus) *notify.Event {
 		Kind: notify.KindWanted, Topology: s.Name, Cluster: t.Primary, Code: plan.Code(s.Decision.Code), Severity: severity,
 		Transition: t.Transition, Commit: s.Commit, Command: approval.Command(approval.Target{Topology: s.Name, Cluster: t.Primary}, e.Policy.Repository, t.ToAccept()...),
 	}
-	lines := append(consequences(t), whoApproves(e, t.Transition))
+	lines := append(consequences(t), whoApproves(e, t.Transition, s.Decision.Given))
 	if s.Decision.Code != approval.CodeMissing {
-		lines = append(lines, s.Decision.Code+": "+strings.Join(strings.Fields(s.Decision.Detail), " "))
+		lines = append(lines, s.Decision.Code+": "+withoutCommand(strings.Join(strings.Fields(s.Decision.Detail), " "), out.Command))
 	}
 	out.Message = strings.Join(lines, "\n")
 	out.Remedy = "Each of them types this in a clone that is up to date, with the reason"
@@ -116,15 +116,32 @@ func joinCodes(codes []plan.Code) string {
 // namedApprovers bounds how many people a message names.
 const namedApprovers = 8
 
-// whoApproves says how many people a change needs, and who they may be.
-func whoApproves(e *Environment, t plan.Transition) string {
-	many := "One"
-	if need := e.Policy.QuorumFor(t); need > 1 {
+// withoutCommand drops the last sentence of a denial if it only says what to type: that
+// stands alone below.
+func withoutCommand(detail, command string) string {
+	before, found := strings.CutSuffix(detail, "`"+command+"`")
+	if end := strings.LastIndex(before, ". "); found && end >= 0 {
+		return before[:end+1]
+	}
+	return detail
+}
+
+// whoApproves says how many people a change needs, and who they may be. Some may have
+// approved already.
+func whoApproves(e *Environment, t plan.Transition, given int) string {
+	many, but := "One", ""
+	if need := e.Policy.QuorumFor(t) - given; need > 1 {
 		many = strconv.Itoa(need)
 	}
-	but := ""
+	var not []string
 	if !e.Policy.AuthorMayApprove {
-		but = ", but not the author of the change"
+		not = append(not, "the author of the change")
+	}
+	if given > 0 {
+		many, not = many+" more", append(not, "who approved it already")
+	}
+	if len(not) > 0 {
+		but = ", but not " + strings.Join(not, " or ")
 	}
 	names, more := approvers(e), ""
 	if len(names) == 0 {

@@ -38,6 +38,25 @@ func withOutage(s daemon.TopologyStatus) daemon.TopologyStatus {
 	return s
 }
 
+// words are what is said of the findings of a topology, and whether people are told of one in
+// the message of another: NO_PRIMARY says that the primary does not answer, and what to type.
+func (p *passNotifier) words(s daemon.TopologyStatus, stand []plan.Finding) func(plan.Code, string) (string, bool) {
+	ofToken := p.tokens.words(s)
+	return func(code plan.Code, cluster string) (string, bool) {
+		title, elsewhere := ofToken(code, cluster)
+		return title, elsewhere || code == plan.CodeClusterUnreachable && saidLost(cluster, s.Plan, stand)
+	}
+}
+
+// saidLost reports whether another finding tells that a cluster does not answer. That of a
+// stale one is left over from before its failover was merged.
+func saidLost(cluster string, t plan.TopologyPlan, stand []plan.Finding) bool {
+	noPrimary := t.Transition == plan.TransitionNone && slices.ContainsFunc(stand, func(f plan.Finding) bool { return f.Code == plan.CodeNoPrimary })
+	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.ID == cluster && (c.DesiredRole == plan.RoleStale || c.DesiredRole == plan.RolePrimary && noPrimary)
+	})
+}
+
 // mayTakeWrites reports whether a member may take writes, by all that was seen of it.
 func mayTakeWrites(c plan.ClusterPlan) bool {
 	switch v := c.View; {

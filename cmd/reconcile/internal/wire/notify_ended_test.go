@@ -173,6 +173,9 @@ func TestApprovalIsWanted(t *testing.T) {
 	frozen.LastSuccess, frozen.Plan.Frozen = now, &plan.Frozen{Until: now.Add(time.Hour), ApproveFrom: now.Add(-time.Hour)}
 	tooEarly, endless := frozen, frozen
 	tooEarly.Plan.Frozen, endless.Plan.Frozen = &plan.Frozen{Until: now.Add(time.Hour), ApproveFrom: now.Add(time.Minute)}, &plan.Frozen{}
+	halfway := open(plan.TransitionFailover, approval.CodeQuorumNotMet)
+	halfway.Decision.Given = 1
+	halfway.Decision.Detail = "1 approved. To approve, others run `reconcile approve orders/b --reason \"WHY\" --repository platform/topologies --push`"
 	approved := open(plan.TransitionFailover, "")
 	approved.Decision.Verdict = approval.VerdictApproved
 	for _, c := range []struct {
@@ -186,6 +189,7 @@ func TestApprovalIsWanted(t *testing.T) {
 		{"isolate first", open(plan.TransitionFailover, approval.CodeMissing), "First cut applications off a."},
 		{"it expired", open(plan.TransitionSwitchover, approval.CodeExpired), "EXPIRED: the reason"},
 		{"one of two", open(plan.TransitionFailover, approval.CodeQuorumNotMet), "QUORUM_NOT_MET: the reason"},
+		{"one more of two", halfway, "approval.allowedSigners: one more, but not the author of the change or who approved it already.\nQUORUM_NOT_MET: 1 approved.\n"},
 		{"while it is probed", open(plan.TransitionFailover, approval.CodeMissing, plan.CodePrimaryNotProbed), "reconcile approve orders/b"},
 		{"what people can accept", open(plan.TransitionFailover, approval.CodeMissing, plan.CodeNotMostCaughtUp), "--accept NOT_MOST_CAUGHT_UP"},
 		{"an observer applies nothing", open(plan.TransitionFailover, approval.CodeMissing), "'reconcile apply orders': this daemon only observes"},

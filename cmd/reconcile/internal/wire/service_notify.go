@@ -123,7 +123,7 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 	}
 	pass := notify.Pass{
 		Topology: s.Name, Commit: s.Commit, Link: link, Findings: stand,
-		Wanted: wanted, Settled: cmp.Or(p.settled[s.Name], settled(s)), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.tokens.words(s),
+		Wanted: wanted, Settled: cmp.Or(p.settled[s.Name], settled(s)), InSync: s.Plan.InSync, Transition: s.Plan.Transition, Words: p.words(s, stand),
 	}
 	delete(p.settled, s.Name)
 	if held, ok := p.release(s.Name); ok {
