@@ -250,7 +250,7 @@ var (
 	// here are options that a story needs and a person may not.
 	here          = regexp.MustCompile(` --(?:repo (?:play/repo|laptop|desk|play)|output-file \S+|timeout \S+|lock-timeout \S+|interval \S+|commit(?: [0-9a-f]{7,40}| HEAD\S*)?)\b`)
 	clusterName   = regexp.MustCompile(`\b(?:orders|TOPOLOGY)/(?:[a-z-]+|CLUSTER)\b`)
-	nameOfOne     = regexp.MustCompile(`\b(?:orders|TOPOLOGY)\b`)
+	nameOfOne     = regexp.MustCompile(`\b(?:(?:orders|users|video)-\d+|orders|TOPOLOGY)\b`)
 	codeToExplain = regexp.MustCompile(`explain [A-Z_]+\b`)
 	ofValues      = strings.NewReplacer("--repo clone2", "--repo CLONE", "--repo clone", "--repo CLONE")
 	value         = regexp.MustCompile(`(--(?:reason|upgrade-to|max-data-loss|expires|repository|accept|interval|primary|from)) \S+`)
