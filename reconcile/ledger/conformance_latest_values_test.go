@@ -172,6 +172,21 @@ var latestCases = map[string]func(*testing.T, *fixture){
 		same(t, f.read().Memory().Drifts, []plan.DriftMark{over, {Topology: "users", At: start, InSync: true}})
 		same(t, f.kinds("orders"), []Kind{KindHome})
 	},
+	"a drift from before the newest record of a change is not told": func(t *testing.T, f *fixture) {
+		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "a", Topology: "orders"}))
+		before := []plan.DriftMark{{Topology: "orders", At: start.Add(-time.Hour), InSync: true}, {Topology: "users", At: start.Add(-time.Hour), InSync: true}}
+		must(t, f.RecordDrifts(t.Context(), before))
+		same(t, f.read().Memory().Drifts, before)
+		k := f.lock("orders")
+		must(t, k.Begin(t.Context(), failover("orders", 8, "d1")))
+		same(t, f.read().Memory().Drifts, before[1:])
+		must(t, k.Sent(t.Context()))
+		must(t, f.RecordDrifts(t.Context(), []plan.DriftMark{{Topology: "orders", At: f.read().Newest(), Drifted: true}}))
+		same(t, f.read().Memory().Drifts, before[1:])
+		after := plan.DriftMark{Topology: "orders", At: f.read().Newest().Add(time.Second), Drifted: true, Codes: []plan.Code{plan.CodeNoPrimary}}
+		must(t, f.RecordDrifts(t.Context(), []plan.DriftMark{after}))
+		same(t, f.read().Memory().Drifts, []plan.DriftMark{after, before[1]})
+	},
 	"what was proven of a standby joins what a sweep recorded": func(t *testing.T, f *fixture) {
 		must(t, f.RecordHome(t.Context(), plan.Home{Cluster: "b", Topology: "orders"}))
 		swept := plan.ProgressRecord{Cluster: "b", Source: "a", At: start, NoBacklogAt: start, Collections: []string{"default/orders"}}

@@ -58,7 +58,7 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 		out.latest, out.memory.Progress, out.memory.Outages = newest, newest.progress, newest.outages
 		out.memory.Audits, out.memory.Serving = newest.audits, newest.served
 		out.memory.Replays = openReplays(out.replays, newest.replays)
-		out.memory.Drifts, out.memory.Ended = newest.drifts, newest.ended
+		out.memory.Drifts, out.memory.Ended = s.sinceChange(newest.drifts), newest.ended
 		if len(im.chain) == 0 {
 			kept := l.readAside()
 			out.memory.Outages, out.memory.Progress = kept.outages, kept.progress

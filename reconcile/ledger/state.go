@@ -48,7 +48,8 @@ type state struct {
 	lapses      []Lapse
 	served      map[string]Served // by topology
 	losses      map[lossOf]plan.CountedLoss
-	replays     map[string]Replay // that are open, by topology
+	replays     map[string]Replay    // that are open, by topology
+	changed     map[string]time.Time // by topology: the newest record of an intent
 }
 
 type openIntent struct {
@@ -79,6 +80,7 @@ func newState() *state {
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
 		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
 		losses: map[lossOf]plan.CountedLoss{}, replays: map[string]Replay{},
+		changed: map[string]time.Time{},
 	}
 }
 
@@ -131,7 +133,7 @@ func (s *state) begin(e entry) error {
 	if e.Begin == nil {
 		return fmt.Errorf("an intent without content")
 	}
-	s.intents[e.Topology] = openIntent{Intent: e.intent(), seq: e.Seq}
+	s.intents[e.Topology], s.changed[e.Topology] = openIntent{Intent: e.intent(), seq: e.Seq}, e.At
 	for _, hash := range e.Begin.Payloads {
 		s.spend(e, hash)
 	}
@@ -150,7 +152,7 @@ func (s *state) continueIntent(e entry) error {
 	if !open {
 		return fmt.Errorf("a record of kind %s without an open intent on %s", e.Kind, e.Topology)
 	}
-	in.StepAt = e.At
+	in.StepAt, s.changed[e.Topology] = e.At, e.At
 	switch e.Kind {
 	case KindSent:
 		in.MayHaveSent = true
@@ -326,6 +328,18 @@ func (s *state) settled() []plan.SettledMark {
 	for _, name := range s.byTopology.sorted() {
 		if at, ok := newest[name]; ok {
 			out = append(out, plan.SettledMark{Topology: name, At: at})
+		}
+	}
+	return out
+}
+
+// sinceChange returns the drifts that are newer than the newest record of a change of their
+// topology: an older one compared what is not there any more.
+func (s *state) sinceChange(drifts []plan.DriftMark) []plan.DriftMark {
+	var out []plan.DriftMark
+	for _, d := range drifts {
+		if d.At.After(s.changed[d.Topology]) {
+			out = append(out, d)
 		}
 	}
 	return out

@@ -198,8 +198,8 @@ func (d Document) rememberedRows(t plan.TopologyPlan) []row {
 		if !m.InSync {
 			r.text, r.style = d.driftWords(*m)+"; this status does not tell whether that still holds", attention
 		}
-		if !m.InSync && stillHolds(t) {
-			r.text = d.driftWords(*m) + ", and it still holds"
+		if now, known := driftNow(t); known {
+			r.text = d.driftWords(*m) + now
 		}
 		out = append(out, r)
 	}
@@ -209,10 +209,41 @@ func (d Document) rememberedRows(t plan.TopologyPlan) []row {
 	return out
 }
 
-// stillHolds reports whether a status sees by itself all that the newest drift found.
-func stillHolds(t plan.TopologyPlan) bool {
+// driftNow says what a status sees by itself now of what the newest drift found; known is
+// false if something of it can be seen only by another drift.
+func driftNow(t plan.TopologyPlan) (words string, known bool) {
 	m := t.LastDrift
-	return len(m.Codes) > 0 && !slices.ContainsFunc(m.Codes, func(code plan.Code) bool { return !t.Has(code) })
+	if m == nil || m.InSync || len(m.Codes) == 0 {
+		return "", false
+	}
+	var holds []string
+	for _, code := range m.Codes {
+		switch {
+		case t.Has(code):
+			holds = append(holds, string(code))
+		case !readByStatus[code] || slices.ContainsFunc(t.Clusters, unread):
+			return "", false
+		}
+	}
+	switch len(holds) {
+	case 0:
+		return ", which is over: this status does not find it", true
+	case len(m.Codes):
+		return ", and it still holds", true
+	default:
+		return "; still there: " + list(holds), true
+	}
+}
+
+// readByStatus are findings that a status makes by itself if it reads all clusters.
+var readByStatus = map[plan.Code]bool{
+	plan.CodeSplitBrain: true, plan.CodeNoPrimary: true, plan.CodeOutOfBandFailover: true, plan.CodeUnmanagedDrift: true,
+	plan.CodeClusterUnreachable: true, plan.CodeClusterUnreadable: true, plan.CodeStalePrimary: true,
+}
+
+// unread reports whether the role of a cluster was not read.
+func unread(c plan.ClusterPlan) bool {
+	return c.View.Reach != plan.ReachUp || c.View.Belief.Kind == plan.BeliefUnknown
 }
 
 // driftWords say what a drift found that did not find a topology in sync.
@@ -260,10 +291,11 @@ func (d Document) driftUnseen(t plan.TopologyPlan, waiting bool) string {
 // what an old one found still holds.
 func (d Document) driftAgain(t plan.TopologyPlan) []action {
 	compare := action{label: labelNow, command: "reconcile drift " + t.Name}
+	_, known := driftNow(t)
 	switch {
 	case d.kind() != KindStatus || t.Transition != plan.TransitionNone:
 		return nil
-	case t.LastDrift != nil && !t.LastDrift.InSync && !stillHolds(t):
+	case t.LastDrift != nil && !t.LastDrift.InSync && !known:
 		compare.words = "see whether what drift found still holds:"
 	case d.unprovenLag(t) != "":
 		compare.words = "see whether the messages that wait move:"

@@ -12,7 +12,7 @@ import (
 // standingPair is a status of a pair in sync for whose standby a message waits for a time.
 func standingPair(at time.Time, waits time.Duration) (Document, *plan.TopologyPlan) {
 	standby := plan.ClusterPlan{ID: "b", DesiredRole: plan.RoleStandby, Lag: &plan.Window{Upper: &waits}, View: plan.View{
-		Cluster: "b", Reach: plan.ReachUp, At: at, Progress: []plan.ChannelProgress{{Known: true, TimeTick: 1}},
+		Cluster: "b", Reach: plan.ReachUp, At: at, Belief: plan.Belief{Kind: plan.BeliefStandby, Source: "a"}, Progress: []plan.ChannelProgress{{Known: true, TimeTick: 1}},
 	}}
 	if waits > 0 {
 		standby.View.Progress[0].Unsent = &at
@@ -43,7 +43,9 @@ func TestAStatusSaysWhatDriftFound(t *testing.T) {
 		"it stood still, and still waits": {found(time.Minute, plan.CodeReplicationStalled), time.Second, "drift found REPLICATION_STALLED at 14:29:00Z", false},
 		"it stood still, and all arrived": {found(time.Minute, plan.CodeReplicationStalled), 0, "drift found REPLICATION_STALLED at 14:29:00Z; this status does not tell whether that still holds", true},
 		"a channel that nobody lists":     {found(time.Minute, plan.CodePChannelMismatch), 0, "drift found PCHANNEL_MISMATCH at 14:29:00Z", false},
-		"what a status sees by itself":    {found(time.Minute, plan.CodeNoPrimary), 0, "drift found NO_PRIMARY at 14:29:00Z", true},
+		"what a status sees by itself":    {found(time.Minute, plan.CodeNoPrimary), 0, "drift found NO_PRIMARY at 14:29:00Z, which is over: this status does not find it", true},
+		"after a fence":                   {found(time.Minute, plan.CodeSplitBrain), 0, "drift found SPLIT_BRAIN at 14:29:00Z, which is over: this status does not find it", true},
+		"one that it sees, one that not":  {found(time.Minute, plan.CodeNoPrimary, plan.CodeReplicationStalled), 0, "REPLICATION_STALLED at 14:29:00Z; this status does not tell whether that still holds", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, topology := standingPair(at, c.waits)
@@ -55,7 +57,7 @@ func TestAStatusSaysWhatDriftFound(t *testing.T) {
 			if got := d.symbol(*topology) == good; got != c.good {
 				t.Errorf("marked ✓: %t, want %t:\n%s", got, c.good, page)
 			}
-			if asks := strings.Contains(page, "reconcile drift orders"); asks != (c.mark != nil && !c.mark.InSync) {
+			if asks := strings.Contains(page, "reconcile drift orders"); asks != (c.mark != nil && !c.mark.InSync && !strings.Contains(c.says, "is over")) {
 				t.Errorf("it tells to compare again: %t\n%s", asks, page)
 			}
 			if word := encode(d).Topologies[0].State; (word == "well") != c.good {
@@ -106,5 +108,19 @@ func TestAWaitStandsNextToTheMark(t *testing.T) {
 	page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
 	if !strings.Contains(page, "✓ 2 in sync; messages wait in 2, up to 4 s") {
 		t.Errorf("the page:\n%s", page)
+	}
+}
+
+// TestAStatusThatDidNotReadAClusterDoubts what drift found there.
+func TestAStatusThatDidNotReadAClusterDoubts(t *testing.T) {
+	at := time.Date(2026, 11, 30, 14, 30, 0, 0, time.UTC)
+	_, topology := standingPair(at, 0)
+	topology.LastDrift = &plan.DriftMark{Topology: "orders", At: at.Add(-time.Minute), Drifted: true, Codes: []plan.Code{plan.CodeSplitBrain}}
+	if words, known := driftNow(*topology); !known {
+		t.Errorf("all is read, and it says %q, known: %t", words, known)
+	}
+	topology.Clusters[1].View.Reach = plan.ReachUnreachable
+	if words, known := driftNow(*topology); known {
+		t.Errorf("b does not answer, and it says %q", words)
 	}
 }
