@@ -63,8 +63,8 @@ var ledgerFaults = map[string]string{
 	"ErrBusy":         "the ledger is in use by another process",
 	"ErrUnreachable":  "the ledger cannot be reached",
 	"ErrLockLost":     "the lock is lost",
-	"ErrNoIntent":     "no open intent to go on with",
-	"ErrTransition":   "a record that may not follow what the ledger holds",
+	"ErrNoIntent":     "no open intent to resume",
+	"ErrTransition":   "a record that must not follow the newest record of the ledger",
 	"CorruptError":    "the ledger is damaged",
 	"FormatError":     "the ledger has a format",
 	"HeldError":       "the lock is held",
@@ -146,7 +146,7 @@ func TestEveryStopperIsInDoctorsTable(t *testing.T) {
 func TestEveryAreaOfTheTableIsInDoctorsOutput(t *testing.T) {
 	t.Parallel()
 	d := newExamined(t)
-	d.change(t, "serve: {", "clusters: [{id: b, restart: {exec: {command: [sh]}}}]\nredirect: [{name: dns, exec: {command: [no-such-program]}}]\nserve: {tls: {certFile: nowhere, keyFile: nowhere}, ")
+	d.change(t, "serve: {", "freeze: [{name: holidays, from: 2099-12-24T00:00:00Z, to: 2099-12-27T00:00:00Z, include: [failover]}]\nclusters: [{id: b, restart: {exec: {command: [sh]}}}]\nredirect: [{name: dns, exec: {command: [no-such-program]}}]\nserve: {tls: {certFile: nowhere, keyFile: nowhere}, ")
 	repo := filepath.Join(d.Play, "repo")
 	if err := os.WriteFile(filepath.Join(repo, "topologies", "broken.yaml"), []byte("kind: ReplicationTopology\n"), 0o644); err != nil {
 		t.Fatal(err)

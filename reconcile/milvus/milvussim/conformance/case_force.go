@@ -79,7 +79,11 @@ func durabilityCases() []Case {
 			e.deadline(e.infoErr(e.brief(e.a), e.a, "no such channel"))
 			e.sim(e.world.HoldCallbacks("a", false))
 			e.eventually("the first one completes", func() bool { return e.stored(e.a) == "{a}" })
-			calls := e.updates()
+			var calls []milvussim.Call
+			e.eventually("both calls have ended", func() bool {
+				calls = e.updates()
+				return calls[0].Code != nil && calls[1].Code != nil
+			})
 			if got := calls[1].Code; got != "DeadlineExceeded" && got != "Canceled" {
 				e.t.Errorf("the second call ended with %v", got)
 			}
