@@ -67,7 +67,7 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		{
 			"a wrong token", write("root:wrong"), write(string(good)),
 			[]string{"refuses our token"}, // of one cluster, since both have the same
-			[]string{"can be judged again, after"},
+			[]string{"takes our token again"},
 			4, "",
 		},
 		{
