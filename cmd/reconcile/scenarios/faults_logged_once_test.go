@@ -123,7 +123,7 @@ func TestFaultsAreLoggedOnce(t *testing.T) {
 		d.Await(t, c.name+": more passes", func() bool { return passesIn(t, r.Log) >= swept+c.passes })
 		during := causesLogged(t, r.Log)[before:]
 		if c.page != "" {
-			out, err := exec.CommandContext(t.Context(), "reconcile", "status", "orders", "--findings", "--config", config).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), "reconcile", "status", "orders", "--config", config).CombinedOutput()
 			if page := strings.Join(strings.Fields(string(out)), " "); err != nil || strings.Count(page, c.page) != 1 {
 				t.Errorf("%s: a command that runs once says, with %v:\n%s", c.name, err, out)
 			}
