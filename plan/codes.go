@@ -26,7 +26,7 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
-		fence: fenceGoesOn, End: EndClusterSeen,
+		fence: fenceGoesOn, End: EndClusterSeen, FromRoles: true,
 		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes, also how many rows and messages only it holds, and whether these are exactly what the failover lost (everything was read, and nothing is younger than the stale mark). Once `salvage` counted them exactly: `lost: N rows in M messages, exactly, counted T`, even if the cluster does not answer",
 	},
 	{
@@ -46,17 +46,17 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeSplitBrain, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
-		fence: fenceGoesOn, End: EndAllSeen, OfHalfDone: true, Urgent: 1,
+		fence: fenceGoesOn, End: EndAllSeen, OfHalfDone: true, Urgent: 1, FromRoles: true,
 		When: "two reachable clusters can both take writes; not counting those that Git calls `detached` and that store only themselves, nor a joining cluster that passes the join rules. If each of two clusters stores an edge to the other, no call of the API helps: isolate one and rebuild it",
 	},
 	{
 		Code: CodeNoPrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,
-		fence: fenceGoesOn, End: EndPrimaryWrites, ByObservation: true, OfHalfDone: true, Urgent: 3, EndsWithEffect: true,
+		fence: fenceGoesOn, End: EndPrimaryWrites, ByObservation: true, OfHalfDone: true, Urgent: 3, EndsWithEffect: true, FromRoles: true,
 		When: "no reachable cluster can take writes, for example in a stuck switchover (S04, S05), or only a stale one does while the primary is lost; names the safe remedies",
 	},
 	{
 		Code: CodeOutOfBandFailover, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceAuthor, Guide: guideAdopt,
-		fence: fenceGoesOn, End: EndAllSeen, OfHalfDone: true, EndsWithEffect: true,
+		fence: fenceGoesOn, End: EndAllSeen, OfHalfDone: true, EndsWithEffect: true, FromRoles: true,
 		When: "a cluster was force promoted outside Git (`A→B` and `{B}`, salvage readable or not), and the file would undo this. It is never undone: `adopt` it",
 	},
 	{
@@ -326,17 +326,17 @@ var codeSpecs = []CodeSpec{
 	},
 	{
 		Code: CodeUnmanagedDrift, Severity: SeverityWarning, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAdopt,
-		fence: fenceGoesOn, End: EndNotFound,
+		fence: fenceGoesOn, End: EndNotFound, FromRoles: true,
 		When: "the live configuration was changed outside Git",
 	},
 	{
 		Code: CodeClusterUnreachable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
-		fence: fenceGoesOn, End: EndClusterUp, ByObservation: true,
+		fence: fenceGoesOn, End: EndClusterUp, ByObservation: true, FromRoles: true,
 		When: "a cluster does not answer, and no transition needs it",
 	},
 	{
 		Code: CodeClusterUnreadable, Severity: SeverityWarning, Drift: DriftUnjudged, Audience: AudienceOperator, Guide: guideSetup,
-		fence: fenceGoesOn, End: EndClusterUp,
+		fence: fenceGoesOn, End: EndClusterUp, FromRoles: true,
 		When: "a cluster answers, but its stored configuration cannot be read, and no transition needs it",
 	},
 	{

@@ -121,7 +121,10 @@ type CodeSpec struct {
 	// EndsWithEffect: it is about a change that may still take effect. One that took effect,
 	// and is only verified and redirected, leaves it out.
 	EndsWithEffect bool
-	When           string // when it is raised: its line in contract.md §7, as Markdown
+	// FromRoles: the role and the reach of each cluster suffice to find it, so that a status
+	// that read all clusters finds it, too.
+	FromRoles bool
+	When      string // when it is raised: its line in contract.md §7, as Markdown
 }
 
 // specByCode finds the row of a code.

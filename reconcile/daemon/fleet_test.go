@@ -58,6 +58,7 @@ func TestLoopOfAFleet(t *testing.T) {
 	if got := d.sentTo(); !slices.Equal(got, []string{reconciletest.Promote}) {
 		t.Errorf("sent %q", got)
 	}
+	d.await(t, "the webhook to be asked", func() bool { return webhook.asked.Load() > 0 })
 	if webhook.asked.Load() != 1 {
 		t.Errorf("the webhook that does not answer was asked %d times at once", webhook.asked.Load())
 	}

@@ -221,7 +221,7 @@ func driftNow(t plan.TopologyPlan) (words string, known bool) {
 		switch {
 		case t.Has(code):
 			holds = append(holds, string(code))
-		case !readByStatus[code] || slices.ContainsFunc(t.Clusters, unread):
+		case !readByStatus(code) || slices.ContainsFunc(t.Clusters, unread):
 			return "", false
 		}
 	}
@@ -235,10 +235,10 @@ func driftNow(t plan.TopologyPlan) (words string, known bool) {
 	}
 }
 
-// readByStatus are findings that a status makes by itself if it reads all clusters.
-var readByStatus = map[plan.Code]bool{
-	plan.CodeSplitBrain: true, plan.CodeNoPrimary: true, plan.CodeOutOfBandFailover: true, plan.CodeUnmanagedDrift: true,
-	plan.CodeClusterUnreachable: true, plan.CodeClusterUnreadable: true, plan.CodeStalePrimary: true,
+// readByStatus says of a finding that a status makes it by itself if it reads all clusters.
+func readByStatus(code plan.Code) bool {
+	spec, _ := plan.SpecOf(code)
+	return spec.FromRoles
 }
 
 // unread reports whether the role of a cluster was not read.
