@@ -56,8 +56,8 @@ type Records interface {
 	RecordHome(ctx context.Context, homes ...plan.Home) error
 	// RecordPublished records what clients are told of a topology.
 	RecordPublished(ctx context.Context, topology string, p reconcile.Published) error
-	// RecordFirstPublished records what clients are told of topologies of which they were
-	// told nothing yet.
+	// RecordFirstPublished records what clients are told of each topology that has no such
+	// record yet.
 	RecordFirstPublished(ctx context.Context, first map[string]reconcile.Published) error
 	// RecordLapse denies for good the approval with those payload hashes.
 	RecordLapse(ctx context.Context, change approval.Change, payloads []string) error

@@ -37,7 +37,7 @@ type found struct {
 	over        map[string]bool                // clusters whose outage ended
 	generations map[string]plan.GenerationMark // by topology
 	homes       map[string]plan.Home           // by cluster
-	published   map[string]reconcile.Published // by topology; of those of which nothing is recorded
+	published   map[string]reconcile.Published // by topology; of those without a record
 }
 
 func newFound() found {

@@ -132,7 +132,7 @@ func (l *Ledger) RecordServed(ctx context.Context, topology string, s Served) er
 }
 
 // RecordFirstServed records what is served of topologies, in one transaction for each batch.
-// It leaves alone those of which something is recorded.
+// It leaves alone those that have a record.
 func (l *Ledger) RecordFirstServed(ctx context.Context, first map[string]Served) error {
 	var rules []rule
 	for _, topology := range sortedKeys(first) {

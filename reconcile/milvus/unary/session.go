@@ -170,7 +170,7 @@ func (s *session) wait(ctx context.Context, c *call) error {
 	}
 }
 
-// giveUp ends a call of which nothing more is wanted. The caller holds the lock.
+// giveUp ends a call whose answer nobody waits for any more. The caller holds the lock.
 func (s *session) giveUp(c *call) {
 	if s.calls[c.stream] != c {
 		return

@@ -50,7 +50,7 @@ func (d Document) actions(t plan.TopologyPlan) []action {
 	}
 }
 
-// commitActions are what ends findings of which at least one needs another commit.
+// commitActions are what ends findings, if at least one of them needs another commit.
 func commitActions(t plan.TopologyPlan, found []plan.Finding) []action {
 	i, again := slices.IndexFunc(found, func(f plan.Finding) bool { return plan.NeedsCommit(f.Code) }), "no approval helps this commit; plan again:"
 	switch {

@@ -84,7 +84,7 @@ func (l loopRecords) RecordPublished(ctx context.Context, topology string, p rec
 	return l.RecordServed(ctx, topology, served)
 }
 
-// RecordFirstPublished records the documents of topologies of which none is recorded.
+// RecordFirstPublished records the document of each topology that has no recorded one.
 func (l loopRecords) RecordFirstPublished(ctx context.Context, first map[string]reconcile.Published) error {
 	served := make(map[string]ledger.Served, len(first))
 	for topology, p := range first {

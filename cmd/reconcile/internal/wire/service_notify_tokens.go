@@ -35,7 +35,7 @@ func (r *badToken) shared() bool {
 	return r != nil && (r.told || len(r.clusters) > 1)
 }
 
-// note notes of which clusters of a topology the token is bad in a pass. stand are the findings
+// note notes the clusters of a topology whose token is bad in a pass. stand are the findings
 // that people are told of.
 func (r badTokens) note(s daemon.TopologyStatus, stand []plan.Finding, source func(cluster string) string) {
 	for _, t := range r {
