@@ -29,7 +29,7 @@ RACED = $$($(GO) list ./... | grep -vE '/(plan|schema)(/|$$)|/internal/render$$|
 WITHOUT_RACE := TestOddRepositories|TestOddCommits|TestMangledCommits|TestAttacks|TestAttacksOnTheTree|TestOpenPGP|TestOpenPGPSignaturesThatDontHold|TestKeyTypes|TestKeysThatNeverMatch|TestCertificates|TestCertificatesOfEveryKeyType|TestCertificatesOfOldAuthorities|TestSecurityKeys|TestWhichCommitGoverns|TestGoverningCommitsAreFound|TestWhatAMergeBringsIn|TestCostGrowsWithWhatIsNew|TestHostileServer|TestHostileEcho|TestSalvageBesideAnEndlessStream|TestManyTopologiesFitOneScreen|TestExitCodesAndSymbols|TestExitCodesOfAFailover|TestDoctorReadsCertificates|TestDoctorComparesClocksWithGit|TestDoctorNamesExposedSecrets
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-all explore lint fmt bench conformance dist reproducible generate cover soak
+.PHONY: help build demo test test-all test-kubernetes explore lint fmt bench conformance dist reproducible generate cover soak
 
 help: ## List the commands
 	@grep -E '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -49,6 +49,15 @@ test-all: progress ## Run what CI runs: tests in full under the race detector, e
 	fi
 	$(MAKE) --no-print-directory -j3 cover hostile explore portable reproducible
 	$(RACE) ./bin/progress $(GO) test -json -race -p 4 $(TESTFLAGS) -skip '^($(WITHOUT_RACE))$$' $(RACED)
+
+# What the tests that need Kubernetes start. It takes six minutes of processor time from an empty
+# cache, which CI does not have.
+KUBERNETES := v1.36.3
+bin/kube-apiserver: .ci/tools/kube-apiserver/go.mod .ci/tools/kube-apiserver/main.go
+	CGO_ENABLED=0 $(GO) build -C .ci/tools/kube-apiserver -trimpath -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES)' -o $(CURDIR)/$@ .
+
+test-kubernetes: bin/kube-apiserver ## Run the tests that need an API server of Kubernetes, which it builds first
+	RECONCILE_TEST_KUBERNETES=1 $(AS_BUILT) $(GO) test -count=1 -p 1 -timeout 30m -run Kubernetes $$(git grep -l reconciletest/kubeserver -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') ./reconcile/reconciletest/kubeserver
 
 .PHONY: progress
 progress:

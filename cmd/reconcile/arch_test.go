@@ -54,6 +54,7 @@ var imports = map[string][]string{
 	"reconcile/milvus/milvussim/filter":   {},
 	"reconcile/milvus/milvussim/heldport": {},
 	"reconcile/ledger":                    {"plan", "reconcile/foreign", "reconcile/ledger/boltfile", "reconcile/ledger/diskspace", "reconcile/plainfile"},
+	"reconcile/kubeapi":                   {"reconcile/foreign"},
 	"reconcile/ledger/boltfile":           {},
 	"reconcile/ledger/diskspace":          {},
 	"reconcile/ledger/faultydisk":         {},
@@ -107,6 +108,7 @@ var imports = map[string][]string{
 
 	"reconcile/reconciletest/etcdserver": {"reconcile/reconciletest/freeport"},
 	"reconcile/reconciletest/freeport":   {},
+	"reconcile/reconciletest/kubeserver": {"reconcile/reconciletest/etcdserver", "reconcile/reconciletest/freeport"},
 	"reconcile/reconciletest/needs":      {},
 	"reconcile/reconciletest/race":       {},
 
