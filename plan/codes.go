@@ -302,7 +302,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeContentInFlight, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSwitchover,
 		fence: fenceGoesOn, End: EndNotFound, Messages: MessageNoEnd,
-		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are missing or not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion the things that are still missing, each with the call that repairs it. It also says what the old primary had released, as it was last read, is not missing. What could not be read, as `info` if nothing else is found. It blocks nothing",
+		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are missing or not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion the things that are still missing, each with the call that repairs it. It also says what the old primary had released, as it was last read, is not missing. What could not be read, as `info` if nothing else is found; that nothing will be loaded although the operator wants it, since it was never read ([8.19](#sec-8-19)), always as a warning. It blocks nothing",
 	},
 	{
 		Code: CodeCollectionsMissing, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideFailover,

@@ -101,10 +101,14 @@ func TestInFlightByTheLastAudit(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	w.memory.Serving = nil
-	if f := find(w.plan(t), CodeContentInFlight, "b"); f == nil || !strings.Contains(f.Message, "what a had loaded, since no audit has read it") {
+	if f := find(w.plan(t), CodeContentInFlight, "b"); f == nil || !strings.Contains(f.Message, "not known: what a had loaded, since it was never read") {
 		t.Errorf("%+v", f)
 	}
 	w.memory.Audits[0].Primary = "c"
+	if f := find(w.plan(t), CodeContentInFlight, "b"); f == nil || f.Message != "not known: what a had loaded, since it was never read: nothing will be loaded" || f.Severity != SeverityWarning {
+		t.Errorf("nothing was read of either: %+v", f)
+	}
+	w.loads = false
 	if f := find(w.plan(t), CodeContentInFlight, "b"); f != nil {
 		t.Errorf("an audit with another primary: %+v", f)
 	}

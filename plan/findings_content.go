@@ -19,6 +19,9 @@ type Readiness struct {
 	// Unindexed are indexes that the predecessor had and this cluster lacks; only [Readiness.Against]
 	// knows them.
 	Unindexed []string
+	// Unserved says that a load that the operator wants will not happen, and why; empty: it
+	// will, or is not wanted.
+	Unserved string
 	// Held are the collections whose indexes were read.
 	Held []ServedCollection
 }
@@ -39,6 +42,9 @@ func (r Readiness) parts(cluster string) []string {
 	add("indexes missing on "+cluster, r.Unindexed)
 	add("indexes not finished on "+cluster, r.Indexes)
 	add("not known about "+cluster, r.Unknown)
+	if r.Unserved != "" {
+		out = append(out, "not known: "+r.Unserved)
+	}
 	return out
 }
 
@@ -63,12 +69,12 @@ func (s situation) inFlightFindings(d decision) []Finding {
 	if !next.Asked {
 		next, since = s.auditedReadiness(d)
 	}
-	if !next.Asked || d.transition != TransitionFailover && d.transition != TransitionSwitchover {
-		return nil
-	}
 	had, known := s.memory.ServedBy(s.topology.Name, d.lost)
 	if next = next.Against(had); !known && s.loads && d.transition == TransitionFailover {
-		next.Unknown = append(slices.Clone(next.Unknown), "what "+d.lost+" had loaded, since no audit has read it: nothing will be loaded")
+		next.Unserved = "what " + d.lost + " had loaded, since it was never read: nothing will be loaded"
+	}
+	if d.transition != TransitionFailover && d.transition != TransitionSwitchover || !next.Asked && next.Unserved == "" {
+		return nil
 	}
 	if hidden := s.view(d.primary.ID).Contents.Hidden; hidden != "" {
 		next.Unknown = append(slices.Clone(next.Unknown), hidden)
@@ -103,7 +109,7 @@ func inFlight(r Readiness, parts []string, since, cluster, remedy string) []Find
 		return nil
 	}
 	f := NewFinding(CodeContentInFlight, cluster, strings.Join(parts, "; ")+since, remedy)
-	if !r.found() {
+	if !r.found() && r.Unserved == "" {
 		f.Severity = SeverityInfo
 	}
 	return []Finding{f}

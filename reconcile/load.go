@@ -82,7 +82,7 @@ func (r run) load(ctx context.Context, prep prepared, s plan.Step, res *Result) 
 	case r.apply.Loading.Loader == nil:
 		return StepResult{Status: plan.StepSkipped, Detail: "the operator's configuration does not say 'load: auto' any more"}
 	case had.Primary == "":
-		return StepResult{Status: plan.StepSkipped, Detail: "what the old primary had loaded is not known: no audit has read it"}
+		return StepResult{Status: plan.StepSkipped, Detail: "what the old primary had loaded is not known: it was never read"}
 	}
 	bounded, cancel := context.WithTimeout(ctx, loadWithin)
 	defer cancel()

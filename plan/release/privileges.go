@@ -41,7 +41,7 @@ const (
 )
 
 // privileges are in the order in which they are missed. What only 'verify: dml'
-// needs is not here (docs/setup.md).
+// needs is not here (docs/setup.md), and what 'load: auto' needs is in loadPrivileges.
 var privileges = []Privilege{
 	{PrivilegeUpdate, ScopeCluster, []string{"ClusterAdmin"}, FeatureReplicationRights, "send a configuration", "every change is refused, a failover too", true, false},
 	{PrivilegeRead, ScopeCluster, []string{"ClusterReadOnly", "ClusterReadWrite", "ClusterAdmin"}, FeatureReadConfiguration, "read the configuration that a cluster stores", "its role is not known, and nothing that depends on it is planned", true, false},
@@ -60,6 +60,15 @@ var privileges = []Privilege{
 		"nothing shows that a joining cluster is empty, and lost collections are not noticed", false, false,
 	},
 }
+
+// loadPrivileges are what 'load: auto' of the operator's configuration needs, and nothing else.
+var loadPrivileges = []Privilege{
+	{"Load", ScopeCollection, []string{"CollectionReadWrite", "CollectionAdmin"}, "", "load on a new primary what the old one had loaded (load: auto)", "the step load_collections fails, and queries of what is not loaded fail", false, false},
+	{"CreateIndex", ScopeCollection, []string{"CollectionReadWrite", "CollectionAdmin"}, "", "make on a new primary the indexes that it lacks (load: auto)", "the step load_collections fails for collections that lack an index, which cannot be loaded", false, false},
+}
+
+// LoadPrivileges are the rights that the step load_collections needs apart from [Privileges].
+func LoadPrivileges() []Privilege { return slices.Clone(loadPrivileges) }
 
 // Privileges are the least rights of a user with which every command works.
 func Privileges() []Privilege { return slices.Clone(privileges) }

@@ -26,7 +26,8 @@ type Rights struct {
 	// of its user. Unknown where those cannot be read.
 	Update plan.Support
 	Detail string // what Update rests on; never holds a token
-	// Held are all the privileges that the cluster's version asks for.
+	// Held are all the privileges that the cluster's version asks for, and those that were
+	// asked about on top.
 	Held []Held
 	// Ahead is how far the time ticks of the cluster are ahead of our clock, and Within
 	// how exactly that is known. Both are 0 when the cluster gave no tick.
@@ -44,8 +45,8 @@ type Held struct {
 
 // Rights asks in parallel every cluster of the topologies that was seen up what its token
 // may do, and for a time tick. The result is sorted by cluster. It changes nothing that
-// the cluster keeps.
-func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views []plan.View) []Rights {
+// the cluster keeps. more are privileges that the caller needs apart from the least ones.
+func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views []plan.View, more ...release.Privilege) []Rights {
 	var asked []access
 	var open []bool
 	var seen []plan.View
@@ -61,14 +62,14 @@ func (r *Reader) Rights(ctx context.Context, topologies []plan.Topology, views [
 		}
 	}
 	out := make([]Rights, len(asked))
-	parallel.Each(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i]) })
+	parallel.Each(len(asked), r.fleet.concurrency, func(i int) { out[i] = r.fleet.rights(ctx, asked[i], seen[i], open[i], more) })
 	slices.SortStableFunc(out, func(a, b Rights) int { return strings.Compare(a.Cluster, b.Cluster) })
 	return out
 }
 
 // rights asks one cluster. open: it answered a call that authentication guards
 // although it was given no token.
-func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Rights {
+func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool, more []release.Privilege) Rights {
 	out := Rights{Cluster: a.cluster.ID}
 	pass, err := f.ticket(a)
 	if err != nil {
@@ -83,7 +84,7 @@ func (f *Fleet) rights(ctx context.Context, a access, v plan.View, open bool) Ri
 	defer l.close()
 	parallel.Run(
 		func() {
-			out.Held = l.held(ctx, pass.token, v, open)
+			out.Held = l.held(ctx, pass.token, v, open, more)
 			out.Update, out.Detail = out.Held[0].Held, out.Held[0].Detail
 		},
 		func() { out.Ahead, out.Within, out.Ticked = l.ahead(ctx) },
@@ -113,13 +114,13 @@ const everything = "*"
 // held says which of the privileges that a version asks for our user has, by the grants of
 // its own roles, which Milvus shows to every user. What a dump showed counts more. The
 // first privilege is the one to send a configuration.
-func (l *link) held(ctx context.Context, token string, v plan.View, open bool) []Held {
+func (l *link) held(ctx context.Context, token string, v plan.View, open bool, more []release.Privilege) []Held {
 	ctx, cancel := l.fleet.withSeriesTimeout(ctx)
 	defer cancel()
 	version := release.Parse(v.Version)
 	may := l.grants(ctx, token, open)
 	var out []Held
-	for i, p := range release.Privileges() {
+	for i, p := range append(release.Privileges(), more...) {
 		if i > 0 && !p.Needed(version) {
 			continue
 		}

@@ -146,6 +146,41 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+// TestHeldForLoads: the rights that 'load: auto' needs count only if they are for every
+// collection of every database, and only who wants it is told of them.
+func TestHeldForLoads(t *testing.T) {
+	for _, p := range release.LoadPrivileges() {
+		for _, g := range p.Groups {
+			if !slices.Contains(milvussim.Privileges(g), p.Name) {
+				t.Errorf("%s does not hold %s", g, p.Name)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		grants []milvussim.Grant
+		want   plan.Support
+	}{
+		"none":                    {nil, plan.SupportNo},
+		"both, in one database":   {[]milvussim.Grant{{Privilege: "Load", Database: "default"}, {Privilege: "CreateIndex", Database: "default"}}, plan.SupportNo},
+		"both, everywhere":        {[]milvussim.Grant{{Privilege: "Load"}, {Privilege: "CreateIndex"}}, plan.SupportYes},
+		"a group that holds both": {[]milvussim.Grant{{Privilege: "CollectionReadWrite"}}, plan.SupportYes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			specs := milvussim.Converged(milvussim.Pair("a", "b"))
+			specs[0].Users = []milvussim.User{{Name: "ops", Password: "pw", Grants: append(c.grants, milvussim.Grant{Privilege: "GetReplicateConfiguration"})}}
+			w := newWorld(t, milvussim.Options{}, specs...)
+			w.config.Credentials[0].Token = func() (string, error) { return "ops:pw", nil }
+			topologies := []plan.Topology{w.topology}
+			views := w.fleet().Reader().Observe(w.ctx(), topologies, plan.Depth{})
+			least := len(w.fleet().Reader().Rights(w.ctx(), topologies, views)[0].Held)
+			held := w.fleet().Reader().Rights(w.ctx(), topologies, views, release.LoadPrivileges()...)[0].Held
+			if len(held) != least+2 || held[least].Held != c.want || held[least+1].Held != c.want {
+				t.Errorf("%d of %d: %+v, want %q", least, len(held), held[least:], c.want)
+			}
+		})
+	}
+}
+
 // TestAGatewayProvesNothing: somebody before the server may deny a call that the
 // server does not even know. Only Milvus' own words show that it does.
 func TestAGatewayProvesNothing(t *testing.T) {

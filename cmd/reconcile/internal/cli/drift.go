@@ -21,7 +21,8 @@ func newDrift(g *globals) *cobra.Command {
 		Long: `drift compares Git with the live clusters, and changes no cluster. It keeps two times in the ledger: the time
 up to which each standby has every write, and the time when a primary was first seen down.
 So a later plan of a failover can say what may be lost, even without a daemon. It also
-keeps what it found, which a later status shows with the time.`,
+keeps what it found, which a later status shows with the time, and with 'load: auto' what
+each primary has loaded, which a new primary loads after a failover.`,
 		Example: `  reconcile drift -o json
   reconcile drift --watch`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,7 +47,22 @@ func keptDrift(ctx context.Context, e *wire.Environment, _ reconcile.Pass, repor
 		marks = append(marks, drift.Mark(t, report.Plan.At))
 	}
 	e.RecordDrifts(ctx, marks)
+	e.NoteServing(ctx, settled(report, rev), report.Remembered().Memory)
 	return report, driftExit(report, rev)
+}
+
+// settled are the topologies that are as Git says. What their primaries have loaded is what a
+// new primary is to load.
+func settled(report reconcile.Report, rev desired.Revision) []plan.Topology {
+	var out []plan.Topology
+	for _, p := range report.Plan.Topologies {
+		for _, t := range rev.Desired.Topologies {
+			if t.Name == p.Name && drift.Judge(p) == drift.InSync {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
 }
 
 // driftExit returns the exit code of drift. Drift outranks an error.

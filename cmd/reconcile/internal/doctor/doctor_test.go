@@ -54,6 +54,12 @@ func TestClusterChecks(t *testing.T) {
 		change(&v)
 		return v
 	}
+	served := time.Date(2026, 11, 30, 6, 0, 0, 0, time.UTC)
+	loads := func(age time.Duration) plan.Memory {
+		return plan.Memory{Now: served.Add(age), Serving: []plan.ServingMark{{
+			Topology: "orders", Primary: "a", At: served, Collections: []plan.ServedCollection{{Name: "default/cold"}, {Name: "default/hot", Loaded: true}},
+		}}}
+	}
 	for _, c := range []struct {
 		name string
 		got  render.Check
@@ -76,6 +82,10 @@ func TestClusterChecks(t *testing.T) {
 		{"it may", privilegeCheck(milvus.Rights{Update: plan.SupportYes, Detail: "root"}), render.CheckOK, "root"},
 		{"it may not", privilegeCheck(milvus.Rights{Update: plan.SupportNo}), render.CheckFailed, "may not"},
 		{"nobody can say whether it may", privilegeCheck(milvus.Rights{}), render.CheckUnknown, "only sending a configuration would show"},
+		{"loads that were never read", servingCheck("orders", "a", plan.Memory{Now: served.Add(time.Minute)}), render.CheckWarning, "never read"},
+		{"loads of another primary", servingCheck("orders", "b", loads(time.Minute)), render.CheckWarning, "never read"},
+		{"loads that were read long ago", servingCheck("orders", "a", loads(72*time.Hour)), render.CheckWarning, "last read 3 d ago"},
+		{"loads that were just read", servingCheck("orders", "a", loads(2*time.Minute)), render.CheckOK, "(collections: 1) was read 2 min ago"},
 		{"clocks agree", clockCheck(milvus.Rights{Ticked: true, Ahead: -400 * time.Millisecond}), render.CheckOK, "within"},
 		{"a slow call hides no skew", clockCheck(milvus.Rights{Ticked: true, Ahead: 3 * time.Second, Within: 2500 * time.Millisecond}), render.CheckOK, "within"},
 		{"ahead", clockCheck(milvus.Rights{Ticked: true, Ahead: 5 * time.Second}), render.CheckWarning, "5 s ahead of"},

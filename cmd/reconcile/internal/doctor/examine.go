@@ -18,6 +18,7 @@ import (
 	"milvus-reconcile/plan/upgrade"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/milvus"
+	"milvus-reconcile/schema"
 )
 
 // Examine checks whether a failover of each named topology, or of all, would work now. If
@@ -100,7 +101,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 		}
 	}
 	x.clusters(topologies, views, rights)
-	x.contents(topologies, memory.Audits)
+	x.contents(topologies, memory)
 	traffic, rewritten, err := x.surroundings(ctx, rev, memory.Now)
 	if err != nil {
 		return render.Diagnosis{}, err
@@ -169,7 +170,11 @@ func (x *examination) observe(ctx context.Context, topologies []plan.Topology) (
 	for i, t := range topologies {
 		topologies[i] = t.AsLive(plan.Observed{Views: views})
 	}
-	rights := reader.Rights(ctx, topologies, views)
+	var more []release.Privilege
+	if x.e.Config.Load == schema.LoadAuto {
+		more = release.LoadPrivileges()
+	}
+	rights := reader.Rights(ctx, topologies, views, more...)
 	if err := ctx.Err(); err != nil {
 		return nil, nil, fmt.Errorf("observe the clusters: %w", err)
 	}

@@ -81,20 +81,6 @@ func keepAudit(ctx context.Context, l *ledger.Ledger, topology string, at time.T
 	return nil
 }
 
-// noteServing keeps in the ledger what a primary has loaded and indexed now.
-func (e *Environment) noteServing(ctx context.Context, t plan.Topology, primary string) (plan.ServingMark, error) {
-	mark := plan.ServingMark{Topology: t.Name, Primary: primary, At: e.Now()}
-	var err error
-	if mark.Collections, err = e.Fleet.Reader().Served(ctx, t, primary); err != nil {
-		return mark, err
-	}
-	l, err := e.Ledger()
-	if err != nil {
-		return mark, err
-	}
-	return mark, l.RecordServing(ctx, mark)
-}
-
 // ServingMark returns what the ledger keeps of what the primary of an audit had in place to serve.
 // ok is false if the audit did not read it.
 func ServingMark(topology string, at time.Time, r audit.Result) (m plan.ServingMark, ok bool) {

@@ -19,6 +19,7 @@ import (
 
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/serve"
+	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
@@ -55,6 +56,7 @@ type service struct {
 	metrics  *serve.Metrics
 	notifier *passNotifier
 	auditor  *auditor
+	serving  *servingReader
 	log      *slog.Logger
 	files    fileWatch
 	// lastLedgerRead is the ledger as it was last read for clients.
@@ -80,14 +82,16 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 		return err
 	}
 	defer d.ledger.Close() //nolint:errcheck // the process ends
-	d.auditor = newAuditor(d)
+	d.auditor, d.serving = newAuditor(d), newServingReader(d)
 	defer d.auditor.close()
+	defer d.serving.close()
 	settings, err := d.firstSettings(ctx, e)
 	if err != nil {
 		return err
 	}
 	d.notifier.use(ctx, e)
 	d.auditor.use(e)
+	d.serving.use(e)
 	d.webhook = &serve.Webhook{Log: d.log}
 	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
@@ -162,6 +166,13 @@ func checkShard(c schema.Config, shard string) error {
 func (d *service) onPass(s daemon.TopologyStatus, leads bool) {
 	d.notifier.onPass(s, leads)
 	d.auditor.onPass(s, leads)
+	d.serving.onPass(s, leads)
+}
+
+// fetched hands the documents of a tip on to those who read the clusters between sweeps.
+func (d *service) fetched(topologies []plan.Topology) {
+	d.auditor.fetched(topologies)
+	d.serving.fetched(topologies)
 }
 
 // runUntilSignal runs the loop and the server until SIGTERM, SIGINT or the end of ctx.
@@ -223,7 +234,7 @@ func (d *service) settings(ctx context.Context, e *Environment) (daemon.Settings
 		a.Traffic, a.Redirect = daemon.InBackground(a.Traffic, a.Redirect)
 	}
 	return daemon.Settings{
-		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest, fetched: d.auditor.fetched, since: d.auditor.began},
+		Apply: a, Source: &follower{Environment: e, ledger: d.ledger, newest: &d.newest, fetched: d.fetched, since: d.auditor.began},
 		SweepInterval: e.Config.SweepInterval, PollInterval: e.Config.Git.PollInterval,
 		PassTimeout: d.run.PassTimeout, TokenOf: e.tokenSource, Close: func() {
 			e.Fleet.Close()
@@ -275,6 +286,7 @@ func (d *service) reload(ctx context.Context) {
 	d.configureWebhook(e)
 	d.notifier.use(ctx, e)
 	d.auditor.use(e)
+	d.serving.use(e)
 	d.loop.Configure(settings)
 	d.useFilesOf(e)
 }
