@@ -182,7 +182,7 @@ type Restart struct {
 }
 
 // RedirectTarget moves traffic to the primary. Exactly one of Exec, Webhook,
-// File and HAProxy is set.
+// File, HAProxy and DNS is set.
 type RedirectTarget struct {
 	Name       string
 	Topologies []string // empty: all
@@ -191,6 +191,7 @@ type RedirectTarget struct {
 	Webhook    *RedirectWebhook
 	File       *RedirectFile
 	HAProxy    *RedirectHAProxy
+	DNS        *RedirectDNS
 	At         plan.Position
 }
 
@@ -219,6 +220,20 @@ type RedirectHAProxy struct {
 	Address string // unix:PATH or host:port
 	Backend string
 	Servers map[string]string // by cluster id
+}
+
+// RedirectDNS updates a record of a DNS zone.
+type RedirectDNS struct {
+	Server    string // host:port of the server that takes updates
+	Zone      string
+	Record    string // its whole name
+	Type      string // A, AAAA, CNAME or SRV
+	TTL       time.Duration
+	Values    map[string][]string // by cluster id; empty: from the addresses of the credentials
+	Key       string              // name of the TSIG key
+	Algorithm string              // hmac-sha256 or hmac-sha512
+	Secret    SecretRef           // in base64
+	Servers   []string            // host:port of those that are checked; empty: the name servers of the zone
 }
 
 // NotifyFormat is the body of a notification.

@@ -72,6 +72,7 @@ redirect:
   - {name: hook, webhook: {url: "https://h.example/x", secretFrom: {env: S}, checkUrl: "http://h.example/y"}}
   - {name: file, file: {template: t, path: p, mode: "0600"}}
   - {name: lb, haproxy: {address: "unix:/run/haproxy.sock", backend: milvus, servers: {cluster-a: a1}}}
+  - {name: dns, topologies: [orders], dns: {server: "ns1.example:53", zone: example, record: milvus.example, type: SRV, ttl: 5s, values: {cluster-a: [0 0 1 a.example]}, key: {name: k, algorithm: hmac-sha512, secretFrom: {file: t}}, servers: ["ns2.example:53"]}}
 notify:
   - {name: chat, url: "https://chat.example/x", secretFrom: {file: f}, format: slack, minSeverity: critical}
   - {name: bus, url: "https://bus.example/x"}
@@ -150,9 +151,9 @@ func wantFullConfig() Config {
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,
 		}},
 		Clusters: []ClusterCare{
-			{ID: "cluster-a", At: at(65)},
-			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(66)},
-			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(67)},
+			{ID: "cluster-a", At: at(66)},
+			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(67)},
+			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(68)},
 		},
 		Redirect: []RedirectTarget{
 			{
@@ -167,6 +168,13 @@ func wantFullConfig() Config {
 			{
 				Name: "lb", Timeout: 30 * time.Second, At: at(57),
 				HAProxy: &RedirectHAProxy{Address: "unix:/run/haproxy.sock", Backend: "milvus", Servers: map[string]string{"cluster-a": "a1"}},
+			},
+			{
+				Name: "dns", Topologies: []string{"orders"}, Timeout: 30 * time.Second, At: at(58),
+				DNS: &RedirectDNS{
+					Server: "ns1.example:53", Zone: "example", Record: "milvus.example", Type: "SRV", TTL: 5 * time.Second, Values: map[string][]string{"cluster-a": {"0 0 1 a.example"}},
+					Key: "k", Algorithm: "hmac-sha512", Secret: SecretRef{File: "t"}, Servers: []string{"ns2.example:53"},
+				},
 			},
 		},
 		Notify: []NotifyTarget{
@@ -317,6 +325,17 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"empty program", "redirect: [{name: a, exec: {command: ['']}}]", "the program is empty"},
 		{"socket without path", "redirect: [{name: a, haproxy: {address: 'unix:', backend: b, servers: {a: b}}}]", "the socket has no path"},
 		{"no servers", "redirect: [{name: a, haproxy: {address: 'h:1', backend: b, servers: {}}}]", "it is empty"},
+		{"a record of two topologies", dnsTarget("topologies: [a, b]", "record: m.example"), "a record leads to the primary of one topology"},
+		{"a record of all topologies", dnsTarget("timeout: 1s", "record: m.example"), "a record leads to the primary of one topology"},
+		{"a record outside of its zone", dnsTarget("topologies: [a]", "record: m.anexample"), `"m.anexample" is not in the zone "example."`},
+		{"a TTL of half a second", dnsTarget("topologies: [a]", "record: m.example, ttl: 500ms"), "in whole seconds"},
+		{"two aliases", dnsTarget("topologies: [a]", "record: m.example, values: {a: [x, y]}"), "an alias of one other name only"},
+		{"values of no cluster", dnsTarget("topologies: [a]", "record: m.example, values: {'a b': [x]}"), "not a cluster id"},
+		{"a server without a port", dnsTarget("topologies: [a]", "record: m.example, servers: [ns]"), "has no port"},
+		{"a name with a line break", dnsTarget("topologies: [a]", `record: "m\n.example"`), "right form"},
+		{"a weak algorithm", "redirect: [{name: d, topologies: [a], dns: {server: 'n:53', zone: example, record: m.example, type: A, key: {name: k, algorithm: hmac-md5, secretFrom: {env: S}}}}]", "hmac-md5"},
+		{"a key written out", "redirect: [{name: d, topologies: [a], dns: {server: 'n:53', zone: example, record: m.example, type: A, key: {name: k, secret: x}}}]", `unknown key "secret"`},
+		{"two targets of one record", dnsTarget("topologies: [a]", "record: m.example") + "\n  - " + strings.TrimPrefix(strings.ReplaceAll(dnsTarget("topologies: [b]", "record: M.example."), "name: d,", "name: e,"), "redirect:\n  - "), `the target "d" has the same record`},
 		{"same receiver twice", "notify: [{name: a, url: 'http://a'}, {name: a, url: 'http://b'}]", "appears twice"},
 		{"forge without commit", "notify: [{name: a, url: 'https://a/statuses', format: github}]", "where the commit goes"},
 		{"mail without addresses", "notify: [{name: a, url: 'smtp://a', format: email}]", "who writes to whom"},
@@ -366,4 +385,9 @@ func TestSecretRefAndLedger(t *testing.T) {
 	if !(Ledger{}).IsZero() || (Ledger{Path: "x"}).IsZero() || (Ledger{Etcd: &LedgerEtcd{}}).IsZero() {
 		t.Error("Ledger.IsZero")
 	}
+}
+
+// dnsTarget is a configuration with one dns target.
+func dnsTarget(target, record string) string {
+	return "redirect:\n  - {name: d, " + target + ", dns: {server: 'n:53', zone: example., type: CNAME, key: {name: k, secretFrom: {env: S}}, " + record + "}}"
 }

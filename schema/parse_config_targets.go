@@ -76,7 +76,7 @@ func checkEndpoint(f field) {
 	f.address()
 }
 
-var redirectKinds = []string{"exec", "webhook", "file", "haproxy"}
+var redirectKinds = []string{"exec", "webhook", "file", "haproxy", "dns"}
 
 func redirects(f field) []RedirectTarget {
 	var out []RedirectTarget
@@ -90,10 +90,12 @@ func redirects(f field) []RedirectTarget {
 			Webhook:    redirectWebhook(item.get("webhook")),
 			File:       redirectFile(item.get("file")),
 			HAProxy:    redirectHAProxy(item.get("haproxy")),
+			DNS:        redirectDNS(item.get("dns")),
 			At:         item.position(),
 		})
 	}
 	checkNames(f)
+	checkRecords(f)
 	return out
 }
 

@@ -1,6 +1,6 @@
-// Package redirect points the traffic of applications at the primary, by four
+// Package redirect points the traffic of applications at the primary, by five
 // kinds of targets: exec starts a program, webhook posts a signed CloudEvent,
-// file renders a template, haproxy uses HAProxy's runtime API.
+// file renders a template, haproxy uses HAProxy's runtime API, dns updates a record.
 //
 // [Redirector.Set] is idempotent; its arguments name the primary and the stale
 // clusters. [Redirector.Check] asks where the traffic goes and changes nothing.
@@ -12,5 +12,5 @@
 // environment of a program nor in an event or template.
 //
 // The package does not decide which cluster is primary, never calls Milvus, and undoes
-// nothing. For DNS and cloud load balancers use an exec target or a webhook.
+// nothing. For cloud load balancers use an exec target or a webhook.
 package redirect

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -16,8 +17,8 @@ import (
 	"milvus-reconcile/reconcile/notify"
 )
 
-// Target is one way to move traffic. Exactly one of Exec, Webhook, File and
-// HAProxy is set.
+// Target is one way to move traffic. Exactly one of Exec, Webhook, File, HAProxy and DNS
+// is set.
 type Target struct {
 	Name       string
 	Topologies []string      // that it serves; empty: all
@@ -26,6 +27,7 @@ type Target struct {
 	Webhook    *Webhook
 	File       *File
 	HAProxy    *HAProxy
+	DNS        *DNS
 }
 
 // Exec starts a program, without a shell.
@@ -55,6 +57,20 @@ type HAProxy struct {
 	Servers map[string]string // HAProxy's server names by cluster id
 }
 
+// DNS moves one record of a zone, by dynamic updates.
+type DNS struct {
+	Server    string // host:port of the server that takes updates
+	Zone      string
+	Name      string              // of the record, with its zone
+	Type      string              // A, AAAA, CNAME or SRV
+	TTL       time.Duration       // in whole seconds
+	Values    map[string][]string // of the record, by cluster id; empty: from the clusters' addresses
+	KeyName   string
+	Algorithm string                 // hmac-sha256 or hmac-sha512
+	Secret    func() (string, error) // in base64
+	Servers   []string               // host:port of all that must answer; empty: the name servers of the zone
+}
+
 // Options holds the dependencies of a [Redirector].
 type Options struct {
 	// Addresses holds host:port by cluster id, from the operator's configuration. Targets
@@ -62,6 +78,8 @@ type Options struct {
 	Addresses map[string]string
 	// Poster delivers webhooks; its clock and sleep are used for all targets.
 	Poster notify.Poster
+	// Dial connects to DNS servers; nil: [net.Dialer].
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Redirector moves the traffic of topologies. Use [New]. It is safe for use by
@@ -144,8 +162,10 @@ func (t Target) mover(o Options) (mover, error) {
 		return file{*t.File}, nil
 	case t.HAProxy != nil:
 		return newBackend(*t.HAProxy)
+	case t.DNS != nil:
+		return newName(*t.DNS, o)
 	}
-	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy)")
+	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy, dns)")
 }
 
 // Set points every target that serves the topology at primary and away from stale, and

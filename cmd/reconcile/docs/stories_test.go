@@ -90,13 +90,17 @@ var stories = map[string][]string{
 	"R90": {"testdata/script/propose-failover-best.txtar", "plan/propose_site_test.go TestProposeSite"},
 	"R88": {"testdata/script/switchover.txtar", "testdata/script/run-suspend.txtar", "reconcile/daemon/freeze_test.go TestLoopWaitsForTheEndOfAFreeze", "reconcile/daemon/freeze_test.go TestAFreezeThatEndedWhileNobodyRan", "reconcile/daemon/freeze_test.go TestAnApprovalThatEndsInAFreeze"},
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
+
+	"R109": {"reconcile/redirect/dns_test.go TestDNSIsNotDoneBeforeEveryServerAnswers", "testdata/script/redirect-dns.txtar"},
+	"R110": {"reconcile/redirect/dns_test.go: a change of another is not overwritten", "testdata/script/redirect-dns.txtar"},
+	"R111": {"reconcile/redirect/dns_test.go: a wrong key changes nothing", "testdata/script/redirect-dns.txtar"},
 }
 
 // TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are
 // there.
 func TestStoriesAreHeld(t *testing.T) {
 	told := map[string]bool{}
-	for _, m := range regexp.MustCompile(`(?m)^\| <a id="r[0-9]{2}"></a>(R[0-9]{2}) \|`).FindAllStringSubmatch(testkit.Contents(t, "docs/design/scenarios.md"), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\| <a id="r[0-9]{2,3}"></a>(R[0-9]{2,3}) \|`).FindAllStringSubmatch(testkit.Contents(t, "docs/design/scenarios.md"), -1) {
 		if told[m[1]] {
 			t.Errorf("two stories are %s", m[1])
 		}

@@ -88,7 +88,7 @@ func scripts() testscript.Params {
 type thisTest struct{}
 
 // setup gives a script free addresses for clusters ($A to $D), a load balancer
-// ($LB) and the control API ($CONTROL), and a git that knows nothing of this
+// ($LB) and the control API ($CONTROL), each with its port ($A_PORT), and a git that knows nothing of this
 // machine's user.
 func setup(env *testscript.Env) error {
 	env.Values[thisTest{}] = env.T()
@@ -99,8 +99,10 @@ func setup(env *testscript.Env) error {
 	}
 	for i, name := range names {
 		env.Setenv(name, addresses[i])
+		_, port, _ := strings.Cut(addresses[i], ":")
+		env.Setenv(name+"_PORT", port)
 	}
-	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy
+	env.Setenv("PATH", env.Getenv("PATH")+":/usr/sbin") // where Debian puts HAProxy and name servers
 	env.Setenv("WORKFLOWS", filepath.Join(testkit.Repository(), "docs", "ci"))
 	env.Setenv("PROFILE", usualProfile)
 	env.Setenv("PLAY", filepath.Join(env.WorkDir, "play"))

@@ -52,6 +52,9 @@ func (e *Environment) NamedFiles() []NamedFile {
 		if r.Webhook != nil {
 			out.secret(r.Webhook.Secret.File)
 		}
+		if r.DNS != nil {
+			out.secret(r.DNS.Secret.File)
+		}
 		out.plain(redirectFiles(r)...)
 	}
 	return withoutDuplicates(out)
@@ -230,6 +233,8 @@ func (e *Environment) addRuntimeUses() {
 		switch {
 		case r.Webhook != nil:
 			u.secret("redirect."+r.Name+".secretFrom", r.Webhook.Secret, false)
+		case r.DNS != nil:
+			u.secret("redirect."+r.Name+".dns.key.secretFrom", r.DNS.Secret, false)
 		case r.File != nil:
 			u.reads("redirect."+r.Name+".template", "template "+r.File.Template, false, func() error {
 				_, err := plainfile.Read(r.File.Template)

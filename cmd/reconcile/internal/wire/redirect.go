@@ -68,6 +68,12 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 		out.File = &redirect.File{Template: t.File.Template, Path: t.File.Path, Mode: t.File.Mode}
 	case t.HAProxy != nil:
 		out.HAProxy = &redirect.HAProxy{Address: t.HAProxy.Address, Backend: t.HAProxy.Backend, Servers: t.HAProxy.Servers}
+	case t.DNS != nil:
+		d := t.DNS
+		out.DNS = &redirect.DNS{
+			Server: d.Server, Zone: d.Zone, Name: d.Record, Type: d.Type, TTL: d.TTL, Values: d.Values, Servers: d.Servers,
+			KeyName: d.Key, Algorithm: d.Algorithm, Secret: secretReader(d.Secret),
+		}
 	}
 	return out
 }
@@ -81,6 +87,9 @@ func redirectFiles(r schema.RedirectTarget) []string {
 	}
 	if r.Webhook != nil {
 		out = append(out, r.Webhook.Secret.File)
+	}
+	if r.DNS != nil {
+		out = append(out, r.DNS.Secret.File)
 	}
 	if r.File != nil {
 		out = append(out, r.File.Template)
