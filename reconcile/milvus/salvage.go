@@ -141,6 +141,7 @@ type salvaging struct {
 	until           uint64
 	visit           func(SalvagedMessage) error
 	names           map[int64]collectionName
+	keyFields       map[int64]string // by collection, of those that were asked for; empty: not known
 }
 
 func newSalvaging(l *link, promoted, stale string, marks []salvageMark, until uint64) *salvaging {
@@ -151,7 +152,7 @@ func newSalvaging(l *link, promoted, stale string, marks []salvageMark, until ui
 			}
 		}
 	})
-	return &salvaging{link: l, promoted: promoted, stale: stale, wal: queue, until: until}
+	return &salvaging{link: l, promoted: promoted, stale: stale, wal: queue, until: until, keyFields: map[int64]string{}}
 }
 
 // channel reads one channel. Only an error of visit ends the read of all channels.
@@ -174,7 +175,7 @@ func (s *salvaging) channel(ctx context.Context, m salvageMark) (SalvagedChannel
 		if !wal.Losable(raw) {
 			return true
 		}
-		msg := s.message(c.Channel, raw)
+		msg := s.message(ctx, c.Channel, raw)
 		c.Messages++
 		closed = closed || wal.Type(raw) == wal.TypeTxn
 		c.Last = msg.TimeTick

@@ -2,6 +2,7 @@ package milvus
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"maps"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/milvussim"
@@ -44,6 +46,7 @@ func (w *world) await(holds func() bool) {
 type salvagedRows struct {
 	kinds map[string]int64 // rows by collection and kind
 	keys  map[int64]bool
+	named int // keys that the messages name by themselves
 }
 
 func (w *world) salvage() (Salvage, salvagedRows, error) {
@@ -51,6 +54,7 @@ func (w *world) salvage() (Salvage, salvagedRows, error) {
 	found := salvagedRows{kinds: map[string]int64{}, keys: map[int64]bool{}}
 	got, err := w.fleet().Reader().Salvage(w.ctx(), w.topology, "b", "a", func(m SalvagedMessage) error {
 		found.kinds[m.Database+"/"+m.Collection+" "+m.Kind] += m.RowCount
+		found.named += len(m.Keys(int(m.RowCount)))
 		return m.Rows(func(row map[string]any) error {
 			if key, ok := row["id"].(int64); ok {
 				found.keys[key] = true
@@ -67,8 +71,8 @@ func TestSalvageReadsWhatNeverArrived(t *testing.T) {
 	before := w.State("a")
 	got, found, err := w.salvage()
 	must(t, err)
-	if !maps.Equal(found.kinds, map[string]int64{"default/sim_rows insert": 48}) || len(found.keys) != 48 {
-		t.Errorf("%v, %d keys", found.kinds, len(found.keys))
+	if !maps.Equal(found.kinds, map[string]int64{"default/sim_rows insert": 48}) || len(found.keys) != 48 || found.named != 48 {
+		t.Errorf("%v, %d keys, %d of them named", found.kinds, len(found.keys), found.named)
 	}
 	if len(got.Channels) != milvussim.DefaultPChannels || got.Until.IsZero() {
 		t.Errorf("%d channels until %s", len(got.Channels), got.Until)
@@ -80,6 +84,28 @@ func TestSalvageReadsWhatNeverArrived(t *testing.T) {
 	}
 	same(t, w.State("a").WritesAccepted, before.WritesAccepted)
 	same(t, w.calls("a", updateMethod), 0)
+}
+
+// TestAnEmptyListIsNotNull: an export tells an array without elements from one that is not
+// there.
+func TestAnEmptyListIsNotNull(t *testing.T) {
+	m := SalvagedMessage{RowCount: 2, fields: []*schemapb.FieldData{{
+		FieldName: "tags", Type: schemapb.DataType_Array,
+		Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{
+			ElementType: schemapb.DataType_Int64,
+			Data: []*schemapb.ScalarField{
+				{Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{Data: []int64{7}}}},
+				{Data: &schemapb.ScalarField_LongData{LongData: &schemapb.LongArray{}}},
+			},
+		}}}},
+	}}}
+	var got []string
+	must(t, m.Rows(func(row map[string]any) error {
+		raw, err := json.Marshal(row)
+		got = append(got, string(raw))
+		return err
+	}))
+	same(t, strings.Join(got, " "), `{"tags":[7]} {"tags":[]}`)
 }
 
 // What the old primary wrote before it was fenced is still there to be read.

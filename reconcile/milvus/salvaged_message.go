@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"reflect"
+	"slices"
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
@@ -38,8 +40,25 @@ type SalvagedMessage struct {
 	RowsHidden bool
 	Payload    []byte // as Milvus wrote it; never what may hold a password or token
 
-	fields []*schemapb.FieldData
-	keys   *schemapb.IDs
+	fields   []*schemapb.FieldData
+	keyField string // the one of fields with the primary keys; empty: not known
+	keys     *schemapb.IDs
+}
+
+// Keys returns the first primary keys of the rows of a message, as texts. It returns none if it
+// is not known which field of an insert holds them.
+func (m SalvagedMessage) Keys(most int) []string {
+	numbers, texts := m.keys.GetIntId().GetData(), m.keys.GetStrId().GetData()
+	for _, f := range m.fields {
+		if m.keyField != "" && f.GetFieldName() == m.keyField {
+			numbers, texts = f.GetScalars().GetLongData().GetData(), f.GetScalars().GetStringData().GetData()
+		}
+	}
+	out := slices.Clone(texts[:min(most, len(texts))])
+	for _, n := range numbers[:min(most, len(numbers))] {
+		out = append(out, strconv.FormatInt(n, 10))
+	}
+	return out
 }
 
 type collectionName struct{ database, name string }
@@ -70,13 +89,37 @@ func (l *link) collectionNames(ctx context.Context) map[int64]collectionName {
 
 // message decodes what can be decoded of a message. A body that is not understood stays in
 // Payload.
-func (s *salvaging) message(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
+func (s *salvaging) message(ctx context.Context, channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
 	m := salvagedMessage(channel, raw)
 	s.remember(m)
 	if known, ok := s.names[m.CollectionID]; ok {
 		m.Database, m.Collection = known.database, known.name
 	}
+	if m.fields != nil && m.Collection != "" {
+		m.keyField = s.keyField(ctx, m)
+	}
 	return m
+}
+
+// keyField returns the name of the primary key of a message's collection; empty: it is not
+// known.
+func (s *salvaging) keyField(ctx context.Context, m SalvagedMessage) string {
+	if name, asked := s.keyFields[m.CollectionID]; asked {
+		return name
+	}
+	ctx, cancel := s.withReadTimeout(ctx)
+	defer cancel()
+	name := ""
+	got, err := (&data{link: s.link, database: m.Database}).describeCollection(ctx, m.Collection)
+	if err == nil && got.GetCollectionID() == m.CollectionID { // not one that was made later under the same name
+		for _, f := range got.GetSchema().GetFields() {
+			if f.GetIsPrimaryKey() {
+				name = f.GetName()
+			}
+		}
+	}
+	s.keyFields[m.CollectionID] = name
+	return name
 }
 
 func salvagedMessage(channel string, raw *commonpb.ImmutableMessage) SalvagedMessage {
@@ -215,9 +258,11 @@ func cellOf(c column.Column, i int) (any, error) {
 		return sparse(x), nil
 	case entity.BinaryVector:
 		return []byte(x), nil
-	default:
-		return v, nil
 	}
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.IsNil() {
+		return reflect.MakeSlice(list.Type(), 0, 0).Interface(), nil // it is empty, and not null
+	}
+	return v, nil
 }
 
 func sparse(x entity.SparseEmbedding) map[string]float32 {

@@ -265,7 +265,7 @@ func TestADumpHoldsTokensAndSalvageDoesNot(t *testing.T) {
 func TestSecretContentStaysInTheLog(t *testing.T) {
 	s := salvaging{names: map[int64]collectionName{}}
 	for number, withheld := range map[string]bool{"21": true, "22": true, "700": true, "800": true, "2": false, "16": false, "12345": false} {
-		m := s.message("c", &commonpb.ImmutableMessage{
+		m := s.message(t.Context(), "c", &commonpb.ImmutableMessage{
 			Properties: map[string]string{"_t": number, "_h": "root:Milvus"}, Payload: []byte("root:Milvus"),
 		})
 		if told := fmt.Sprintf("%+v %s", m, m.Payload); strings.Contains(told, "root:Milvus") == withheld {

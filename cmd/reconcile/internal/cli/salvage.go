@@ -32,9 +32,9 @@ func newSalvage(g *globals) *cobra.Command {
 		Short: "Count, export or replay the writes that only a stale old primary holds",
 		Long: `salvage finds the writes that only a stale old primary holds. It reads the log of that
 cluster, starting at the last message that was replicated before another cluster was
-promoted. It counts the later messages by collection and kind; --export also writes
-their rows, one row in each line. Without --replay it changes no cluster. It also works
-on a fenced cluster. If the count is exact, the ledger keeps it: history and the pages
+promoted. It counts the later messages by collection, partition and kind, and says when
+the first and the last were written, and the first keys. --export writes all rows, one
+row in each line. Without --replay it changes no cluster. It also works on a fenced one. If the count is exact, the ledger keeps it: history and the pages
 of the topology then show the count instead of the estimate.
 
 It counts messages of the log: a row that was written and deleted counts twice.

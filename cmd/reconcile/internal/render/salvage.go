@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,21 +23,27 @@ type SalvageReport struct {
 	NotKept  string // why exact counts are not kept in the ledger; empty: they are
 }
 
-// SalvageCount counts the messages of one kind in one collection.
+// MostSalvagedKeys is how many keys a count names. An export has all.
+const MostSalvagedKeys = 5
+
+// SalvageCount counts the messages of one kind in one partition of a collection.
 type SalvageCount struct {
 	Database     string
 	Collection   string // empty: its name is not known, or it concerns none
 	CollectionID int64  // 0: it concerns none
+	Partition    string // empty: not known, or they concern none, or all
 	Kind         string
 	Messages     int64
 	Rows         int64
+	First        time.Time
 	Newest       time.Time
+	Keys         []string // the first primary keys, as far as they are known
 }
 
-// Compare orders by collection, then kind.
+// Compare orders by collection, partition, then kind.
 func (c SalvageCount) Compare(o SalvageCount) int {
 	return cmp.Or(cmp.Compare(c.Database, o.Database), cmp.Compare(c.Collection, o.Collection),
-		cmp.Compare(c.CollectionID, o.CollectionID), cmp.Compare(c.Kind, o.Kind))
+		cmp.Compare(c.CollectionID, o.CollectionID), cmp.Compare(c.Partition, o.Partition), cmp.Compare(c.Kind, o.Kind))
 }
 
 // SalvageChannel is one channel as it was read.
@@ -85,13 +92,16 @@ type wireSalvage struct {
 }
 
 type wireSalvageCount struct {
-	Database     *string `json:"database"`
-	Collection   *string `json:"collection"`
-	CollectionID *string `json:"collectionId"`
-	Kind         string  `json:"kind"`
-	Messages     int64   `json:"messages"`
-	Rows         int64   `json:"rows"`
-	Newest       *string `json:"newest"`
+	Database     *string  `json:"database"`
+	Collection   *string  `json:"collection"`
+	CollectionID *string  `json:"collectionId"`
+	Partition    *string  `json:"partition"`
+	Kind         string   `json:"kind"`
+	Messages     int64    `json:"messages"`
+	Rows         int64    `json:"rows"`
+	First        *string  `json:"first"`
+	Newest       *string  `json:"newest"`
+	Keys         []string `json:"keys"`
 }
 
 type wireSalvageChannel struct {
@@ -114,8 +124,8 @@ func encodeSalvage(r SalvageReport) wireSalvage {
 				id = strconv.FormatInt(c.CollectionID, 10)
 			}
 			return wireSalvageCount{
-				Database: textOrNil(c.Database), Collection: textOrNil(c.Collection), CollectionID: textOrNil(id),
-				Kind: c.Kind, Messages: c.Messages, Rows: c.Rows, Newest: timeOrNil(c.Newest),
+				Database: textOrNil(c.Database), Collection: textOrNil(c.Collection), CollectionID: textOrNil(id), Partition: textOrNil(c.Partition),
+				Kind: c.Kind, Messages: c.Messages, Rows: c.Rows, First: timeOrNil(c.First), Newest: timeOrNil(c.Newest), Keys: mapList(c.Keys, same),
 			}
 		}),
 		Channels: mapList(r.Channels, func(c SalvageChannel) wireSalvageChannel {
@@ -184,12 +194,96 @@ func (p *page) salvage(r SalvageReport) {
 		return
 	}
 	p.blank()
-	g := grid{head: []string{"collection", "kind", "messages", "rows", "newest"}, least: 20}
-	for _, c := range r.Counts {
-		g.add(cell{text: c.name()}, cell{text: c.Kind}, cell{text: strconv.FormatInt(c.Messages, 10)},
-			cell{text: strconv.FormatInt(c.Rows, 10)}, cell{text: clockTime(c.Newest)})
+	g := grid{head: []string{"collection", "kind", "count", "first and last", "keys"}, least: 12}
+	for _, c := range byCollection(r.Counts) {
+		name := c.name()
+		if c.Partition != "" && c.Partition != "_default" {
+			name += " (" + c.Partition + ")"
+		}
+		g.add(cell{text: name}, cell{text: c.Kind}, cell{text: c.count()}, cell{text: c.span(r.Until)}, cell{text: orElse(c.firstKeys(), "-")})
 	}
 	p.grid(g)
+}
+
+// count is how many rows, or messages without rows.
+func (c SalvageCount) count() string {
+	if c.Rows == 0 {
+		return plural(int(c.Messages), "message", "messages")
+	}
+	return plural(int(c.Rows), "row", "rows")
+}
+
+// span is when the first and the last message were written: without the day if both are of the
+// day of until.
+func (c SalvageCount) span(until time.Time) string {
+	form := "2006-01-02 15:04:05Z"
+	if c.Newest.IsZero() {
+		return "-"
+	}
+	if day := until.UTC().Format(time.DateOnly); c.First.UTC().Format(time.DateOnly) == day && c.Newest.UTC().Format(time.DateOnly) == day {
+		form = "15:04:05Z"
+	}
+	first, last := c.First.UTC().Format(form), c.Newest.UTC().Format(form)
+	if first == last {
+		return last
+	}
+	return first + "–" + last
+}
+
+// firstKeys names the first keys, and says that there are more.
+func (c SalvageCount) firstKeys() string {
+	text := strings.Join(c.Keys, ", ")
+	if len(c.Keys) > 0 && int64(len(c.Keys)) < c.Rows {
+		text += ", …"
+	}
+	return text
+}
+
+// mostPartitions is how many partitions of a collection a page shows one by one. The server
+// divides a collection with a partition key into many.
+const mostPartitions = 8
+
+// byCollection returns the counts as a page shows them: those of a collection with many
+// partitions become one for each kind. They are in order, so that what is added up is adjacent
+// but for its kind.
+func byCollection(counts []SalvageCount) []SalvageCount {
+	type of struct {
+		database, collection string
+		id                   int64
+		kind                 string
+	}
+	partitions, at := map[of]int{}, map[of]int{}
+	for _, c := range counts {
+		partitions[of{c.Database, c.Collection, c.CollectionID, c.Kind}]++
+	}
+	var out []SalvageCount
+	for _, c := range counts {
+		key := of{c.Database, c.Collection, c.CollectionID, c.Kind}
+		i, begun := at[key]
+		switch {
+		case partitions[key] <= mostPartitions:
+			out = append(out, c)
+		case !begun:
+			at[key] = len(out)
+			c.Partition = plural(partitions[key], "partition", "partitions")
+			out = append(out, c)
+		default:
+			out[i] = out[i].plus(c)
+		}
+	}
+	return out
+}
+
+// plus adds what another partition holds.
+func (c SalvageCount) plus(o SalvageCount) SalvageCount {
+	c.Messages, c.Rows = c.Messages+o.Messages, c.Rows+o.Rows
+	if o.First.Before(c.First) {
+		c.First = o.First
+	}
+	if o.Newest.After(c.Newest) {
+		c.Newest = o.Newest
+	}
+	return c
 }
 
 func (c SalvageCount) name() string {

@@ -101,8 +101,8 @@ func (s *Salvage) Close(whole bool) error {
 	return s.export.end(whole)
 }
 
-// tally counts messages and rows by collection and kind. Its size grows with the
-// number of collections, not with the number of messages.
+// tally counts messages and rows by collection, partition and kind. Its size grows with the
+// number of these, not with the number of messages.
 type tally struct {
 	counts map[tallyKey]*render.SalvageCount
 
@@ -115,7 +115,7 @@ type tally struct {
 type tallyKey struct {
 	database, collection string
 	id                   int64
-	kind                 string
+	partition, kind      string
 }
 
 func newTally() *tally {
@@ -126,18 +126,22 @@ func newTally() *tally {
 }
 
 func (s *tally) add(m milvus.SalvagedMessage) {
-	k := tallyKey{m.Database, m.Collection, m.CollectionID, m.Kind}
+	k := tallyKey{m.Database, m.Collection, m.CollectionID, m.Partition, m.Kind}
 	c, ok := s.counts[k]
 	if !ok {
-		c = &render.SalvageCount{Database: m.Database, Collection: m.Collection, CollectionID: m.CollectionID, Kind: m.Kind}
+		c = &render.SalvageCount{Database: m.Database, Collection: m.Collection, CollectionID: m.CollectionID, Partition: m.Partition, Kind: m.Kind}
 		s.counts[k] = c
 	}
 	c.Messages++
 	c.Rows += m.RowCount
 	at := plan.TickTime(m.TimeTick)
+	if c.First.IsZero() || at.Before(c.First) {
+		c.First = at
+	}
 	if at.After(c.Newest) {
 		c.Newest = at
 	}
+	c.Keys = append(c.Keys, m.Keys(render.MostSalvagedKeys-len(c.Keys))...)
 	s.addToLoss(m, at)
 }
 
