@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -38,6 +39,14 @@ type Apply struct {
 	// Pinned holds, by topology, the digest of a saved plan; nil: no plan was saved.
 	Pinned   map[string]string
 	Identity string // of this process, in what it records
+	// Waves is the order in which the topologies of a site move; none: all at once.
+	Waves siteplan.Waves
+	// Site is the site whose moves are applied, in waves however they are approved; empty:
+	// what an approval of a site covers moves in waves.
+	Site string
+	// Hold says why a change that is approved does not begin yet; empty: it may. Nil: every
+	// change may.
+	Hold func(t plan.TopologyPlan, d approval.Decision) string
 	// OnBegin is called under the lock, right before a plan is carried out. May be nil.
 	OnBegin func(t plan.TopologyPlan, d approval.Decision)
 	// OnHalfDone is called when a force promote is half done: critical if a person must end it.
@@ -47,7 +56,7 @@ type Apply struct {
 }
 
 // Run plans every topology and applies each on its own: failovers first, in parallel
-// up to Concurrency. One topology never stops another. Run returns an error only when
+// up to Concurrency, and the moves of a site in waves. One topology never stops another. Run returns an error only when
 // it could not plan at all; what an apply failed at is in the results of the report.
 func (a Apply) Run(ctx context.Context) (Report, error) {
 	if a.Ledger == nil {
@@ -62,12 +71,12 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 	}
 	defer end("done")
 	order := failoversFirst(s.computed.Topologies)
-	reports, results := make([]Report, len(order)), make([]Result, len(order))
-	a.inParallel(len(order), func(i int) {
+	reports, results := a.runWaves(ctx, s, order, func(i int) (Report, Result) {
 		ctx, end := StartSpan(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
-		reports[i], results[i] = a.planAndApply(ctx, s, order[i])
-		reports[i].decideAgain(order[i].Name, results[i].decided)
-		end(results[i].Outcome.String())
+		report, result := a.planAndApply(ctx, s, order[i])
+		report.decideAgain(order[i].Name, result.decided)
+		end(result.Outcome.String())
+		return report, result
 	})
 	report := s.combine(reports)
 	slices.SortFunc(results, func(x, y Result) int { return strings.Compare(x.Topology, y.Topology) })
@@ -254,9 +263,11 @@ func (a Apply) stopsBeforeLock(ctx context.Context, t plan.TopologyPlan, report 
 		return &stopped{OutcomeBlocked, "the operator's configuration suspends this topology"}
 	case a.only != plan.TransitionNone && t.Transition != a.only:
 		return &stopped{OutcomeBlocked, "the " + t.Transition.String() + " of this topology comes first: 'reconcile apply " + t.Name + "' carries it out"}
-	default:
-		return refused(t, report)
 	}
+	if stop := refused(t, report); stop != nil {
+		return stop
+	}
+	return a.waits(t, report.Decisions[t.Name])
 }
 
 // beingApplied says what another process does, and what to do meanwhile.

@@ -45,9 +45,9 @@ func (p Pass) decide(t plan.TopologyPlan, r Remembered) approval.Decision {
 		return approval.Evaluate(request)
 	}
 	request.Spent = nil
-	accepted := approval.Evaluate(request).Accepted
+	judged := approval.Evaluate(request)
 	return approval.Decision{
-		Verdict: approval.VerdictNotRequired, Commit: change.Commit, Accepted: accepted,
+		Verdict: approval.VerdictNotRequired, Commit: change.Commit, Accepted: judged.Accepted, Site: judged.Site,
 		Detail: "an open intent of the ledger is resumed; its approval was spent when it was written",
 	}
 }

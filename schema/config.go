@@ -6,6 +6,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile/freeze"
 )
 
@@ -39,6 +40,7 @@ type Config struct {
 	Suspend       []string     // topologies that are observed and never applied
 	Shards        []plan.Shard // which daemon acts on which topologies; none: one acts on all
 	Freeze        freeze.Entries
+	Waves         siteplan.Waves // in which order the topologies of a site move
 	Credentials   []Credential
 	Approval      Approval
 	Limits        plan.Failover // floors; zero fields set none

@@ -76,6 +76,7 @@ func (d *document) config() Config {
 		Suspend:       uniqueNames(root.get("suspend")),
 		Shards:        shards(root.get("shards")),
 		Freeze:        freezes(root.get("freeze")),
+		Waves:         waves(root.get("waves")),
 		Credentials:   credentials(root.get("credentials")),
 		Approval:      approvalRules(root.get("approval")),
 		Limits:        limits(root.get("limits")),

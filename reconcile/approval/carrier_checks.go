@@ -75,6 +75,7 @@ func termRules() []check {
 		(*evaluation).checkLapse,
 		(*evaluation).checkAuthor,
 		(*evaluation).checkPlan,
+		(*evaluation).checkCovered,
 		(*evaluation).checkLoss,
 	}
 }
@@ -84,6 +85,7 @@ type judgement struct {
 	votes    []vote
 	replaced []vote // by a newer approval of the same person
 	denials  []rankedDenial
+	site     Site // that an authentic approval covers the topology in; zero: none
 }
 
 // judgeAll checks every carrier. The result does not depend on their order. The denial
@@ -102,11 +104,16 @@ func (e *evaluation) judgeAll() judgement {
 	for _, v := range authenticVotes {
 		if slices.ContainsFunc(authenticVotes, v.replacedBy) {
 			out.replaced = append(out.replaced, v)
-		} else if denial := e.applyRules(&v, termRules(), len(authenticityRules())); denial.Code != "" {
-			out.denials = append(out.denials, denial)
-		} else {
-			out.votes = append(out.votes, v)
+			continue
 		}
+		if !v.withdraws() && v.claim.Site.Name > out.site.Name {
+			out.site = v.claim.Site
+		}
+		if denial := e.applyRules(&v, termRules(), len(authenticityRules())); denial.Code != "" {
+			out.denials = append(out.denials, denial)
+			continue
+		}
+		out.votes = append(out.votes, v)
 	}
 	slices.SortFunc(out.votes, byPayload)
 	slices.SortFunc(out.replaced, byPayload)
@@ -140,7 +147,7 @@ func sortDenials(denials []rankedDenial) {
 func (e *evaluation) judge(c Carrier) (vote, rankedDenial) {
 	v := vote{carrier: c}
 	var err error
-	v.claim, err = ParseTrailers(c.Message)
+	v.claim, err = claimOf(c.Message)
 	switch {
 	case c.Kind == CarrierTag && c.Problem != "":
 		return v, e.denied(c, 1, CodeMalformed, carrierProblem(c))

@@ -116,6 +116,10 @@ type Decision struct {
 	Until time.Time
 	// Repository is what approvals must be for; empty: the operator names none.
 	Repository string
+	// Site is the approval of a site that covers the change, by which it moves in waves;
+	// zero: none does, or enough people approved the topology alone. It is also set while
+	// the approval does not suffice yet.
+	Site Site
 	// Needed is how many people must approve, and Given how many did; 0 and 0: no
 	// approval is needed.
 	Needed, Given int

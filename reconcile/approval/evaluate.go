@@ -100,7 +100,7 @@ func keptStale(t plan.TopologyPlan, cluster string) bool {
 // decide counts the votes.
 func (e *evaluation) decide(d Decision, j judgement) Decision {
 	votes, denials := j.votes, j.denials
-	d.Needed = e.need
+	d.Needed, d.Site = e.need, j.site
 	if len(votes) == 0 {
 		if len(denials) == 0 {
 			return d.deny(CodeMissing, e.missingText())
@@ -112,7 +112,7 @@ func (e *evaluation) decide(d Decision, j judgement) Decision {
 	if d.Given < e.need {
 		return d.deny(CodeQuorumNotMet, e.quorumDetail(votes, denials))
 	}
-	d.Verdict, d.grant = VerdictApproved, grantFor(e.Plan)
+	d.Verdict, d.grant, d.Site = VerdictApproved, grantFor(e.Plan), e.siteOf(chosen)
 	d.Accepted, d.Notes = e.accepted(chosen)
 	for _, v := range slices.Concat(votes, j.replaced) { // nothing comes back by deleting a newer tag
 		d.Payloads = appendNew(d.Payloads, v.carrier.PayloadHash)

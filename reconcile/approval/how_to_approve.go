@@ -13,8 +13,12 @@ import (
 func (c Claim) Trailers() string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%s: %s\n", key, value) }
-	for _, t := range c.Approved {
-		line(KeyApproved, t.String())
+	if c.Site.Name != "" {
+		line(KeyApproved, "site/"+c.Site.Name+" "+c.Site.Digest)
+	} else {
+		for _, t := range c.Approved {
+			line(KeyApproved, t.String())
+		}
 	}
 	line(KeyBy, c.By.String())
 	line(KeyReason, c.Reason)
@@ -35,6 +39,9 @@ func (c Claim) Trailers() string {
 	}
 	if c.MaxDataLoss != nil {
 		line(KeyMaxDataLoss, c.MaxDataLoss.String())
+	}
+	for _, m := range c.Site.Moves {
+		line(KeyCovers, m.String())
 	}
 	return b.String()
 }

@@ -34,7 +34,7 @@ type StatementRules struct {
 // StatementOf reads what a carrier says about a topology. False: it says nothing, or cannot
 // be a carrier.
 func StatementOf(c Carrier, r StatementRules) (Statement, bool) {
-	claim, err := ParseTrailers(c.Message)
+	claim, err := claimOf(c.Message)
 	if err != nil || carrierProblem(c) != "" || c.Date.IsZero() {
 		return Statement{}, false
 	}

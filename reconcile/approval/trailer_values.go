@@ -23,11 +23,12 @@ const (
 	KeyAccept      = "Failover-Accept"
 	KeyMaxDataLoss = "Failover-Max-Data-Loss"
 	KeyReplay      = "Failover-Replay"
+	KeyCovers      = "Failover-Covers"
 )
 
 const keyChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 
-var repeatable = []string{KeyApproved, KeyPlan, KeyAccept}
+var repeatable = []string{KeyApproved, KeyPlan, KeyAccept, KeyCovers}
 
 // form is a pattern that is compiled at its first use, since few commands need it.
 type form = func() *regexp.Regexp
@@ -66,6 +67,8 @@ func (c *Claim) set(key, value string) (err error) {
 	case KeyAccept:
 		err = requireForm(codeForm, value, "the code of a finding")
 		c.Accept = append(c.Accept, plan.Code(value))
+	case KeyCovers:
+		err = c.cover(value)
 	case KeyReplay:
 		err = CheckDigest(value)
 		c.Replay = value
@@ -81,6 +84,12 @@ func (c *Claim) set(key, value string) (err error) {
 }
 
 func (c *Claim) approve(value string) error {
+	if c.Site.Name != "" {
+		return errors.New("an approval of a site has one " + KeyApproved)
+	}
+	if c.approveSite(value) {
+		return nil
+	}
 	m := targetForm().FindStringSubmatch(value)
 	if m == nil {
 		return fmt.Errorf("%+q is not TOPOLOGY/CLUSTER", clip(value))

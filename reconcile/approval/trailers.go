@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -23,7 +24,8 @@ func (t Target) String() string { return t.Topology + "/" + t.Cluster }
 
 // Claim is what the failover trailers of one message say.
 type Claim struct {
-	Approved    []Target
+	Approved    []Target // for a site: what its moves make the primaries
+	Site        Site     // zero: topologies are approved, and no site
 	By          Person
 	Reason      string
 	Repository  string    // for which it is given; empty: any
@@ -44,7 +46,7 @@ var ErrNoClaim = errors.New("the message has no failover trailer")
 const blank = " \t\r\n"
 
 // maxMessage bounds what is parsed; a longer message claims nothing.
-const maxMessage = 64 << 10
+const maxMessage = 512 << 10
 
 // ParseTrailers reads the failover trailers of a message: its last paragraph,
 // after at least one other, made of trailers only, with exact keys and no
@@ -127,6 +129,9 @@ func parseParagraph(lines []string) (Claim, error) {
 			return Claim{}, err
 		}
 	}
+	if err := c.completeSite(); err != nil {
+		return Claim{}, err
+	}
 	return c, c.check()
 }
 
@@ -159,7 +164,7 @@ func (c Claim) check() error {
 		return fmt.Errorf("%s is missing", KeyBy)
 	case c.Reason == "":
 		return fmt.Errorf("%s is missing", KeyReason)
-	case len(c.Approved) > 1 && (len(c.Plans) > 0 || len(c.Accept) > 0 || c.MaxDataLoss != nil):
+	case c.Site.Name == "" && len(c.Approved) > 1 && (len(c.Plans) > 0 || len(c.Accept) > 0 || c.MaxDataLoss != nil):
 		return fmt.Errorf("an approval of several topologies may have no %s, %s or %s", KeyPlan, KeyAccept, KeyMaxDataLoss)
 	case c.Replay != "" && (len(c.Approved) > 1 || len(c.Plans) > 0 || len(c.Accept) > 0 || c.MaxDataLoss != nil):
 		return fmt.Errorf("an approval of a replay names one topology, and has no %s, %s or %s", KeyPlan, KeyAccept, KeyMaxDataLoss)
@@ -183,4 +188,41 @@ func clip(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
+
+// parsed keeps what messages say. A site's approval is long, and is judged for each of its
+// topologies.
+var parsed struct {
+	sync.Mutex
+	claims map[string]parsedClaim
+}
+
+type parsedClaim struct {
+	claim Claim
+	err   error
+}
+
+// Messages of a length that takes a while to parse are kept, and few of them.
+const (
+	parsesSlowly = 4 << 10
+	maxParsed    = 16
+)
+
+// claimOf is ParseTrailers, and remembers the answer for a long message. Nobody changes a claim
+// that it returns.
+func claimOf(message string) (Claim, error) {
+	if len(message) < parsesSlowly {
+		return ParseTrailers(message)
+	}
+	parsed.Lock()
+	defer parsed.Unlock()
+	known, ok := parsed.claims[message]
+	if !ok {
+		known.claim, known.err = ParseTrailers(message)
+		if parsed.claims == nil || len(parsed.claims) >= maxParsed {
+			parsed.claims = map[string]parsedClaim{}
+		}
+		parsed.claims[message] = known
+	}
+	return known.claim, known.err
 }

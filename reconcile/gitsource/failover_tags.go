@@ -22,6 +22,7 @@ type tagInfo struct {
 	carrier    approval.Carrier
 	target     plumbing.Hash     // zero: it does not point at a commit
 	topologies []string          // of these topologies
+	site       approval.Site     // that it approves; zero: none
 	keys       map[string]string // of documents at the target, once asked for
 }
 
@@ -70,7 +71,7 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 }
 
 // approvedTopology finds the topologies of approvals, well formed or not.
-var approvedTopology = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^failover-approved:\s*([a-z0-9-]+)/`) })
+var approvedTopology = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^failover-(?:approved|covers):\s*([a-z0-9-]+)/`) })
 
 // isPermanent reports whether an error is a fault of the object itself. Other errors may
 // be gone at the next read.
@@ -99,6 +100,9 @@ func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 	for _, m := range approvedTopology().FindAllStringSubmatch(o.body, -1) {
 		info.topologies = append(info.topologies, m[1])
 	}
+	if claim, err := approval.ParseTrailers(o.body); err == nil {
+		info.site = claim.Site
+	}
 	if _, c.Date, err = parseIdent(o.headerValue("tagger")); err != nil {
 		c.Problem = "its tagger line cannot be read"
 	}
@@ -115,8 +119,14 @@ func (r *Repo) readTag(id plumbing.Hash) (*tagInfo, error) {
 // approvesEarlier reports whether the tag is signed by a known key and names a lower
 // generation of the topology.
 func (t *tagInfo) approvesEarlier(topology string, generation int64) bool {
+	if t.carrier.Problem != "" || len(t.carrier.Signature.Principals) == 0 {
+		return false
+	}
+	if m, covered := t.site.Covers(topology); covered {
+		return m.Generation < generation
+	}
 	words := strings.Split(strings.TrimPrefix(t.carrier.Ref, tagPrefix), "/")
-	if len(words) < 2 || words[0] != topology || t.carrier.Problem != "" || len(t.carrier.Signature.Principals) == 0 {
+	if len(words) < 2 || words[0] != topology {
 		return false
 	}
 	approved, err := strconv.ParseInt(words[1], 10, 64)

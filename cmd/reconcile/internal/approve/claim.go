@@ -21,7 +21,7 @@ import (
 
 // claim returns what the tag shall say, in the name of the user that git knows.
 func (r Request) claim(ctx context.Context, o wire.Options) (approval.Claim, error) {
-	c := approval.Claim{Approved: []approval.Target{r.Target}, Reason: strings.TrimSpace(r.Reason)}
+	c := approval.Claim{Approved: r.targets(), Site: r.site(), Reason: strings.TrimSpace(r.Reason)}
 	if c.Reason == "" && r.Withdraw {
 		c.Reason = "withdrawn"
 	}
@@ -31,7 +31,7 @@ func (r Request) claim(ctx context.Context, o wire.Options) (approval.Claim, err
 	for key, to := range map[string]*string{"user.name": &c.By.Name, "user.email": &c.By.Email} {
 		var err error
 		if *to, err = desired.Git(ctx, r.Dir, "", "config", key); err != nil {
-			return c, errors.New("git does not know who you are (hint: git config user.name and user.email)")
+			return c, errNoUser
 		}
 	}
 	var err error
@@ -83,8 +83,9 @@ func notAcceptable(code string) error {
 }
 
 // message returns the message of the tag. It parses the message again and fails if it
-// says more than the claim: a reason of several lines must not become a trailer.
-func (r Request) message(c approval.Claim, generation int64) (string, error) {
+// says more than the claim: a reason of several lines must not become a trailer. what is
+// approved stands in its first line.
+func (r Request) message(c approval.Claim, what string) (string, error) {
 	does := "Approve"
 	if r.Withdraw {
 		does = "Withdraw the approval of"
@@ -92,7 +93,7 @@ func (r Request) message(c approval.Claim, generation int64) (string, error) {
 	if c.Replay != "" {
 		does += " the replay of lost rows into"
 	}
-	message := fmt.Sprintf("%s %s, generation %d\n\n%s", does, c.Approved[0], generation, c.Trailers())
+	message := fmt.Sprintf("%s %s\n\n%s", does, what, c.Trailers())
 	said, err := approval.ParseTrailers(message)
 	if err == nil && !reflect.DeepEqual(said, c) {
 		err = errors.New("it would say more than was asked for (hint: --reason is one line of text)")

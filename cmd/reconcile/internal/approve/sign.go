@@ -12,6 +12,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/desired"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/gitsource"
 )
@@ -20,7 +21,9 @@ import (
 type Request struct {
 	Dir         string // the clone in which the tag is made
 	Commit      string // a name of the commit that is approved
-	Target      approval.Target
+	Target      approval.Target // zero if a site is approved
+	Site        string          // whose moves are approved at once; "": one topology is
+	Moves       []siteplan.Move // of the site
 	Reason      string
 	Expires     time.Duration // from now; 0: the operator's maxAge
 	Accept      []string      // codes of findings
@@ -36,7 +39,7 @@ type Request struct {
 type Signed struct {
 	Tag      string // below refs/tags/
 	Commit   string
-	Document plan.Topology // that the commit holds
+	Document plan.Topology // that the commit holds; zero for a site
 	Claim    approval.Claim
 	Earlier  []string // tags of the same person for the same change, which no longer count
 	ByAuthor bool     // the person wrote the change
@@ -50,6 +53,9 @@ func Sign(ctx context.Context, o wire.Options, r Request) (Signed, error) {
 	if err := r.fetchTags(ctx); err != nil {
 		return Signed{}, err
 	}
+	if r.Site != "" {
+		return r.signSite(ctx, o)
+	}
 	rev, document, err := r.document(ctx, o)
 	if err != nil {
 		return Signed{}, err
@@ -58,7 +64,7 @@ func Sign(ctx context.Context, o wire.Options, r Request) (Signed, error) {
 	if err != nil {
 		return Signed{}, err
 	}
-	message, err := r.message(claim, document.Generation)
+	message, err := r.message(claim, fmt.Sprintf("%s, generation %d", r.Target, document.Generation))
 	if err != nil {
 		return Signed{}, err
 	}
@@ -68,7 +74,7 @@ func Sign(ctx context.Context, o wire.Options, r Request) (Signed, error) {
 		return Signed{}, err
 	}
 	s.ByAuthor = slices.ContainsFunc(rev.Changes[document.Name].Authors, claim.By.SameEmail)
-	s.wanted = wantedTag{dir: r.Dir, name: s.Tag, commit: rev.Commit, topology: document.Name, by: claim.By, message: message}
+	s.wanted = wantedTag{dir: r.Dir, name: s.Tag, commit: rev.Commit, topologies: []string{document.Name}, by: claim.By, message: message}
 	s.object, err = s.wanted.sign(ctx, o)
 	return s, err
 }
@@ -82,14 +88,8 @@ func (s Signed) Push(ctx context.Context, remote string) error {
 // document reads the document to approve. It fails if the target is not its
 // primary.
 func (r Request) document(ctx context.Context, o wire.Options) (desired.Revision, plan.Topology, error) {
-	defer o.Messages.Doing("reading the topology files and their history")()
 	name, cluster := r.Target.Topology, r.Target.Cluster
-	repo, err := openClone(ctx, o, r.Dir)
-	if err != nil {
-		return desired.Revision{}, plan.Topology{}, err
-	}
-	defer repo.Close() //nolint:errcheck // only read
-	rev, err := o.Loader.Load(ctx, repo, r.Commit)
+	rev, err := r.revision(ctx, o)
 	if err != nil {
 		return desired.Revision{}, plan.Topology{}, err
 	}

@@ -26,7 +26,8 @@ type wantedTag struct {
 	dir      string
 	name     string // below refs/tags/
 	commit   string
-	topology string
+	// topologies are those that it approves, at least one.
+	topologies []string
 	by       approval.Person
 	message  string
 }
@@ -62,10 +63,21 @@ func (w wantedTag) read(ctx context.Context, o wire.Options) (approval.Carrier, 
 	if err != nil {
 		return approval.Carrier{}, err
 	}
-	carriers := rev.Changes[w.topology].Carriers
+	var found approval.Carrier
+	for _, topology := range w.topologies {
+		if found, err = w.carrierOf(rev.Changes[topology].Carriers, topology); err != nil {
+			return approval.Carrier{}, err
+		}
+	}
+	return found, nil
+}
+
+// carrierOf returns the tag among the carriers of a topology. It must be the newest of the
+// person there.
+func (w wantedTag) carrierOf(carriers []approval.Carrier, topology string) (approval.Carrier, error) {
 	i := slices.IndexFunc(carriers, func(c approval.Carrier) bool { return c.Ref == w.ref() })
 	if i < 0 {
-		return approval.Carrier{}, fmt.Errorf("%s does not hold it, or not for this document", w.dir)
+		return approval.Carrier{}, fmt.Errorf("%s does not hold it, or not for this document of %s", w.dir, topology)
 	}
 	for _, c := range carriers {
 		if claim, err := approval.ParseTrailers(c.Message); err == nil && claim.By.SameEmail(w.by) && c.Date.After(carriers[i].Date) {

@@ -51,7 +51,7 @@ func (r Request) fetchTags(ctx context.Context) error {
 		switch known, ok := here[ref]; {
 		case !ok:
 			missing = append(missing, ref+":"+ref)
-		case r.Withdraw && known != there[ref] && strings.HasPrefix(ref, "refs/tags/failover/"+r.Target.Topology):
+		case r.Withdraw && known != there[ref] && strings.HasPrefix(ref, "refs/tags/failover/"+r.tagFolder()):
 			return fmt.Errorf("%s at %s is another tag than in your clone (hint: 'git fetch %s +%s:%s' takes the one that counts)", ref, r.Remote, r.Remote, ref, ref)
 		}
 	}

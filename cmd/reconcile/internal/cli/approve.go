@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -18,7 +19,7 @@ import (
 func newApprove(g *globals) *cobra.Command {
 	var r approve.Request
 	cmd := &cobra.Command{
-		Use:   "approve TOPOLOGY/CLUSTER --reason \"WHY\"|--withdraw",
+		Use:   "approve TOPOLOGY/CLUSTER|--site SITE --reason \"WHY\"|--withdraw",
 		Short: "Sign the approval of a commit, as a tag, or take it back",
 		Long: `approve signs a tag failover/TOPOLOGY/GENERATION/E-MAIL on a commit, with the trailers
 that apply reads. It needs only the repository (--repo, else the current folder) and
@@ -40,6 +41,13 @@ your clone.
 for a replay, and an approval of a replay never counts for a change. CLUSTER is the
 primary.
 
+--site approves at once all topologies whose primary leaves a site or comes back to it. It
+makes the plan of 'reconcile plan --site', for which it needs the configuration, and signs
+one tag that lists each topology with the digest of its plan. If the plan of one differs
+when it is applied, only that one is not approved. What something blocks is left out: such
+a topology is approved alone. With --plan and the digest that the page shows, nothing is
+signed if the plan is another by now; with the saved JSON of a plan no cluster is called.
+
 If the operator's configuration names the repository (approval.repository), the tag must
 name it too. The name comes from --repository. Without this option it comes from the
 configuration, if that is on this machine and belongs to this clone's repository;
@@ -47,11 +55,26 @@ otherwise from git config reconcile.repository.`,
 		Example: `  reconcile approve orders/cluster-b --reason "eu-1 lost power, INC-4211"
   reconcile approve orders/cluster-b --reason INC-4211 --expires 2h --push
   reconcile approve orders/cluster-b --withdraw --push
+  reconcile approve --site eu-1 --plan plan.json --reason INC-4211 --push
   reconcile approve orders/cluster-b --replay dry-run.json --reason INC-4211 --push`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runApprove(cmd.Context(), g, r, args[0]) },
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case g.site != "" && len(args) > 0:
+				return fmt.Errorf("--site stands for all topologies of a site, and %s is named too (hint: leave one out)", args[0])
+			case g.site != "":
+				return runApproveSite(cmd.Context(), g, r)
+			case len(args) == 0:
+				return errors.New("a target is missing (hint: 'reconcile approve orders/cluster-b --reason WHY', or 'reconcile approve --site eu-1 --reason WHY')")
+			}
+			return runApprove(cmd.Context(), g, r, args[0])
+		},
 	}
 	addApproveFlags(cmd, &r)
+	cmd.Flags().StringVar(&g.site, "site", "", "approve all topologies whose primary leaves this site, or comes back to it")
+	for _, other := range []string{"accept", "replay"} {
+		cmd.MarkFlagsMutuallyExclusive("site", other)
+	}
 	return cmd
 }
 
@@ -62,7 +85,7 @@ func addApproveFlags(cmd *cobra.Command, r *approve.Request) {
 	f.DurationVar(&r.Expires, "expires", 0, "end of the approval, from now (default: the operator's maxAge)")
 	f.StringArrayVar(&r.Accept, "accept", nil, "accept this finding, if it is acceptable; may repeat")
 	f.DurationVar(&r.MaxDataLoss, "max-data-loss", 0, "the approval does not count if more may be lost")
-	f.StringVar(&r.SavedPlan, "plan", "", "approve only the plan of this saved JSON")
+	f.StringVar(&r.SavedPlan, "plan", "", "approve only the plan of this saved JSON; with --site also the digest of a plan")
 	f.StringVar(&r.Replay, "replay", "", "approve only the replay of lost rows with this digest (or the saved JSON of its dry run)")
 	f.StringVar(&r.Repository, "repository", "", "the repository that the approval is for (approval.repository)")
 	f.StringVar(&r.Remote, "push", "", "push the tag, to origin or the remote named")
@@ -88,11 +111,16 @@ func runApprove(ctx context.Context, g *globals, r approve.Request, target strin
 	if err != nil {
 		return err
 	}
+	return g.pushApproval(ctx, r, signed, func() { g.showApproval(ctx, r, signed) })
+}
+
+// pushApproval pushes a tag if that is asked for, and shows it.
+func (g *globals) pushApproval(ctx context.Context, r approve.Request, signed approve.Signed, show func()) (err error) {
 	if r.Remote != "" {
 		g.Announce("pushing the tag to " + r.Remote)
 		err = signed.Push(ctx, r.Remote) // before anything is printed: a reader may be slow
 	}
-	g.showApproval(ctx, r, signed)
+	show()
 	git, _ := g.repoOptions()
 	switch {
 	case err != nil:
@@ -123,6 +151,11 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 	} else {
 		fmt.Fprintf(g.std.Out, "signed %s on %.12s, which asks for %s\n", console.Printable(s.Tag), s.Commit, asks)
 	}
+	g.remindApprover(r, s)
+}
+
+// remindApprover says what may be wrong with an approval, and how to take it back.
+func (g *globals) remindApprover(r approve.Request, s approve.Signed) {
 	if s.ByAuthor {
 		fmt.Fprintln(g.std.Err, "You wrote this change. "+g.whetherAuthorsApprove())
 	}
@@ -130,7 +163,7 @@ func (g *globals) showApproval(ctx context.Context, r approve.Request, s approve
 		fmt.Fprintf(g.std.Err, "The reason is still %q. The ledger keeps it: approve again with the real one.\n", placeholderReason)
 	}
 	if len(s.Earlier) > 0 && r.Replay == "" {
-		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval:\n  %s\n", console.Printable(strings.Join(s.Earlier, ", ")), approval.Withdrawal(r.Target, s.Claim.Repository))
+		fmt.Fprintf(g.std.Err, "It replaces %s. To withdraw the approval:\n  %s\n", console.Printable(strings.Join(s.Earlier, ", ")), r.Withdrawal(s.Claim.Repository))
 	}
 }
 

@@ -84,6 +84,9 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 	}
 	report, exit := q.finish(ctx, e, pass, report, rev)
 	d := documentOf(report, rev, q.kind, g.Clock())
+	if q.kind == render.KindPlan {
+		_, d.Site = g.siteOf(e, rev, report)
+	}
 	d.Holders = report.Remembered().Memory.Holders
 	return func(w io.Writer, form string) error {
 		return g.writeDocument(w, form, d)

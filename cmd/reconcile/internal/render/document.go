@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/sitepage"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -73,6 +74,7 @@ type Document struct {
 	Observed    Observation
 	Holders     []plan.LockHolder // who else holds the lock of a topology; not kept in JSON
 	Folder      string            // of the topology files, from the top of the repository; not kept in JSON
+	Site        *sitepage.Site    // of the moves of a site; nil: none was asked for, or nothing moves
 	Swept       bool              // by a daemon, which compares its reads: what stands still is a finding; not kept in JSON
 }
 

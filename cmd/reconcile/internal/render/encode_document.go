@@ -29,6 +29,7 @@ func encode(d Document) wireDocument {
 		Topologies:    []wireTopology{},
 		Kind:          string(d.kind()),
 		Observed:      textOrNil(string(d.observed())),
+		Site:          d.Site,
 	}
 	for _, t := range d.topologies() {
 		w := encodeTopology(t, d.approval(t), t.Blocked(d.accepted(t)))

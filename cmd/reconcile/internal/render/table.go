@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/cmd/reconcile/internal/safetext"
+	"milvus-reconcile/cmd/reconcile/internal/sitepage"
 	"milvus-reconcile/plan"
 )
 
@@ -21,6 +22,7 @@ func Table(w io.Writer, d Document, o TableOptions) error {
 }
 
 func (p *page) document(d Document) {
+	p.site(d.Site)
 	switch {
 	case len(d.Plan.Topologies) > 1:
 		p.fleet(d)
@@ -38,6 +40,24 @@ func (p *page) document(d Document) {
 		p.hanging(0, faint, basis)
 	}
 	p.problems(d.Problems)
+}
+
+// site prints the plan of a site above its topologies.
+func (p *page) site(s *sitepage.Site) {
+	if s == nil {
+		return
+	}
+	for i, l := range s.Lines(p.listing == ListAll) {
+		switch text := strings.TrimLeft(l, " "); {
+		case i == 0:
+			p.hanging(0, strong, text)
+		case strings.HasPrefix(text, "reconcile "):
+			p.line(pad("", len(l)-len(text)), safetext.Safe(text))
+		default:
+			p.hanging(len(l)-len(text), plain, text)
+		}
+	}
+	p.blank()
 }
 
 func (p *page) problems(problems []Problem) {

@@ -1,6 +1,9 @@
 package render
 
-import "milvus-reconcile/plan"
+import (
+	"milvus-reconcile/cmd/reconcile/internal/sitepage"
+	"milvus-reconcile/plan"
+)
 
 // FormatVersion is the version of the JSON document. Within a major version
 // fields are only added.
@@ -21,6 +24,7 @@ type wireDocument struct {
 	Kind          string         `json:"kind"`
 	Observed      *string        `json:"observed"`          // live when absent
 	Results       *[]wireResult  `json:"results,omitempty"` // of an apply only
+	Site          *sitepage.Site `json:"site,omitempty"`    // of the moves of a site
 }
 
 type wireProblem struct {

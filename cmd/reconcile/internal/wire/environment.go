@@ -174,7 +174,7 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 		return reconcile.Apply{}, fmt.Errorf("open the ledger: %w", WithoutLedger(err))
 	}
 	p.Ledger = ledgerRecord{options: e.options, ledger: l, isNew: isNew, last: &lastRead{}, hide: e.Fleet.Hide}
-	a := reconcile.Apply{Pass: p, Actor: actor{e.Fleet}, Suspended: e.Config.Suspend, Identity: identity(e.options.Shard)}
+	a := reconcile.Apply{Pass: p, Actor: actor{e.Fleet}, Suspended: e.Config.Suspend, Waves: e.Config.Waves, Site: e.options.Site, Identity: identity(e.options.Shard)}
 	a.Loading.Note = e.noteServing
 	if e.Config.Load == schema.LoadAuto {
 		a.Loading.Loader = loader{e.Fleet}

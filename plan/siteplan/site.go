@@ -1,0 +1,111 @@
+package siteplan
+
+import (
+	"slices"
+	"time"
+
+	"milvus-reconcile/plan"
+)
+
+// Site is the plan of a site: what moves away from it, or back to it.
+type Site struct {
+	Name  string
+	Moves []Planned // by wave, then by topology
+	// Digest is over the moves that an approval of the site covers; empty: it covers none.
+	Digest string
+}
+
+// Planned is a move and what is known of it.
+type Planned struct {
+	Move
+	Wave int
+	// Blocked are the findings that stand against it, apart from what ends by itself: rounds of
+	// evidence that are missing, and freezes. An approval of the site does not cover it then:
+	// it accepts no finding.
+	Blocked []plan.Code
+	// AtRisk is how much a failover may lose; nil: that is not known, or it is no failover.
+	AtRisk *time.Duration
+}
+
+// Of returns the plan of a site. topologies are the documents of p.
+func Of(name string, p plan.Plan, topologies []plan.Topology, waves Waves) Site {
+	out := Site{Name: name}
+	place := map[string]int{}
+	for _, t := range topologies {
+		place[t.Name] = waves.Of(t)
+	}
+	for _, t := range p.Topologies {
+		m, ok := MoveOf(t)
+		if !ok || !Touches(t, name) {
+			continue
+		}
+		planned := Planned{Move: m, Wave: place[t.Name], Blocked: blockedBy(t)}
+		if t.DataLoss != nil {
+			planned.AtRisk = t.DataLoss.AtRisk()
+		}
+		out.Moves = append(out.Moves, planned)
+	}
+	slices.SortStableFunc(out.Moves, func(a, b Planned) int { return a.Wave - b.Wave })
+	if covered := out.Covered(); len(covered) > 0 {
+		out.Digest = Digest(name, covered)
+	}
+	return out
+}
+
+// Touches says whether a change takes the primary away from a site, or brings it there.
+func Touches(t plan.TopologyPlan, site string) bool {
+	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
+		return c.Site == site && (c.ID == t.OldPrimary || c.ID == t.Primary)
+	})
+}
+
+// blockedBy returns the codes that stand against a change and do not end by themselves, each
+// once.
+func blockedBy(t plan.TopologyPlan) []plan.Code {
+	var out []plan.Code
+	for _, f := range t.Blocking(nil) {
+		waits := f.Code == plan.CodePrimaryNotProbed || f.Code == plan.CodeChangeFrozen
+		if !waits && !slices.Contains(out, f.Code) {
+			out = append(out, f.Code)
+		}
+	}
+	return out
+}
+
+// Covered returns the moves that an approval of the site covers: those that nothing blocks.
+func (s Site) Covered() []Move {
+	var out []Move
+	for _, m := range s.Moves {
+		if len(m.Blocked) == 0 {
+			out = append(out, m.Move)
+		}
+	}
+	return sorted(out)
+}
+
+// WorstLoss is the most that one failover may lose. known is false if that of one is not
+// known; the most of the others is returned then. Without a failover both say nothing.
+func (s Site) WorstLoss() (most time.Duration, known bool) {
+	known = true
+	for _, m := range s.Moves {
+		switch {
+		case m.Transition != plan.TransitionFailover:
+		case m.AtRisk == nil:
+			known = false
+		default:
+			most = max(most, *m.AtRisk)
+		}
+	}
+	return most, known
+}
+
+// Failovers counts the moves that promote by force.
+func (s Site) Failovers() int {
+	n := 0
+	for _, m := range s.Moves {
+		if m.Transition == plan.TransitionFailover {
+			n++
+		}
+	}
+	return n
+}
