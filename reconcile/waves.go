@@ -36,17 +36,21 @@ type group struct {
 	moves []int // those of all that are moves of a site, and count for its wave
 }
 
-// movesInWave says whether a change is a part of the move of a site: of the site that is
-// applied, or by an approval of a site. It does not matter whether it was begun.
+// movesInWave says whether a topology is a part of the move of a site: of the site that is
+// applied, or by an approval of a site. It does not matter whether its move is begun or done.
 func (a Apply) movesInWave(s observation, t plan.TopologyPlan) bool {
-	switch {
-	case len(a.Waves) == 0, t.Transition != plan.TransitionFailover && t.Transition != plan.TransitionSwitchover:
+	if len(a.Waves) == 0 {
 		return false
-	case a.Site != "":
-		return siteplan.Touches(t, a.Site)
-	default:
-		return a.judgeWithoutProbes(s, t).Decisions[t.Name].Site.Name != ""
 	}
+	if a.Site != "" {
+		return siteplan.Moves(a.topology(t.Name), a.Site)
+	}
+	if t.Transition != plan.TransitionNone && !t.Resumed {
+		if d := a.judgeWithoutProbes(s, t).Decisions[t.Name]; d.Approved() {
+			return d.Site.Name != ""
+		}
+	}
+	return a.Changes[t.Name].Site() != ""
 }
 
 // runWaves plans and applies each group, and does not begin the next one if too many of a wave
@@ -86,10 +90,14 @@ func (g group) tooManyFailed(results []Result) string {
 		len(failed), len(g.moves), g.wave.Name, failed[0], g.wave.MaxFailed, failed[0])
 }
 
-// notBegun returns the result of a topology whose wave is not begun.
+// notBegun returns the result of a topology whose wave is not begun. What refuses it by itself
+// comes first.
 func (a Apply) notBegun(ctx context.Context, s observation, t plan.TopologyPlan, why string) (Report, Result) {
 	s.computed.Wants = nil
 	report := a.planTopology(ctx, s, t).withoutProbes()
+	if stop := refused(a.planned(report, t.Name), report); stop != nil {
+		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
+	}
 	return report, Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: why}
 }
 

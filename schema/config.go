@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/plan/siteplan"
+	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/freeze"
 )
 

@@ -30,16 +30,16 @@ type Planned struct {
 // Of returns the plan of a site. topologies are the documents of p.
 func Of(name string, p plan.Plan, topologies []plan.Topology, waves Waves) Site {
 	out := Site{Name: name}
-	place := map[string]int{}
+	documents := map[string]plan.Topology{}
 	for _, t := range topologies {
-		place[t.Name] = waves.Of(t)
+		documents[t.Name] = t
 	}
 	for _, t := range p.Topologies {
-		m, ok := MoveOf(t)
-		if !ok || !Touches(t, name) {
+		planned, ok := plannedOf(name, t, documents[t.Name])
+		if !ok {
 			continue
 		}
-		planned := Planned{Move: m, Wave: place[t.Name], Blocked: blockedBy(t)}
+		planned.Wave = waves.Of(documents[t.Name])
 		if t.DataLoss != nil {
 			planned.AtRisk = t.DataLoss.AtRisk()
 		}
@@ -52,11 +52,51 @@ func Of(name string, p plan.Plan, topologies []plan.Topology, waves Waves) Site 
 	return out
 }
 
-// Touches says whether a change takes the primary away from a site, or brings it there.
-func Touches(t plan.TopologyPlan, site string) bool {
+// plannedOf returns the move of one topology; false: it makes none, or has begun it. Where it is
+// not known which primary is in force, the document says it, and the move is blocked.
+func plannedOf(site string, t plan.TopologyPlan, document plan.Topology) (Planned, bool) {
+	m, ok := MoveOf(t)
+	if ok {
+		return Planned{Move: m, Blocked: blockedBy(t)}, touches(t, site)
+	}
+	moves := t.Transition == plan.TransitionFailover || t.Transition == plan.TransitionSwitchover
+	if !moves || t.Resumed || !Moves(document, site) {
+		return Planned{}, false
+	}
+	from, _, _ := changedPrimary(document)
+	out := Planned{Move: Move{Topology: t.Name, Generation: t.Generation, Transition: t.Transition, From: from.ID, To: t.Primary, Digest: t.Digest}, Blocked: blockedBy(t)}
+	if len(out.Blocked) == 0 {
+		out.Blocked = []plan.Code{plan.CodeRoleUnknown}
+	}
+	return out, true
+}
+
+// touches says whether a planned change takes the primary away from a site, or brings it there.
+func touches(t plan.TopologyPlan, site string) bool {
 	return slices.ContainsFunc(t.Clusters, func(c plan.ClusterPlan) bool {
 		return c.Site == site && (c.ID == t.OldPrimary || c.ID == t.Primary)
 	})
+}
+
+// Moves says whether the newest change of a document takes the primary away from a site, or
+// brings it there, whether or not that is done.
+func Moves(t plan.Topology, site string) bool {
+	from, to, ok := changedPrimary(t)
+	return ok && (from.Site == site || to.Site == site)
+}
+
+// changedPrimary returns the primaries before and after the newest change of a document. The
+// site of the old one is read where its cluster stands now.
+func changedPrimary(t plan.Topology) (from, to plan.Cluster, ok bool) {
+	if t.Previous == nil {
+		return from, to, false
+	}
+	to, _ = t.Primary()
+	from, _ = t.Previous.Primary()
+	if now, listed := t.Cluster(from.ID); listed {
+		from = now
+	}
+	return from, to, from.ID != "" && to.ID != "" && from.ID != to.ID
 }
 
 // blockedBy returns the codes that stand against a change and do not end by themselves, each

@@ -116,6 +116,21 @@ func (e *evaluation) siteOf(votes []vote) Site {
 	return Site{}
 }
 
+// Site returns the site of a signed approval that covers the topology, whether it suffices or
+// not; empty: there is none.
+func (c Change) Site() string {
+	for _, carrier := range c.Carriers {
+		claim, err := claimOf(carrier.Message)
+		if err != nil || carrierProblem(carrier) != "" || !carrier.Signature.Valid {
+			continue
+		}
+		if m, covered := claim.Site.Covers(c.Topology); covered && m.Generation == c.Generation {
+			return claim.Site.Name
+		}
+	}
+	return ""
+}
+
 // Title returns what a message that says this is about, for its first line.
 func (c Claim) Title() string {
 	if c.Site.Name == "" {
@@ -136,9 +151,14 @@ func topologies(n int) string {
 	return fmt.Sprintf("%d topologies", n)
 }
 
-// SiteCommand is what a person types to approve the plan of a site with that digest.
+// SiteCommand is what a person types to approve the plan of a site: the one with that
+// digest, or whatever it is then if that is empty.
 func SiteCommand(site, digest, repository string) string {
-	out := fmt.Sprintf(`reconcile approve --site %s --plan %s --reason "WHY"`, site, digest)
+	out := "reconcile approve --site " + site
+	if digest != "" {
+		out += " --plan " + digest
+	}
+	out += ` --reason "WHY"`
 	if repository != "" {
 		out += " --repository " + repository
 	}

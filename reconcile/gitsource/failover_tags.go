@@ -71,7 +71,9 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 }
 
 // approvedTopology finds the topologies of approvals, well formed or not.
-var approvedTopology = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?mi)^failover-(?:approved|covers):\s*([a-z0-9-]+)/`) })
+var approvedTopology = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?mi)^failover-(?:approved|covers):\s*([a-z0-9-]+)/`)
+})
 
 // isPermanent reports whether an error is a fault of the object itself. Other errors may
 // be gone at the next read.

@@ -19,8 +19,8 @@ import (
 
 // Request is what a person asks to approve.
 type Request struct {
-	Dir         string // the clone in which the tag is made
-	Commit      string // a name of the commit that is approved
+	Dir         string          // the clone in which the tag is made
+	Commit      string          // a name of the commit that is approved
 	Target      approval.Target // zero if a site is approved
 	Site        string          // whose moves are approved at once; "": one topology is
 	Moves       []siteplan.Move // of the site

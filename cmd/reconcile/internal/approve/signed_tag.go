@@ -23,13 +23,13 @@ const dateTolerance = time.Minute
 
 // wantedTag is the tag that git is asked to sign.
 type wantedTag struct {
-	dir      string
-	name     string // below refs/tags/
-	commit   string
+	dir    string
+	name   string // below refs/tags/
+	commit string
 	// topologies are those that it approves, at least one.
 	topologies []string
-	by       approval.Person
-	message  string
+	by         approval.Person
+	message    string
 }
 
 func (w wantedTag) ref() string { return "refs/tags/" + w.name }

@@ -32,6 +32,7 @@ observes again and records the intent in the ledger. Then it sends the change, r
 clusters back, verifies the new primary, and redirects traffic. If a run is killed, the
 next one resumes it, without a second approval.`,
 		Example: `  reconcile apply
+  reconcile apply --site eu-1
   reconcile apply orders --plan plan.json`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runApply(cmd.Context(), g, o, args) },
 	}
@@ -39,6 +40,7 @@ next one resumes it, without a second approval.`,
 	f.StringVar(&o.commit, "commit", "", "apply what this commit asks for, if no newer commit on the tracked ref changed the topology")
 	f.StringVar(&o.plan, "plan", "", "a saved JSON plan; its digests must still match")
 	f.DurationVar(&o.lockWait, "lock-timeout", 0, "how long to wait for a lock held by another process")
+	g.addSite(cmd)
 	g.addListing(cmd)
 	g.pageFlags(cmd)
 	return cmd

@@ -96,7 +96,7 @@ func withSite(c plan.Cluster) string {
 	return render.ClusterName(plan.ClusterPlan{ID: c.ID, Site: c.Site})
 }
 
-// siteSteps are what to type next. Each topology has an approval of its own.
+// siteSteps are what to type next.
 func (g *globals) siteSteps(e propose.SiteEdit, site, repository string) []nextStep {
 	git, there := g.repoOptions()
 	var out []nextStep
@@ -107,13 +107,11 @@ func (g *globals) siteSteps(e propose.SiteEdit, site, repository string) []nextS
 		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan --site %s --commit HEAD --repo %s", site, cmp.Or(console.Printable(g.repo), "."))},
 		nextStep{"push it, or open a pull request with it:", git + " push"},
 	)
-	for _, m := range e.Moves {
-		out = append(out, nextStep{
-			"somebody who did not write it approves " + m.Topology + ":",
-			approval.Command(approval.Target{Topology: m.Topology, Cluster: m.To.ID}, repository) + there,
-		})
+	if len(e.Moves) == 1 {
+		target := approval.Target{Topology: e.Moves[0].Topology, Cluster: e.Moves[0].To.ID}
+		return append(out, nextStep{"somebody who did not write it approves " + target.Topology + ":", approval.Command(target, repository) + there})
 	}
-	return out
+	return append(out, nextStep{"somebody who did not write it approves all of them at once:", approval.SiteCommand(site, "", repository) + there})
 }
 
 // siteOf returns the plan of the site that is asked for; its page is nil if nothing moves.
