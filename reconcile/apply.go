@@ -192,19 +192,6 @@ func (a Apply) planned(report Report, name string) plan.TopologyPlan {
 	return t
 }
 
-// failoversFirst returns the topologies with the failovers in front.
-func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {
-	out := slices.Clone(topologies)
-	rank := func(t plan.TopologyPlan) int {
-		if t.Transition == plan.TransitionFailover {
-			return 0
-		}
-		return 1
-	}
-	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int { return rank(a) - rank(b) })
-	return out
-}
-
 // applyTopology applies one topology. It takes the lock only when the plan made
 // without it leaves something to do.
 func (a Apply) applyTopology(ctx context.Context, name string, report Report) Result {

@@ -112,3 +112,16 @@ func (a Apply) waits(t plan.TopologyPlan, d approval.Decision) *stopped {
 	}
 	return nil
 }
+
+// failoversFirst returns the topologies with the failovers in front.
+func failoversFirst(topologies []plan.TopologyPlan) []plan.TopologyPlan {
+	out := slices.Clone(topologies)
+	rank := func(t plan.TopologyPlan) int {
+		if t.Transition == plan.TransitionFailover {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(out, func(a, b plan.TopologyPlan) int { return rank(a) - rank(b) })
+	return out
+}

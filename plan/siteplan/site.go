@@ -85,6 +85,21 @@ func Moves(t plan.Topology, site string) bool {
 	return ok && (from.Site == site || to.Site == site)
 }
 
+// MoveInFile returns the move that the newest change of a document asks for, whether or not that
+// is done; without the digest of its plan, and as a failover if the file makes the old primary
+// stale.
+func MoveInFile(t plan.Topology, site string) (Move, bool) {
+	from, to, _ := changedPrimary(t)
+	if !Moves(t, site) {
+		return Move{}, false
+	}
+	out := Move{Topology: t.Name, Generation: t.Generation, Transition: plan.TransitionSwitchover, From: from.ID, To: to.ID}
+	if from.Role == plan.RoleStale {
+		out.Transition = plan.TransitionFailover
+	}
+	return out, true
+}
+
 // changedPrimary returns the primaries before and after the newest change of a document. The
 // site of the old one is read where its cluster stands now.
 func changedPrimary(t plan.Topology) (from, to plan.Cluster, ok bool) {

@@ -89,6 +89,7 @@ func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) 
 	e.NotifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	d := documentOf(report, rev, render.KindPlan, g.Clock())
+	d.Site = g.siteReport(ctx, e, rev, report)
 	ended := g.endedBy(command, ctx)
 	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report, ended)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/approve"
 	"milvus-reconcile/cmd/reconcile/internal/console"
@@ -19,6 +20,7 @@ import (
 	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/ledger"
 )
 
 // siteChange returns what is asked for of a site.
@@ -211,4 +213,65 @@ func blockedWords(codes []plan.Code) string {
 		words[i] = string(c)
 	}
 	return "blocked by " + strings.Join(words, ", ")
+}
+
+// siteReport returns what came of the site that was applied; nil: no site was.
+func (g *globals) siteReport(ctx context.Context, e *wire.Environment, rev desired.Revision, report reconcile.Report) *sitepage.Site {
+	if g.site == "" {
+		return nil
+	}
+	records := e.RecordsOf(ctx)
+	planned := map[string]siteplan.Planned{}
+	for _, m := range siteplan.Of(g.site, report.Plan, rev.Desired.Topologies, e.Config.Waves).Moves {
+		planned[m.Topology] = m
+	}
+	var all []sitepage.Came
+	for _, r := range report.Results {
+		i := slices.IndexFunc(rev.Desired.Topologies, func(t plan.Topology) bool { return t.Name == r.Topology })
+		if i < 0 {
+			continue
+		}
+		t := rev.Desired.Topologies[i]
+		m, open := planned[t.Name]
+		if !open {
+			known, moves := siteplan.MoveInFile(t, g.site)
+			begun := r.Outcome != reconcile.OutcomeUnchanged || rev.Changes[t.Name].Site() == g.site
+			if !moves || !begun {
+				continue // it was done at another time
+			}
+			m = siteplan.Planned{Move: known, Wave: e.Config.Waves.Of(t)}
+		}
+		all = append(all, came(m, r, records[t.Name]))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	out := sitepage.Report(g.site, e.Config.Waves, all)
+	return &out
+}
+
+// came joins what an apply did with what the ledger holds of it.
+func came(m siteplan.Planned, r reconcile.Result, records []ledger.Record) sitepage.Came {
+	out := sitepage.Came{Planned: m, Outcome: r.Outcome.String(), Detail: r.Detail}
+	for _, rec := range records {
+		switch {
+		case rec.Generation != m.Generation:
+		case rec.Kind == ledger.KindIntent:
+			out.Begun, out.Promoted, out.Transition = rec.At, time.Time{}, rec.Transition
+		case rec.Kind == ledger.KindEffected:
+			out.Promoted = rec.At
+		case rec.Kind == ledger.KindResult && r.Outcome == reconcile.OutcomeUnchanged:
+			out.Detail = rec.Detail // an earlier run carried it out
+		}
+	}
+	out.Done = r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnchanged
+	if r.DataLoss != nil {
+		out.AtRisk = r.DataLoss.AtRisk()
+	}
+	for _, s := range r.Steps {
+		if s.Step.Action == plan.ActionRedirect {
+			out.Traffic = s.Status.String()
+		}
+	}
+	return out
 }

@@ -49,6 +49,7 @@ func outcomeWords(outcome reconcile.Outcome) (string, style) {
 // applied prints the results: what went well first, one line each where
 // nothing was done, so that what needs somebody stands next to the prompt.
 func (p *page) applied(d Document, results []Result) {
+	p.site(d.Site)
 	if len(results) > 1 {
 		p.appliedFleet(d, results)
 		return

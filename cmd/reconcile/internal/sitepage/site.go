@@ -37,7 +37,7 @@ type Wave struct {
 // Move is one topology of a wave.
 type Move struct {
 	Topology    string   `json:"topology"`
-	Transition  string   `json:"transition"`
+	Transition  string   `json:"transition"` // failover or switchover
 	From        string   `json:"from"`
 	To          string   `json:"to"`
 	Digest      string   `json:"digest,omitempty"`
@@ -50,6 +50,7 @@ type Move struct {
 // Done is what came of a move.
 type Done struct {
 	Outcome         string   `json:"outcome"`
+	Done            bool     `json:"done"` // the new primary is the primary
 	Detail          *string  `json:"detail"`
 	BegunAt         *string  `json:"begunAt"`
 	PromotedAt      *string  `json:"promotedAt"`

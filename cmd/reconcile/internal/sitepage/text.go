@@ -49,29 +49,42 @@ func (w Wave) limit(last bool) string {
 }
 
 func (s Site) headline() string {
-	words := fmt.Sprintf("site %s: %s", s.Name, topologies(s.Moves))
-	if s.Moves == 1 {
-		words += " moves"
-	} else {
-		words += " move"
+	if s.Reported() {
+		return s.Summary()
 	}
-	if s.Blocked > 0 {
-		words = fmt.Sprintf("site %s: %d of %d topologies can move", s.Name, s.Moves-s.Blocked, s.Moves)
+	words := fmt.Sprintf("site %s: %s move", s.Name, topologies(s.Moves))
+	switch {
+	case s.Blocked > 0:
+		words = fmt.Sprintf("site %s: %d of %s can move", s.Name, s.Moves-s.Blocked, topologies(s.Moves))
+	case s.Moves == 1:
+		words += "s"
 	}
+	return words + s.lossWords("may lose")
+}
+
+// lossWords say how much each failover loses at most.
+func (s Site) lossWords(verb string) string {
 	switch {
 	case s.Failovers == 0:
-		words += " · nothing is lost"
+		return " · nothing is lost"
+	case s.WorstLossSeconds == nil && s.Reported():
+		return " · 'reconcile history' says what each lost"
 	case s.WorstLossSeconds == nil:
-		words += " · how much may be lost is NOT KNOWN of each"
+		return " · of some it is NOT KNOWN how much is lost"
 	default:
-		words += " · each may lose up to " + plan.UpperBoundText(time.Duration(*s.WorstLossSeconds*float64(time.Second)))
+		return " · each " + verb + " up to " + plan.UpperBoundText(time.Duration(*s.WorstLossSeconds*float64(time.Second)))
 	}
-	return words
 }
 
 // next says what to type, and what an approval of the site leaves out.
 func (s Site) next() []string {
 	var out []string
+	if s.Reported() {
+		if s.Ended() < s.Moves {
+			out = append(out, "  go on with what is left:", "    reconcile apply --site "+s.Name)
+		}
+		return out
+	}
 	if s.Digest != nil {
 		out = append(out, "  digest of what can move: "+*s.Digest)
 	}
@@ -90,7 +103,7 @@ func (s Site) next() []string {
 
 // trouble says whether a move is listed in any case.
 func (m Move) trouble() bool {
-	return len(m.BlockedBy) > 0 || m.Done != nil && m.Done.Outcome != "applied" && m.Done.Outcome != "unchanged"
+	return len(m.BlockedBy) > 0 || m.Done != nil && !m.Done.Done
 }
 
 func (m Move) line() string {
@@ -99,12 +112,17 @@ func (m Move) line() string {
 		words += ", by force"
 	}
 	switch {
+	case m.Done != nil && !m.Done.Done:
+		return "✗ " + words + ": " + m.Done.words()
 	case len(m.BlockedBy) > 0:
 		return "✗ " + words + ": BLOCKED by " + strings.Join(m.BlockedBy, ", ")
 	case m.LossSeconds != nil:
 		words += ", may lose up to " + plan.UpperBoundText(time.Duration(*m.LossSeconds*float64(time.Second)))
 	case m.Transition == string(plan.TransitionFailover):
 		words += ", may lose what is not known"
+	}
+	if m.Done != nil {
+		return "✓ " + strings.Replace(words, "may lose", "lost", 1) + " · " + m.Done.words()
 	}
 	if m.Approved {
 		return "✓ " + words + " · approved"

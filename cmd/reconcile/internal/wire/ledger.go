@@ -271,3 +271,21 @@ func (e *Environment) RecordLoss(ctx context.Context, c plan.CountedLoss) error 
 	}
 	return nil
 }
+
+// RecordsOf returns what the ledger holds of each topology, the oldest first; none if it cannot
+// be read.
+func (e *Environment) RecordsOf(ctx context.Context) map[string][]ledger.Record {
+	l, err := e.Ledger()
+	if err != nil {
+		return nil
+	}
+	snapshot, err := e.Recall(ctx, l)
+	if err != nil {
+		return nil
+	}
+	out := map[string][]ledger.Record{}
+	for _, r := range snapshot.History("") {
+		out[r.Topology] = append(out[r.Topology], r)
+	}
+	return out
+}
