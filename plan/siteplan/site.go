@@ -66,7 +66,7 @@ func plannedOf(site string, t plan.TopologyPlan, document plan.Topology) (Planne
 	from, _, _ := changedPrimary(document)
 	out := Planned{Move: Move{Topology: t.Name, Generation: t.Generation, Transition: t.Transition, From: from.ID, To: t.Primary, Digest: t.Digest}, Blocked: blockedBy(t)}
 	if len(out.Blocked) == 0 {
-		out.Blocked = []plan.Code{plan.CodeRoleUnknown}
+		out.Blocked = append(out.Blocked, plan.CodeRoleUnknown)
 	}
 	return out, true
 }
