@@ -68,6 +68,7 @@ func TestDNS(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			s := newZoneServer(t, kind, "")
 			t.Run("a wrong key changes nothing", func(t *testing.T) { wrongKeysChangeNothing(t, s) })
+			t.Run("a long TTL is named", func(t *testing.T) { longTTLsAreNamed(t, s) })
 			t.Run("a rehearsal changes nothing", func(t *testing.T) { rehearsalChangesNothing(t, s) })
 			t.Run("a change of another is not overwritten", func(t *testing.T) { changesOfOthersStay(t, s) })
 			t.Run("every type of record moves", func(t *testing.T) { recordsMove(t, s) })
@@ -106,6 +107,32 @@ func wrongKeysChangeNothing(t *testing.T, s *zoneServer) {
 	}
 	if after := serial(t, s); after != before {
 		t.Errorf("the zone changed: %d, then %d", before, after)
+	}
+}
+
+// longTTLsAreNamed: the one that is too long, with the command that lowers it and sets nothing
+// else; one that is not.
+func longTTLsAreNamed(t *testing.T, s *zoneServer) {
+	d := alias(s)
+	d.SecretInShell = "$KEY"
+	host, port, _ := strings.Cut(s.Address, ":")
+	want := []redirect.Advice{{
+		Target:  "dns",
+		Message: "after a change of the primary, resolvers may send clients to the old one for up to 1 h: the TTL of milvus.example. at " + s.Address + ", and not 30 s as configured",
+		Remedy: `lower it now, which works once the old one has passed: printf '%s\n' 'server ` + host + ` ` + port + `' "key hmac-sha256:reconcile. $KEY" 'zone example.' ` +
+			`'prereq yxrrset milvus.example. CNAME a.example.' 'update add milvus.example. 30 CNAME a.example.' send | nsupdate -v`,
+	}}
+	if d := cmp.Diff(want, named(t, d, nil).Advise(t.Context(), "orders", "cluster-a", nil)); d != "" {
+		t.Error(d)
+	}
+	d.TTL = time.Hour
+	want[0].Message, want[0].Remedy = "after a change of the primary, resolvers may send clients to the old one for up to 1 h: the TTL of milvus.example.", ""
+	if d := cmp.Diff(want, named(t, d, nil).Advise(t.Context(), "orders", "cluster-a", nil)); d != "" {
+		t.Error(d)
+	}
+	d.Servers = append(d.Servers, "127.0.0.1:1")
+	if got := named(t, d, nil).Advise(t.Context(), "orders", "cluster-a", nil); got != nil {
+		t.Errorf("with a server that does not answer: %+v", got)
 	}
 }
 

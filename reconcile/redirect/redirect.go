@@ -68,7 +68,9 @@ type DNS struct {
 	KeyName   string
 	Algorithm string                 // hmac-sha256 or hmac-sha512
 	Secret    func() (string, error) // in base64
-	Servers   []string               // host:port of all that must answer; empty: the name servers of the zone
+	// SecretInShell is what a shell puts in place of the secret, for the command of a remedy.
+	SecretInShell string
+	Servers       []string // host:port of all that must answer; empty: the name servers of the zone
 }
 
 // Options holds the dependencies of a [Redirector].

@@ -37,6 +37,13 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 			}
 			x.check(c)
 		}
+		for _, a := range r.Advise(ctx, t.Name, primary.ID, staleOf(t)) {
+			c := render.Check{Area: area, Subject: a.Target + " of " + t.Name, Verdict: render.CheckOK, Message: a.Message, Remedy: a.Remedy}
+			if a.Remedy != "" {
+				c.Verdict = render.CheckWarning
+			}
+			x.check(c)
+		}
 		served := x.rehearseRedirects(ctx, r, t, out)
 		switch {
 		case len(states) > 0:

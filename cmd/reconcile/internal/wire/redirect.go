@@ -72,10 +72,18 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 		d := t.DNS
 		out.DNS = &redirect.DNS{
 			Server: d.Server, Zone: d.Zone, Name: d.Record, Type: d.Type, TTL: d.TTL, Values: d.Values, Servers: d.Servers,
-			KeyName: d.Key, Algorithm: d.Algorithm, Secret: secretReader(d.Secret),
+			KeyName: d.Key, Algorithm: d.Algorithm, Secret: secretReader(d.Secret), SecretInShell: inShell(d.Secret),
 		}
 	}
 	return out
+}
+
+// inShell returns what a shell replaces by a secret, between double quotes.
+func inShell(r schema.SecretRef) string {
+	if r.File == "" {
+		return "$" + r.Env
+	}
+	return "$(cat '" + strings.ReplaceAll(r.File, "'", `'\''`) + "')"
 }
 
 // redirectFiles returns the files of a redirect target: programs with the files among
