@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/reason"
 )
 
 // trafficQuestion asks in the background where the traffic of one topology goes.
@@ -121,6 +122,7 @@ func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResul
 		return none
 	}
 	r.apply.tell(r.name, "redirecting traffic to "+s.Cluster)
+	ctx = reason.With(ctx, reason.Reason{Commit: prep.decision.Commit, Transition: prep.plan.Transition})
 	states := r.apply.Redirect.Set(ctx, r.name, s.Cluster, staleClusters(prep.topology))
 	if len(states) == 0 {
 		return none

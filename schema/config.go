@@ -2,6 +2,7 @@ package schema
 
 import (
 	"io/fs"
+	"net/netip"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -184,7 +185,7 @@ type Restart struct {
 }
 
 // RedirectTarget moves traffic to the primary. Exactly one of Exec, Webhook,
-// File, HAProxy and DNS is set.
+// File, HAProxy, DNS and Kubernetes is set.
 type RedirectTarget struct {
 	Name       string
 	Topologies []string // empty: all
@@ -194,6 +195,7 @@ type RedirectTarget struct {
 	File       *RedirectFile
 	HAProxy    *RedirectHAProxy
 	DNS        *RedirectDNS
+	Kubernetes *RedirectKubernetes
 	At         plan.Position
 }
 
@@ -236,6 +238,24 @@ type RedirectDNS struct {
 	Algorithm string              // hmac-sha256 or hmac-sha512
 	Secret    SecretRef           // in base64
 	Servers   []string            // host:port of those that are checked; empty: the name servers of the zone
+}
+
+// KubernetesAccess says which API server is called, and as who. The zero value is the
+// service account of this pod.
+type KubernetesAccess struct {
+	Kubeconfig string // path
+	Context    string // of the kubeconfig
+}
+
+// RedirectKubernetes points a Service at a cluster. Exactly one of Selectors, Endpoints
+// and ExternalNames is set; each has an entry by cluster id.
+type RedirectKubernetes struct {
+	Access             KubernetesAccess
+	Namespace, Service string
+	Port               string // name of the Service's port; empty: it has only one
+	Selectors          map[string]map[string]string
+	Endpoints          map[string][]netip.AddrPort
+	ExternalNames      map[string]string
 }
 
 // NotifyFormat is the body of a notification.

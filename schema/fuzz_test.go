@@ -192,7 +192,7 @@ func FuzzParseConfig(f *testing.F) {
 			t.Errorf("out of bounds: %+v", config)
 		}
 		for _, r := range config.Redirect {
-			if r.Name == "" || r.Timeout <= 0 || (r.Exec == nil && r.Webhook == nil && r.File == nil && r.HAProxy == nil && r.DNS == nil) {
+			if r.Name == "" || r.Timeout <= 0 || (r.Exec == nil && r.Webhook == nil && r.File == nil && r.HAProxy == nil && r.DNS == nil && r.Kubernetes == nil) {
 				t.Errorf("incomplete: %+v", r)
 			}
 		}

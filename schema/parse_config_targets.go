@@ -76,7 +76,7 @@ func checkEndpoint(f field) {
 	f.address()
 }
 
-var redirectKinds = []string{"exec", "webhook", "file", "haproxy", "dns"}
+var redirectKinds = []string{"exec", "webhook", "file", "haproxy", "dns", "kubernetes"}
 
 func redirects(f field) []RedirectTarget {
 	var out []RedirectTarget
@@ -91,6 +91,7 @@ func redirects(f field) []RedirectTarget {
 			File:       redirectFile(item.get("file")),
 			HAProxy:    redirectHAProxy(item.get("haproxy")),
 			DNS:        redirectDNS(item.get("dns")),
+			Kubernetes: redirectKubernetes(item.get("kubernetes")),
 			At:         item.position(),
 		})
 	}

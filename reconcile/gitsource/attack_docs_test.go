@@ -49,7 +49,7 @@ func between(t *testing.T, page, mark, text string) string {
 }
 
 // rowOfScenarios is the number of a row of docs/design/scenarios.md.
-var rowOfScenarios = regexp.MustCompile(`\bR[0-9]{2}\b`)
+var rowOfScenarios = regexp.MustCompile(`\bR[0-9]{2,3}\b`)
 
 func linkedRow(id string) string {
 	return fmt.Sprintf("[%s](design/scenarios.md#%s)", id, strings.ToLower(id))

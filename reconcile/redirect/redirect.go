@@ -8,17 +8,19 @@ import (
 	"io/fs"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/notify"
 )
 
-// Target is one way to move traffic. Exactly one of Exec, Webhook, File, HAProxy and DNS
-// is set.
+// Target is one way to move traffic. Exactly one of Exec, Webhook, File, HAProxy, DNS and
+// Kubernetes is set.
 type Target struct {
 	Name       string
 	Topologies []string      // that it serves; empty: all
@@ -28,6 +30,7 @@ type Target struct {
 	File       *File
 	HAProxy    *HAProxy
 	DNS        *DNS
+	Kubernetes *Kubernetes
 }
 
 // Exec starts a program, without a shell.
@@ -71,6 +74,17 @@ type DNS struct {
 	// SecretInShell is what a shell puts in place of the secret, for the command of a remedy.
 	SecretInShell string
 	Servers       []string // host:port of all that must answer; empty: the name servers of the zone
+}
+
+// Kubernetes points a Service at a cluster. Exactly one of Selectors, Endpoints and
+// ExternalNames is set; each holds an entry by cluster id.
+type Kubernetes struct {
+	API                kubeapi.Config
+	Namespace, Service string
+	Port               string // of the Service, for Endpoints; empty: it has only one
+	Selectors          map[string]map[string]string
+	Endpoints          map[string][]netip.AddrPort
+	ExternalNames      map[string]string
 }
 
 // Options holds the dependencies of a [Redirector].
@@ -166,8 +180,10 @@ func (t Target) mover(o Options) (mover, error) {
 		return newBackend(*t.HAProxy)
 	case t.DNS != nil:
 		return newName(*t.DNS, o)
+	case t.Kubernetes != nil:
+		return newKubeService(*t.Kubernetes, o.Poster.Clock)
 	}
-	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy, dns)")
+	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy, dns, kubernetes)")
 }
 
 // Set points every target that serves the topology at primary and away from stale, and

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/plainfile"
 	"milvus-reconcile/schema"
 )
@@ -55,6 +56,9 @@ func (e *Environment) NamedFiles() []NamedFile {
 		if r.DNS != nil {
 			out.secret(r.DNS.Secret.File)
 		}
+		if k := r.Kubernetes; k != nil {
+			out.kubernetes(k.Access)
+		}
 		out.plain(redirectFiles(r)...)
 	}
 	return withoutDuplicates(out)
@@ -80,6 +84,14 @@ func (f *namedFiles) connection(t *schema.TLS) {
 		f.plain(t.CAFile, t.CertFile)
 		f.secret(t.KeyFile)
 	}
+}
+
+// kubernetes adds a kubeconfig and the files that its context names. One that cannot be read
+// names none; the target that uses it says why.
+func (f *namedFiles) kubernetes(a schema.KubernetesAccess) {
+	plain, secret, _ := kubeapi.Config{Kubeconfig: a.Kubeconfig, Context: a.Context}.Files() //nolint:errcheck // its target says so
+	f.plain(plain...)
+	f.secret(secret...)
 }
 
 // withoutDuplicates drops duplicates and empty paths. Thousands of credentials may name

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/notify"
 	"milvus-reconcile/reconcile/redirect"
 	"milvus-reconcile/reconcile/restart"
@@ -66,6 +67,12 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 		out.Webhook = &redirect.Webhook{URL: t.Webhook.URL, Secret: secretReader(t.Webhook.Secret), CheckURL: t.Webhook.CheckURL}
 	case t.File != nil:
 		out.File = &redirect.File{Template: t.File.Template, Path: t.File.Path, Mode: t.File.Mode}
+	case t.Kubernetes != nil:
+		k := t.Kubernetes
+		out.Kubernetes = &redirect.Kubernetes{
+			API: kubeapi.Config{Kubeconfig: k.Access.Kubeconfig, Context: k.Access.Context}, Namespace: k.Namespace, Service: k.Service,
+			Port: k.Port, Selectors: k.Selectors, Endpoints: k.Endpoints, ExternalNames: k.ExternalNames,
+		}
 	case t.HAProxy != nil:
 		out.HAProxy = &redirect.HAProxy{Address: t.HAProxy.Address, Backend: t.HAProxy.Backend, Servers: t.HAProxy.Servers}
 	case t.DNS != nil:
