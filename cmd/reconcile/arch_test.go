@@ -34,6 +34,7 @@ var imports = map[string][]string{
 	"reconcile":                           {"plan", "plan/siteplan", "reconcile/approval", "reconcile/permit", "reconcile/reason"},
 	"reconcile/permit":                    {},
 	"reconcile/reason":                    {"plan"},
+	"reconcile/kubeapi":                   {"reconcile/foreign"},
 	"reconcile/approval":                  {"plan", "plan/siteplan"},
 	"reconcile/daemon":                    {"plan", "plan/release", "reconcile", "reconcile/approval", "reconcile/drift"},
 	"reconcile/drift":                     {"plan"},
