@@ -89,11 +89,10 @@ func (b *Batch) KeyMarks(visit func(replay.Mark)) {
 	}
 }
 
-func (b *Batch) keys() []any {
-	var out []any
+func (b *Batch) keys() (out keyList) {
 	for _, p := range b.parts {
 		for _, row := range p.rows {
-			out = append(out, p.from.keys[row])
+			out.add(p.from.keys, row)
 		}
 	}
 	return out
@@ -150,22 +149,10 @@ func (b *Batch) Query() *milvuspb.QueryRequest {
 
 // keyFilter selects rows by their keys. Milvus takes a delete by such a filter for one by
 // key, and looks for no row (task_delete.go).
-func keyFilter(field string, keys []any) (string, map[string]*schemapb.TemplateValue) {
-	list := &schemapb.TemplateArrayValue{}
-	var ints []int64
-	var words []string
-	for _, key := range keys {
-		switch k := key.(type) {
-		case int64:
-			ints = append(ints, k)
-		case string:
-			words = append(words, k)
-		}
-	}
-	if words != nil {
-		list.Data = &schemapb.TemplateArrayValue_StringData{StringData: &schemapb.StringArray{Data: words}}
-	} else {
-		list.Data = &schemapb.TemplateArrayValue_LongData{LongData: &schemapb.LongArray{Data: ints}}
+func keyFilter(field string, keys keyList) (string, map[string]*schemapb.TemplateValue) {
+	list := &schemapb.TemplateArrayValue{Data: &schemapb.TemplateArrayValue_LongData{LongData: &schemapb.LongArray{Data: keys.numbers}}}
+	if keys.texts != nil {
+		list.Data = &schemapb.TemplateArrayValue_StringData{StringData: &schemapb.StringArray{Data: keys.texts}}
 	}
 	return field + " in {keys}", map[string]*schemapb.TemplateValue{"keys": {Val: &schemapb.TemplateValue_ArrayVal{ArrayVal: list}}}
 }
@@ -181,13 +168,13 @@ func (b *Batch) Find(fields []*schemapb.FieldData) (out Found) {
 	times := map[any]int{}
 	for _, f := range fields {
 		if f.GetFieldName() == b.of.Collection.key {
-			for _, k := range keysOf(f) {
-				times[k]++
+			for i, k := 0, keysOf(f); i < k.len(); i++ {
+				times[k.value(i)]++
 			}
 		}
 	}
-	for _, k := range b.keys() {
-		switch n := times[k]; {
+	for i, k := 0, b.keys(); i < k.len(); i++ {
+		switch n := times[k.value(i)]; {
 		case b.of.Delete && n == 0, !b.of.Delete && n == 1:
 			out.Right++
 		case b.of.Delete:

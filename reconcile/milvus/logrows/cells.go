@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -297,17 +296,5 @@ func appendColumn(to, from *schemapb.FieldData) {
 	}
 	if s := v.GetSparseFloatVector(); s != nil {
 		s.Dim = max(s.GetDim(), dim)
-	}
-}
-
-// keyText writes a primary key for people.
-func keyText(key any) string {
-	switch k := key.(type) {
-	case int64:
-		return strconv.FormatInt(k, 10)
-	case string:
-		return k
-	default:
-		return fmt.Sprint(key)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -28,7 +29,7 @@ type Rows struct {
 
 	partitionID int64
 	weight      int // of the message when it is decoded
-	keys        []any
+	keys        keyList
 	columns     []column
 
 	marks   []replay.Mark // of the keys, once one was asked for
@@ -72,9 +73,9 @@ func (r *Rows) Write(row int) replay.Write {
 // from one log into the other, so all are made once.
 func (r *Rows) KeyMark(row int) replay.Mark {
 	if r.marks == nil {
-		r.marks = make([]replay.Mark, len(r.keys))
-		for i, key := range r.keys {
-			r.scratch = appendKey(r.scratch[:0], r.Collection.ID, key)
+		r.marks = make([]replay.Mark, r.keys.len())
+		for i := range r.marks {
+			r.scratch = r.keys.appendMark(r.scratch[:0], r.Collection.ID, i)
 			r.marks[i] = markOf(r.scratch)
 		}
 	}
@@ -82,18 +83,48 @@ func (r *Rows) KeyMark(row int) replay.Mark {
 }
 
 // Key returns the primary key of a row, for people.
-func (r *Rows) Key(row int) string { return keyText(r.keys[row]) }
+func (r *Rows) Key(row int) string { return r.keys.text(row) }
 
-// appendKey appends what the mark of a key is made from.
-func appendKey(buf []byte, collection int64, key any) []byte {
-	buf = binary.LittleEndian.AppendUint64(buf, uint64(collection)) //nolint:gosec // its bits
-	switch k := key.(type) {
-	case int64:
-		buf = encodeInt64(append(buf, 'n'), k)
-	case string:
-		buf = append(append(buf, 't'), k...)
+// keyList are primary keys: numbers or texts.
+type keyList struct {
+	numbers []int64
+	texts   []string
+}
+
+func (k keyList) len() int { return len(k.numbers) + len(k.texts) }
+
+// add appends the key of that number of other keys.
+func (k *keyList) add(of keyList, i int) {
+	if of.texts != nil {
+		k.texts = append(k.texts, of.texts[i])
+	} else {
+		k.numbers = append(k.numbers, of.numbers[i])
 	}
-	return buf
+}
+
+// text returns a key for people.
+func (k keyList) text(i int) string {
+	if k.texts != nil {
+		return k.texts[i]
+	}
+	return strconv.FormatInt(k.numbers[i], 10)
+}
+
+// value returns a key as something that can be compared.
+func (k keyList) value(i int) any {
+	if k.texts != nil {
+		return k.texts[i]
+	}
+	return k.numbers[i]
+}
+
+// appendMark appends what the mark of a key is made from.
+func (k keyList) appendMark(buf []byte, collection int64, i int) []byte {
+	buf = binary.LittleEndian.AppendUint64(buf, uint64(collection)) //nolint:gosec // its bits
+	if k.texts != nil {
+		return append(append(buf, 't'), k.texts[i]...)
+	}
+	return encodeInt64(append(buf, 'n'), k.numbers[i])
 }
 
 func markOf(raw []byte) (m replay.Mark) {
@@ -121,13 +152,13 @@ func Read(c *Collection, m Message) (*Rows, error) {
 		if r.partitionID <= 0 {
 			r.partitionID, r.Partition = replay.EveryPartition, ""
 		}
-		if r.keys = idsOf(m.Keys); len(r.keys) != m.Count {
-			return nil, fmt.Errorf("a delete of %d rows names %d keys", m.Count, len(r.keys))
+		if r.keys = idsOf(m.Keys); r.keys.len() != m.Count {
+			return nil, fmt.Errorf("a delete of %d rows names %d keys", m.Count, r.keys.len())
 		}
 	} else if err := r.readColumns(m.Fields, m.Count); err != nil {
 		return nil, err
 	}
-	r.Count = len(r.keys)
+	r.Count = r.keys.len()
 	if r.Collection.scattered || !r.Collection.manyPartitions {
 		r.partitionID, r.Partition = 0, ""
 	}
@@ -143,15 +174,8 @@ func bodyOf(deletes bool) protoreflect.MessageDescriptor {
 	return (*msgpb.InsertRequest)(nil).ProtoReflect().Descriptor()
 }
 
-func idsOf(ids *schemapb.IDs) []any {
-	var out []any
-	for _, k := range ids.GetIntId().GetData() {
-		out = append(out, k)
-	}
-	for _, k := range ids.GetStrId().GetData() {
-		out = append(out, k)
-	}
-	return out
+func idsOf(ids *schemapb.IDs) keyList {
+	return keyList{numbers: ids.GetIntId().GetData(), texts: ids.GetStrId().GetData()}
 }
 
 // readColumns puts the columns of a message into the order of the schema. A field that the
@@ -176,8 +200,8 @@ func (r *Rows) readColumns(fields []*schemapb.FieldData, rows int) error {
 			r.keys = keysOf(f)
 		}
 	}
-	if len(r.keys) != rows {
-		return fmt.Errorf("%d rows have %d primary keys", rows, len(r.keys))
+	if r.keys.len() != rows {
+		return fmt.Errorf("%d rows have %d primary keys", rows, r.keys.len())
 	}
 	return nil
 }
@@ -213,15 +237,8 @@ func newColumn(f *schemapb.FieldData, rows int) (column, error) {
 	return out, nil
 }
 
-func keysOf(f *schemapb.FieldData) []any {
-	var out []any
-	for _, k := range f.GetScalars().GetLongData().GetData() {
-		out = append(out, k)
-	}
-	for _, k := range f.GetScalars().GetStringData().GetData() {
-		out = append(out, k)
-	}
-	return out
+func keysOf(f *schemapb.FieldData) keyList {
+	return keyList{numbers: f.GetScalars().GetLongData().GetData(), texts: f.GetScalars().GetStringData().GetData()}
 }
 
 // pick returns the columns of some rows in the form that a request has: without the values

@@ -136,6 +136,7 @@ type replayCommand struct {
 }
 
 func runReplay(ctx context.Context, g *globals, o salvageOptions, topology string) (err error) {
+	defer wire.SpareMemory()()
 	ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("--timeout %s is over (hint: the same command goes on with what is left)", g.timeout))
 	defer cancel()
 	e, err := g.options().Open(ctx)

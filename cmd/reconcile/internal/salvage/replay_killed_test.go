@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/replay"
 )
 
@@ -22,6 +25,9 @@ const replayFast = "SALVAGE_TEST_REPLAY_FAST"
 func TestMain(m *testing.M) {
 	at := os.Getenv(replayEnv)
 	if at == "" {
+		if rows := os.Getenv(bareEnv); rows != "" {
+			insertBare(rows)
+		}
 		os.Exit(m.Run())
 	}
 	a, b, _ := strings.Cut(at, " ")
@@ -31,15 +37,41 @@ func TestMain(m *testing.M) {
 		Begin:  func(context.Context, replay.Report) error { return nil },
 		Wanted: func(context.Context) error { return nil },
 	}
+	var began time.Time
+	var last lastSend
 	if os.Getenv(replayFast) != "" {
 		run.batch, run.Rate = 0, 0
+		debug.SetGCPercent(50) // as the command does
+		run.Begin = func(context.Context, replay.Report) error { began = time.Now(); return nil }
+		run.wrap = func(w replayWriter) replayWriter { last.replayWriter = w; return &last }
 	}
 	report, err := run.Run(context.Background())
 	if err != nil || report.Done.Problem != "" {
 		fmt.Fprintln(os.Stderr, err, report.Done)
 	}
-	fmt.Println(peakMemory())
+	fmt.Println(peakMemory(), last.at().Sub(began).Nanoseconds())
 	os.Exit(0)
+}
+
+// lastSend notes when the last batch was taken.
+type lastSend struct {
+	replayWriter
+	mu    sync.Mutex
+	taken time.Time
+}
+
+func (l *lastSend) Send(ctx context.Context, b *logrows.Batch) error {
+	err := l.replayWriter.Send(ctx, b)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken = time.Now()
+	return err
+}
+
+func (l *lastSend) at() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken
 }
 
 // peakMemory is the greatest resident memory of this process in KiB, as the kernel keeps it

@@ -37,7 +37,7 @@ type lab struct {
 func newLab(t testing.TB) *lab {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
-	x := &lab{World: milvussim.New(milvussim.Options{Profile: "2.6.22"}), t: t, ctx: metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(milvussim.RootToken)))}
+	x := &lab{World: milvussim.New(milvussim.Options{Profile: "2.6.22"}), t: t, ctx: asRoot(ctx)}
 	t.Cleanup(x.Close)
 	specs := milvussim.Converged(milvussim.Pair("a", "b"))
 	x.must(x.Start(specs...))
@@ -45,6 +45,10 @@ func newLab(t testing.TB) *lab {
 	t.Cleanup(x.fleet.Close)
 	x.a, x.b = x.client("a"), x.client("b")
 	return x
+}
+
+func asRoot(ctx context.Context) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", base64.StdEncoding.EncodeToString([]byte(milvussim.RootToken)))
 }
 
 // pairAt is the pair at these addresses, and a fleet that may call it.

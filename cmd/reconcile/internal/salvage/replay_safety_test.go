@@ -122,6 +122,33 @@ func TestATryThatWasTakenIsNotRepeated(t *testing.T) {
 	}
 }
 
+// TestAnOldReadingDecidesNoBatch: the log is read for a batch while the one before is sent. If
+// that takes long, it is read once more: what an application wrote meanwhile stays.
+func TestAnOldReadingDecidesNoBatch(t *testing.T) {
+	x, keys := lossyShard(t)
+	later := keys[len(keys)/2:]
+	got, err := x.run(func(r *ReplayRun) {
+		r.batch = len(keys) / 2
+		r.wrap = func(w replayWriter) replayWriter {
+			return &disturbed{w, func(send func() error) error {
+				err := send()
+				x.upsert(x.b, "t", everyColumn(later, 9), len(later))
+				<-time.After(freshFor) // the reading grows old
+				return err
+			}}
+		}
+	})
+	x.must(err)
+	for k, v := range x.longs(x.b, "id >= 1000") {
+		if version := 1 + 8*min(1, k/later[0]); v != longOf(k, int(version)) {
+			t.Errorf("row %d is not that of version %d", k, version)
+		}
+	}
+	if n := int64(len(later)); got.Done.HeldBack != n || got.HeldBack() != n || !got.Done.Whole() {
+		t.Errorf("%+v", got.Done)
+	}
+}
+
 // TestACollectionThatIsMadeAgainTakesNoLostRow: it has the name, and is another one. The
 // moment is the last before a batch, which no reading of the log can see.
 func TestACollectionThatIsMadeAgainTakesNoLostRow(t *testing.T) {

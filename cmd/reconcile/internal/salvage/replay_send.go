@@ -86,7 +86,8 @@ type channelRun struct {
 	place   *milvus.ReplayPlace
 	touched map[int64]bool           // the collections that have lost rows there
 	moved   map[replay.Mark]struct{} // keys that others wrote since the logs were compared
-	sent    map[replay.Mark]struct{} // of the batch that was sent last
+	sent    [2]keySet                // of the last two batches
+	ahead   *reading                 // for the next batch; nil: none was begun
 	open    []*logrows.Batch
 }
 
@@ -95,6 +96,7 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 		return nil
 	}
 	c := &channelRun{replaying: r, number: ch.number, place: ch.place, touched: ch.touched, moved: map[replay.Mark]struct{}{}}
+	defer func() { c.ahead.discard() }()
 	err := r.each(ctx, ch, func(m milvus.LoggedMessage, verdicts []replay.Verdict) error {
 		var rows []int
 		for i, v := range verdicts {
@@ -137,13 +139,14 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 	return c.flush(ctx, b)
 }
 
-// flush sends a batch until it is taken. Before each try it reads what the promoted cluster
+// flush sends a batch until it is taken. Before each try it learns what the promoted cluster
 // took up to then: a try without an answer may have been taken, and others may have written
-// the same keys since.
+// the same keys since. While a batch is sent, the log is read for the next one.
 func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 	if err := c.pace.wait(ctx, b.Rows); err != nil {
 		return err
 	}
+	before := c.sent[1]
 	var tried *logrows.Batch // nil: nothing of it can be there
 	for try := 1; ; try++ {
 		if err := c.mayWrite(ctx); err != nil {
@@ -155,64 +158,20 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 		if len(c.moved) > 0 {
 			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
-		if c.sent == nil {
-			c.sent = make(map[replay.Mark]struct{}, b.Rows)
-		}
-		clear(c.sent)
-		b.KeyMarks(func(key replay.Mark) { c.sent[key] = struct{}{} })
+		c.sent = [2]keySet{before, keySetOf(b)}
+		ahead := c.read(ctx, nil)
 		err := c.writer.Send(ctx, b)
 		if err == nil {
 			c.written.Add(int64(b.Rows))
+			c.ahead = ahead
 			return nil
 		}
+		ahead.discard()
 		if err := c.writer.Retry(ctx, try, err); err != nil {
 			return fmt.Errorf("write %d rows: %w", b.Rows, err)
 		}
 		tried = b
 	}
-}
-
-// follow reads what the promoted cluster took on the channel since it was last read. Each
-// key is written once by a replay, so what was not sent just before is of others. Of a batch
-// whose try had no answer it takes out what is there, and learns what is of others.
-func (c *channelRun) follow(ctx context.Context, tried *logrows.Batch) error {
-	newest := replay.NewestWrites{}
-	next, err := c.logs.Newer(ctx, c.number, c.place, func(m milvus.LoggedMessage) error {
-		switch {
-		case m.CollectionID != 0 && !c.touched[m.CollectionID]:
-			return nil
-		case m.Taints, m.Kind == "alter_collection":
-			return fmt.Errorf("a %s came to the promoted cluster meanwhile (hint: the same command judges what is left)", m.Kind)
-		case m.Rows == nil:
-			return nil
-		}
-		for row := range m.Rows.Count {
-			key := m.Rows.KeyMark(row)
-			if _, ours := c.sent[key]; !ours {
-				c.moved[key] = struct{}{}
-			} else if tried != nil {
-				newest.Note(m.Rows.Write(row))
-			}
-		}
-		if len(c.moved) > maxMoved {
-			return errJudgeAgain
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	c.place = next
-	if tried != nil {
-		c.written.Add(int64(tried.Without(func(w replay.Write) bool {
-			this, other := newest.Holds(w)
-			if other {
-				c.moved[w.Key] = struct{}{}
-			}
-			return this
-		})))
-	}
-	return nil
 }
 
 // pace spreads rows over time.
