@@ -31,7 +31,7 @@ type briefConn struct {
 // dumpOfNothing says whether a server knows DumpMessages: it refuses the call without
 // arguments in words of its own.
 func (b *briefConn) dumpOfNothing(ctx context.Context) plan.Support {
-	err := b.AskEmpty(ctx, milvuspb.MilvusService_DumpMessages_FullMethodName, []any{&milvuspb.DumpMessagesRequest{}})[0]
+	err := b.InvokeAll(ctx, []unary.Call{{Method: milvuspb.MilvusService_DumpMessages_FullMethodName, Request: &milvuspb.DumpMessagesRequest{}}})[0]
 	if code := status.Code(err); code != codes.InvalidArgument && code != codes.Unknown || answers.IsNotTaken(err) {
 		return plan.SupportUnknown
 	}
@@ -52,19 +52,26 @@ func (b *briefConn) Invoke(ctx context.Context, method string, args, reply any, 
 
 // infos reads some channels of a standby at once.
 func (b *briefConn) infos(ctx context.Context, channels []string, source string) ([]*milvuspb.GetReplicateInfoResponse, []error) {
-	requests, replies := make([]any, len(channels)), make([]any, len(channels))
-	out := make([]*milvuspb.GetReplicateInfoResponse, len(channels))
+	calls, out := make([]unary.Call, len(channels)), make([]*milvuspb.GetReplicateInfoResponse, len(channels))
 	for i, channel := range channels {
 		out[i] = &milvuspb.GetReplicateInfoResponse{}
-		requests[i], replies[i] = &milvuspb.GetReplicateInfoRequest{SourceClusterId: source, TargetPchannel: channel}, out[i]
+		calls[i] = infoCall(source, channel, out[i])
 	}
 	ctx, end := startSpan(ctx, b.cluster, milvuspb.MilvusService_GetReplicateInfo_FullMethodName)
-	errs := b.InvokeAll(ctx, milvuspb.MilvusService_GetReplicateInfo_FullMethodName, requests, replies)
+	errs := b.InvokeAll(ctx, calls)
 	end(errors.Join(errs...))
 	for i, err := range errs {
 		errs[i] = b.fleet.secrets.WithoutTokens(err)
 	}
 	return out, errs
+}
+
+// infoCall asks for one channel.
+func infoCall(source, channel string, reply *milvuspb.GetReplicateInfoResponse) unary.Call {
+	return unary.Call{
+		Method:  milvuspb.MilvusService_GetReplicateInfo_FullMethodName,
+		Request: &milvuspb.GetReplicateInfoRequest{SourceClusterId: source, TargetPchannel: channel}, Reply: reply,
+	}
 }
 
 // mayBeBrief says whether a read needs no more than a brief connection can do, as long as
@@ -110,12 +117,12 @@ func (f *Fleet) askBriefly(ctx context.Context, source *clusterRead, questions [
 	if source.link.brief == nil || len(questions) == 0 || slices.ContainsFunc(questions, func(q *logQuestion) bool { return q.standby != "" }) {
 		return questions
 	}
-	requests := make([]any, len(questions))
+	calls := make([]unary.Call, len(questions))
 	for i, q := range questions {
-		requests[i] = q.behind(until).request()
+		calls[i] = unary.Call{Method: milvuspb.MilvusService_DumpMessages_FullMethodName, Request: q.behind(until).request()}
 	}
 	ctx, end := startSpan(ctx, source.cluster.ID, milvuspb.MilvusService_DumpMessages_FullMethodName)
-	errs := source.link.brief.AskEmpty(ctx, milvuspb.MilvusService_DumpMessages_FullMethodName, requests)
+	errs := source.link.brief.InvokeAll(ctx, calls)
 	end(nil)
 	var left []*logQuestion
 	for i, q := range questions {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -159,85 +160,109 @@ func dial(ctx context.Context, address string, conf *tls.Config) (net.Conn, erro
 	return secure, nil
 }
 
-// Invoke makes one call. Decoding an answer copies what it keeps.
-func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
-	return c.InvokeAll(ctx, method, []any{args}, []any{reply})[0]
-}
-
-// InvokeAll makes a call for each of some requests, many at once, and returns an error for
-// each.
-func (c *Conn) InvokeAll(ctx context.Context, method string, args, replies []any) []error {
-	return c.askAll(ctx, method, args, func(i int) question {
-		limit := c.options.Limit(replies[i])
-		return question{most: prefix + limit, read: func(a *call) error {
-			data, err := a.message(limit)
-			if err != nil {
-				return err
-			}
-			return c.options.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, replies[i]) //nolint:wrapcheck // as a grpc.ClientConn
-		}}
-	})
+// Call is one call of a method. Reply takes its answer. Without Reply the method streams its
+// answers, and only an empty stream that ends well is no error: of one with an answer nothing
+// is taken.
+type Call struct {
+	Method         string
+	Request, Reply any
 }
 
 // ErrAnswered is the error of a stream on which something was sent.
 var ErrAnswered = errors.New("the stream is not empty")
 
-// AskEmpty calls a method that streams its answers once for each request, many at once, and
-// returns an error for each: nil for a stream that the server ends well without an answer.
-// Of one with an answer it takes nothing.
-func (c *Conn) AskEmpty(ctx context.Context, method string, requests []any) []error {
-	return c.askAll(ctx, method, requests, func(int) question {
-		return question{read: func(a *call) error {
-			if a.cut {
-				return ErrAnswered
-			}
-			return a.answer.outcome()
-		}}
-	})
+// AtOnce is how many calls are under way at once: every usual server takes so many.
+const AtOnce = 64
+
+// Invoke makes one call. Decoding an answer copies what it keeps.
+func (c *Conn) Invoke(ctx context.Context, method string, args, reply any, _ ...grpc.CallOption) error {
+	return c.InvokeAll(ctx, []Call{{method, args, reply}})[0]
 }
 
-// question is how many bytes of an answer are taken, and what becomes of them.
-type question struct {
-	most int
-	read func(*call) error
-}
-
-// atOnce is how many calls are under way at once: every usual server takes so many.
-const atOnce = 64
-
-// askAll makes a call for each request, and returns for each why it failed, or what was read
-// of its answer.
-func (c *Conn) askAll(ctx context.Context, method string, requests []any, of func(i int) question) []error {
-	errs := make([]error, len(requests))
-	s, err := c.connected(ctx)
-	if err != nil {
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
+// InvokeAll makes calls, many at once, and returns an error for each.
+func (c *Conn) InvokeAll(ctx context.Context, calls []Call) []error {
+	errs := make([]error, 0, len(calls))
+	for some := range slices.Chunk(calls, AtOnce) {
+		errs = append(errs, c.Begin(ctx, some)[0].Wait(ctx)...)
 	}
-	fields := c.header(ctx, method)
-	for from := 0; from < len(requests); from += atOnce {
-		some := requests[from:min(from+atOnce, len(requests))]
-		calls, questions := make([]*call, len(some)), make([]question, len(some))
-		for i, r := range some {
-			var request []byte
-			if request, errs[from+i] = c.request(r); errs[from+i] == nil {
-				questions[i] = of(from + i)
-				calls[i] = s.begin(fields, request, questions[i].most)
-			}
+	return errs
+}
+
+// Group is calls that end together.
+type Group struct {
+	conn    *Conn
+	session *session
+	asked   []Call
+	calls   []call
+	left    int           // that have not ended
+	done    chan struct{} // closed when none is left
+}
+
+// Begin makes all calls of some groups at once, AtOnce of them at most. Wait for each group
+// whose answers you want.
+func (c *Conn) Begin(ctx context.Context, groups ...[]Call) []*Group {
+	s, err := c.connected(ctx)
+	out := make([]*Group, len(groups))
+	for i, asked := range groups {
+		g := &Group{conn: c, session: s, asked: asked, calls: make([]call, len(asked)), left: len(asked), done: make(chan struct{})}
+		if g.left == 0 {
+			close(g.done)
 		}
-		s.send()
-		for i, call := range calls {
-			if call == nil {
-				continue // it could not be encoded
-			}
-			if errs[from+i] = s.wait(ctx, call); errs[from+i] == nil {
-				errs[from+i] = questions[i].read(call)
-			}
+		for j := range g.calls {
+			g.calls[j].group = g
+			g.encode(j, err)
+		}
+		out[i] = g
+	}
+	if s != nil {
+		s.begin(c.header(ctx), out)
+	}
+	return out
+}
+
+// encode prepares a call, unless there is no connection.
+func (g *Group) encode(i int, err error) {
+	c := &g.calls[i]
+	if g.asked[i].Reply != nil {
+		c.most = prefix + g.conn.options.Limit(g.asked[i].Reply)
+	}
+	if err == nil {
+		c.request, err = g.conn.request(g.asked[i].Request)
+	}
+	if err != nil {
+		c.end(err)
+	}
+}
+
+// Wait waits until all calls have ended, or ends them when ctx ends. It returns an error for
+// each.
+func (g *Group) Wait(ctx context.Context) []error {
+	if g.session != nil {
+		g.session.wait(ctx, g)
+	}
+	errs := make([]error, len(g.calls))
+	for i := range g.calls {
+		if errs[i] = g.calls[i].err; errs[i] == nil {
+			errs[i] = g.read(i)
 		}
 	}
 	return errs
+}
+
+// read reads the answer of a call.
+func (g *Group) read(i int) error {
+	c, reply := &g.calls[i], g.asked[i].Reply
+	switch {
+	case reply == nil && c.cut:
+		return ErrAnswered
+	case reply == nil:
+		return c.answer.outcome()
+	}
+	data, err := c.message()
+	if err != nil {
+		return err
+	}
+	return g.conn.options.Codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(data)}, reply) //nolint:wrapcheck // as a grpc.ClientConn
 }
 
 // request encodes a request.
@@ -246,11 +271,18 @@ func (c *Conn) request(args any) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode a request: %w", err)
 	}
+	if len(body) == 1 {
+		return body[0].ReadOnlyData(), nil
+	}
 	return body.Materialize(), nil
 }
 
-// header is that of a request (gRPC over HTTP/2, as grpc/grpc documents it).
-func (c *Conn) header(ctx context.Context, method string) []hpack.HeaderField {
+// pathField is the place of the method in a header.
+const pathField = 2
+
+// header is that of a request (gRPC over HTTP/2, as grpc/grpc documents it), without its
+// method.
+func (c *Conn) header(ctx context.Context) []hpack.HeaderField {
 	scheme := "http"
 	if c.options.TLS != nil {
 		scheme = "https"
@@ -258,7 +290,7 @@ func (c *Conn) header(ctx context.Context, method string) []hpack.HeaderField {
 	fields := make([]hpack.HeaderField, 0, 9)
 	fields = append(fields,
 		hpack.HeaderField{Name: ":method", Value: "POST"}, hpack.HeaderField{Name: ":scheme", Value: scheme},
-		hpack.HeaderField{Name: ":path", Value: method}, hpack.HeaderField{Name: ":authority", Value: c.options.Address},
+		hpack.HeaderField{Name: ":path"}, hpack.HeaderField{Name: ":authority", Value: c.options.Address},
 		hpack.HeaderField{Name: "content-type", Value: "application/grpc"}, hpack.HeaderField{Name: "te", Value: "trailers"},
 		hpack.HeaderField{Name: "user-agent", Value: c.options.UserAgent},
 	)
@@ -273,14 +305,14 @@ func (c *Conn) header(ctx context.Context, method string) []hpack.HeaderField {
 }
 
 // message takes the message out of an answer, and returns the error that the server gave.
-func (c *call) message(limit int) ([]byte, error) {
+func (c *call) message() ([]byte, error) {
 	if c.cut {
-		return nil, status.Errorf(codes.ResourceExhausted, "an answer has more than %d bytes", limit)
+		return nil, status.Errorf(codes.ResourceExhausted, "an answer has more than %d bytes", c.most-prefix)
 	}
 	if err := c.answer.outcome(); err != nil {
 		return nil, err
 	}
-	data := c.body.Bytes()
+	data := c.body
 	if len(data) < prefix || data[0] != 0 || int(binary.BigEndian.Uint32(data[1:])) != len(data)-prefix {
 		return nil, errProtocol
 	}

@@ -69,19 +69,21 @@ func (s *server) DumpMessages(r *milvuspb.DumpMessagesRequest, out milvuspb.Milv
 	return nil
 }
 
-// TestAskEmpty: a stream that ends well without an answer is told from any other, and what
+// TestEmptyStreams: a stream that ends well without an answer is told from any other, and what
 // is not wanted of one disturbs no other call.
-func TestAskEmpty(t *testing.T) {
+func TestEmptyStreams(t *testing.T) {
 	s, g, address := serve(t)
-	c, ask := dial(t, address)
-	method := milvuspb.MilvusService_DumpMessages_FullMethodName
+	c, describe := dial(t, address)
 	channels := []string{"", "one", "many", "denied", ""}
-	var requests []any
+	ask := func(channel string) unary.Call {
+		return unary.Call{Method: milvuspb.MilvusService_DumpMessages_FullMethodName, Request: &milvuspb.DumpMessagesRequest{Pchannel: channel}}
+	}
+	var calls []unary.Call
 	for _, name := range channels {
-		requests = append(requests, &milvuspb.DumpMessagesRequest{Pchannel: name})
+		calls = append(calls, ask(name))
 	}
 	for range 2 { // before there is a connection, and over it
-		errs := c.AskEmpty(t.Context(), method, requests)
+		errs := c.InvokeAll(t.Context(), calls)
 		for i, want := range []bool{true, false, false, false, true} {
 			if (errs[i] == nil) != want || (channels[i] == "one" || channels[i] == "many") && !errors.Is(errs[i], unary.ErrAnswered) {
 				t.Errorf("%q: %v", channels[i], errs[i])
@@ -90,17 +92,17 @@ func TestAskEmpty(t *testing.T) {
 		if status.Code(errs[3]) != codes.PermissionDenied {
 			t.Error(errs[3])
 		}
-		if _, err := ask(t.Context(), ""); err != nil {
+		if _, err := describe(t.Context(), ""); err != nil {
 			t.Error(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-s.hung; cancel() }()
-	if errs := c.AskEmpty(ctx, method, []any{&milvuspb.DumpMessagesRequest{Pchannel: "hangs"}}); status.Code(errs[0]) != codes.Canceled {
+	if errs := c.InvokeAll(ctx, []unary.Call{ask("hangs")}); status.Code(errs[0]) != codes.Canceled {
 		t.Error(errs[0])
 	}
 	g.Stop()
-	for i, err := range c.AskEmpty(t.Context(), method, requests) {
+	for i, err := range c.InvokeAll(t.Context(), calls) {
 		if err == nil {
 			t.Errorf("%q: a server that is gone answered", channels[i])
 		}
@@ -181,14 +183,14 @@ func TestCalls(t *testing.T) {
 func TestManyCallsAtOnce(t *testing.T) {
 	_, _, address := serve(t)
 	c, _ := dial(t, address)
-	var requests, replies []any
+	var calls []unary.Call
 	for i := range 150 {
 		name := map[int]string{0: "denied", 1: "too large", 2: "large"}[i%10]
-		requests = append(requests, &milvuspb.DescribeDatabaseRequest{DbName: name})
-		replies = append(replies, &milvuspb.DescribeDatabaseResponse{})
+		calls = append(calls, unary.Call{
+			Method: milvuspb.MilvusService_DescribeDatabase_FullMethodName, Request: &milvuspb.DescribeDatabaseRequest{DbName: name}, Reply: &milvuspb.DescribeDatabaseResponse{},
+		})
 	}
-	errs := c.InvokeAll(t.Context(), milvuspb.MilvusService_DescribeDatabase_FullMethodName, requests, replies)
-	for i, err := range errs {
+	for i, err := range c.InvokeAll(t.Context(), calls) {
 		want, length := codes.OK, len("dG9rZW4= test")
 		switch i % 10 {
 		case 0:
@@ -198,10 +200,31 @@ func TestManyCallsAtOnce(t *testing.T) {
 		case 2:
 			length = 300_000
 		}
-		got := len(replies[i].(*milvuspb.DescribeDatabaseResponse).GetDbName()) //nolint:forcetypeassert // it was made so
+		got := len(calls[i].Reply.(*milvuspb.DescribeDatabaseResponse).GetDbName()) //nolint:forcetypeassert // it was made so
 		if status.Code(err) != want || got < length || length == 0 && got > 0 {
 			t.Errorf("call %d: %d bytes, %v", i, got, err)
 		}
+	}
+}
+
+// TestGroups: a group ends by itself, whatever becomes of others that began with it.
+func TestGroups(t *testing.T) {
+	s, _, address := serve(t)
+	c, _ := dial(t, address)
+	call := func(name string) unary.Call {
+		return unary.Call{Method: milvuspb.MilvusService_DescribeDatabase_FullMethodName, Request: &milvuspb.DescribeDatabaseRequest{DbName: name}, Reply: &milvuspb.DescribeDatabaseResponse{}}
+	}
+	groups := c.Begin(t.Context(), []unary.Call{call(""), call("denied")}, []unary.Call{call("hangs"), call("")}, nil)
+	if errs := groups[0].Wait(t.Context()); len(errs) != 2 || errs[0] != nil || status.Code(errs[1]) != codes.PermissionDenied {
+		t.Error(errs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-s.hung; cancel() }()
+	if errs := groups[1].Wait(ctx); len(errs) != 2 || status.Code(errs[0]) != codes.Canceled {
+		t.Error(errs)
+	}
+	if errs := groups[2].Wait(t.Context()); len(errs) != 0 {
+		t.Error(errs)
 	}
 }
 

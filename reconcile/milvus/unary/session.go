@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"net"
 	"sync"
+	"time"
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -32,6 +33,7 @@ type session struct {
 	out     frames // to be written
 	spare   frames
 	writing bool
+	later   *time.Timer   // writes what waits; nil: nothing waits for it
 	framer  *http2.Framer // writes into out
 	encoder *hpack.Encoder
 	header  bytes.Buffer // of a request
@@ -55,14 +57,24 @@ func (f *frames) Write(data []byte) (int, error) {
 
 // call is one that is under way.
 type call struct {
-	stream uint32
-	body   bytes.Buffer // of the answer
-	most   int          // bytes of it that are taken; more end the call
-	unread int          // bytes of it that the server was not told of yet
-	cut    bool         // there were more
-	answer answer
-	err    error         // why there is no answer
-	done   chan struct{} // closed at its end
+	group   *Group
+	request []byte
+	stream  uint32
+	body    []byte // of the answer
+	most    int    // bytes of it that are taken; more end the call
+	unread  int    // bytes of it that the server was not told of yet
+	cut     bool   // there were more
+	answer  answer
+	err     error // why there is no answer
+}
+
+// end ends a call, and with the last one its group. Once calls are under way, the lock of the
+// session is held.
+func (c *call) end(err error) {
+	c.err, c.request = err, nil
+	if c.group.left--; c.group.left == 0 {
+		close(c.group.done)
+	}
 }
 
 // answer is what the header and the trailer of an answer say.
@@ -94,16 +106,27 @@ func (s *session) mustWrite(err error) {
 	}
 }
 
-// begin makes a call, which send sends. A call that cannot be made has ended already.
-func (s *session) begin(fields []hpack.HeaderField, request []byte, most int) *call {
-	c := &call{most: most, done: make(chan struct{})}
+// begin sends the calls of groups. A call that cannot be made has ended then.
+func (s *session) begin(fields []hpack.HeaderField, groups []*Group) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	size := prefix + len(request)
+	for _, g := range groups {
+		for i := range g.calls {
+			if c := &g.calls[i]; c.err == nil {
+				fields[pathField].Value = g.asked[i].Method
+				s.write(fields, c)
+			}
+		}
+	}
+	s.flush()
+}
+
+// write writes a request, for a caller that holds the lock.
+func (s *session) write(fields []hpack.HeaderField, c *call) {
+	size := prefix + len(c.request)
 	if s.err == nil && (size > mostFrame || s.sent+size > mostSent) {
-		c.err = status.Error(codes.ResourceExhausted, "a request is more than a short connection takes")
-		close(c.done)
-		return c
+		c.end(status.Error(codes.ResourceExhausted, "a request is more than a short connection takes"))
+		return
 	}
 	s.header.Reset()
 	for _, f := range fields {
@@ -113,27 +136,39 @@ func (s *session) begin(fields []hpack.HeaderField, request []byte, most int) *c
 		s.end(status.Error(codes.ResourceExhausted, "the header of a request is more than a frame takes"))
 	}
 	if s.err != nil {
-		c.err = s.err
-		close(c.done)
-		return c
+		c.end(s.err)
+		return
 	}
-	s.message = append(binary.BigEndian.AppendUint32(append(s.message[:0], 0), uint32(len(request))), request...) //nolint:gosec // it fits into a frame
+	s.message = append(binary.BigEndian.AppendUint32(append(s.message[:0], 0), uint32(len(c.request))), c.request...) //nolint:gosec // it fits into a frame
 	c.stream, s.calls[s.next] = s.next, c
 	s.next += 2 // those of a client are odd
 	s.sent += size
+	c.request = nil
 	s.mustWrite(s.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: c.stream, BlockFragment: s.header.Bytes(), EndHeaders: true}))
 	s.mustWrite(s.framer.WriteData(c.stream, true, s.message))
-	return c
 }
 
-// send writes what waits. What comes meanwhile is written together.
-func (s *session) send() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flush()
+// sendSoon sends what waits with the next request, or after a while: of what was received,
+// no server waits to be told at once. The caller holds the lock.
+func (s *session) sendSoon() {
+	if s.later == nil {
+		s.later = time.AfterFunc(sendWithin, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.later = nil
+			s.flush()
+		})
+	}
+	if len(s.out) > mostFrame {
+		s.flush()
+	}
 }
 
-// flush is send for a caller that holds the lock. It lets go of the lock while it writes.
+// sendWithin is how long an acknowledgement may wait.
+const sendWithin = 20 * time.Millisecond
+
+// flush writes what waits. It lets go of the lock while it writes; what comes meanwhile is
+// written together. The caller holds the lock.
 func (s *session) flush() {
 	switch {
 	case s.writing && len(s.out) > mostSent:
@@ -157,34 +192,28 @@ func (s *session) flush() {
 	s.writing = false
 }
 
-// wait waits for the end of a call, and ends it if ctx ends first.
-func (s *session) wait(ctx context.Context, c *call) error {
+// wait waits for the end of all calls of a group, and ends them if ctx ends first.
+func (s *session) wait(ctx context.Context, g *Group) {
 	select {
-	case <-c.done:
-		return c.err
-	case <-ctx.Done():
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.giveUp(c)
-		return status.FromContextError(ctx.Err()).Err() //nolint:wrapcheck // it is the error of the call
-	}
-}
-
-// giveUp ends a call whose answer nobody waits for any more. The caller holds the lock.
-func (s *session) giveUp(c *call) {
-	if s.calls[c.stream] != c {
+	case <-g.done:
 		return
+	case <-ctx.Done():
 	}
-	delete(s.calls, c.stream)
-	s.mustWrite(s.framer.WriteRSTStream(c.stream, http2.ErrCodeCancel))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range g.calls {
+		if c := &g.calls[i]; s.calls[c.stream] == c {
+			s.mustWrite(s.framer.WriteRSTStream(c.stream, http2.ErrCodeCancel))
+			s.finish(c, status.FromContextError(ctx.Err()).Err())
+		}
+	}
 	s.flush()
 }
 
 // finish ends a call. The caller holds the lock.
 func (s *session) finish(c *call, err error) {
 	delete(s.calls, c.stream)
-	c.err = err
-	close(c.done)
+	c.end(err)
 }
 
 // close ends the session with an error for all calls that are under way.
@@ -201,6 +230,9 @@ func (s *session) end(err error) {
 	}
 	for _, c := range s.calls {
 		s.finish(c, err)
+	}
+	if s.later != nil {
+		s.later.Stop()
 	}
 	_ = s.conn.Close() // nothing more is wanted of it
 }
@@ -262,7 +294,7 @@ func (s *session) take(frame http2.Frame) error {
 	case *http2.PingFrame:
 		if !f.IsAck() {
 			s.mustWrite(s.framer.WritePing(true, f.Data))
-			s.flush()
+			s.sendSoon()
 		}
 	case *http2.GoAwayFrame:
 		return status.Errorf(codes.Unavailable, "the server ends the connection: %v", f.ErrCode)
@@ -286,7 +318,7 @@ func (s *session) takeSettings(f *http2.SettingsFrame) error {
 		s.encoder.SetMaxDynamicTableSizeLimit(size)
 	}
 	s.mustWrite(s.framer.WriteSettingsAck())
-	s.flush()
+	s.sendSoon()
 	return nil
 }
 
@@ -344,8 +376,8 @@ func (s *session) takeData(f *http2.DataFrame) error {
 		return errProtocol
 	}
 	data := f.Data()
-	room := c.most - c.body.Len()
-	c.body.Write(data[:min(room, len(data))])
+	room := c.most - len(c.body)
+	c.body = append(c.body, data[:min(room, len(data))]...)
 	if len(data) > room {
 		c.cut = true
 		s.mustWrite(s.framer.WriteRSTStream(c.stream, http2.ErrCodeCancel))
