@@ -50,6 +50,96 @@ func (b *briefConn) Invoke(ctx context.Context, method string, args, reply any, 
 	return b.fleet.secrets.WithoutTokens(err)
 }
 
+// asked is a call over a brief connection that is under way.
+type asked struct {
+	*unary.Group
+	conn *briefConn
+	end  func(error) // of its span
+}
+
+// begin makes calls at once. Wait for those whose answers are wanted.
+func (b *briefConn) begin(ctx context.Context, calls ...unary.Call) []*asked {
+	groups := make([][]unary.Call, len(calls))
+	for i := range calls {
+		groups[i] = calls[i : i+1]
+	}
+	out := make([]*asked, len(calls))
+	for i, g := range b.Begin(ctx, groups...) {
+		_, end := startSpan(ctx, b.cluster, calls[i].Method)
+		out[i] = &asked{g, b, end}
+	}
+	return out
+}
+
+// wait waits for the end of the call, as Invoke does.
+func (a *asked) wait(ctx context.Context) error {
+	err := a.Wait(ctx)[0]
+	a.end(err)
+	return a.conn.fleet.secrets.WithoutTokens(err)
+}
+
+// early is what a read asked together with the core, since its cluster is expected to be as
+// usual. Nil: it was not asked.
+type early struct {
+	first *asked // its first channel
+	tick  *asked
+	tells *milvuspb.AllocTimestampResponse // the answer of tick
+}
+
+// briefCore reads version and belief, and begins at the same time what only a usual cluster
+// is asked. Only an answer counts, so nothing is asked a second time.
+func (r *viewReader) briefCore(ctx context.Context) {
+	version, stored := &milvuspb.ConnectResponse{}, &milvuspb.GetReplicateConfigurationResponse{}
+	calls := []unary.Call{
+		{Method: milvuspb.MilvusService_Connect_FullMethodName, Request: r.fleet.connectRequest(), Reply: version},
+		{Method: milvuspb.MilvusService_GetReplicateConfiguration_FullMethodName, Request: &milvuspb.GetReplicateConfigurationRequest{}, Reply: stored},
+	}
+	proves, source := r.provesByFirst(), r.expectedSource()
+	if proves {
+		calls = append(calls, infoCall(r.target.cluster.ID, r.target.cluster.PChannels[0], &milvuspb.GetReplicateInfoResponse{}))
+	}
+	if source {
+		r.early.tells = &milvuspb.AllocTimestampResponse{}
+		calls = append(calls, unary.Call{Method: milvuspb.MilvusService_AllocTimestamp_FullMethodName, Request: &milvuspb.AllocTimestampRequest{}, Reply: r.early.tells})
+	}
+	begun := r.brief.begin(ctx, calls...)
+	if source {
+		r.early.tick = begun[len(begun)-1]
+	}
+	if proves {
+		r.early.first = begun[2]
+	}
+	r.view.Version, _ = r.fleet.versionOf(version, begun[0].wait(ctx))
+	configuration, told := r.configurationOf(stored, begun[1].wait(ctx))
+	r.setView(configuration, told, outcome{}, false)
+}
+
+// expectedSource says whether a cluster is expected to have standbys that are read with it,
+// and to give them its tick.
+func (r *viewReader) expectedSource() bool {
+	switch {
+	case !r.options.progress || len(r.target.topology.reads) < 2:
+		return false
+	case r.target.rest != nil:
+		return r.target.rest.view.Belief.Kind == plan.BeliefPrimary
+	default:
+		return r.target.cluster.Role == plan.RolePrimary
+	}
+}
+
+// provesByFirst says whether the first channel of a cluster is expected to be asked for by
+// itself, to prove who answers: its list does not prove it, and no other channel is read.
+func (r *viewReader) provesByFirst() bool {
+	members := r.target.topology.document.Clusters
+	if len(members) < 2 || !r.firstTells() {
+		return false
+	}
+	reads := slices.ContainsFunc(members, func(c plan.Cluster) bool {
+		return c.ID != r.target.cluster.ID && c.Role != plan.RoleStandby
+	})
+	return !r.options.progress || r.expectedSource() && !reads
+}
+
 // infos reads some channels of a standby at once.
 func (b *briefConn) infos(ctx context.Context, channels []string, source string) ([]*milvuspb.GetReplicateInfoResponse, []error) {
 	calls, out := make([]unary.Call, len(channels)), make([]*milvuspb.GetReplicateInfoResponse, len(channels))
@@ -204,8 +294,7 @@ func (r *viewReader) detailsOrIdentity(ctx context.Context) {
 		return
 	}
 	_, alone := listProves(r.view.Belief.Configuration, r.target.cluster)
-	_, tells := r.firstChannels()[r.target.cluster.ID]
-	r.view.IdentityProven = alone || tells && r.firstServed(soon)
+	r.view.IdentityProven = alone || r.firstTells() && r.firstServed(soon)
 }
 
 // lifetimes is for how many read timeouts a brief connection is used: its cluster, and who

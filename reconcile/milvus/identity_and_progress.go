@@ -94,10 +94,21 @@ func (r *viewReader) servedOf(ctx context.Context, asked map[string]string) <-ch
 
 // firstServed says whether the cluster answers for its first channel.
 func (r *viewReader) firstServed(ctx context.Context) bool {
+	if r.early.first != nil {
+		return r.early.first.wait(ctx) == nil
+	}
 	ctx, cancel := r.withReadTimeout(ctx)
 	defer cancel()
 	_, err := r.info(ctx, r.target.cluster.PChannels[0], r.target.cluster.ID)
 	return err == nil
+}
+
+// firstTells says whether the first channel of this cluster tells it from the other members.
+func (r *viewReader) firstTells() bool {
+	self := r.target.cluster
+	return len(self.PChannels) > 0 && !slices.ContainsFunc(r.target.topology.document.Clusters, func(c plan.Cluster) bool {
+		return c.ID != self.ID && len(c.PChannels) > 0 && c.PChannels[0] == self.PChannels[0]
+	})
 }
 
 // firstChannels returns, for every member, the first channel that tells it from the other

@@ -141,6 +141,7 @@ type viewReader struct {
 	options probeOptions
 	view    plan.View
 	pass    ticket
+	early   early
 }
 
 // answered says whether the cluster answered all that was asked, as itself.
@@ -227,6 +228,10 @@ func (r *viewReader) startCore(ctx context.Context, until time.Time) <-chan stru
 func (r *viewReader) core(ctx context.Context, until time.Time) {
 	whole, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
+	if r.brief != nil {
+		r.briefCore(whole)
+		return
+	}
 	meanwhile, enough := context.WithCancel(whole)
 	defer enough()
 	var stored *commonpb.ReplicateConfiguration
@@ -335,20 +340,31 @@ func (r *viewReader) setView(stored *commonpb.ReplicateConfiguration, configurat
 func (r *viewReader) version(ctx context.Context) (tag string, told bool) {
 	ctx, cancel := r.withReadTimeout(ctx)
 	defer cancel()
-	resp, err := r.api.Connect(ctx, &milvuspb.ConnectRequest{
-		ClientInfo: &commonpb.ClientInfo{SdkType: "milvus-reconcile", LocalTime: r.fleet.clock.Now().String()},
-	})
+	resp, err := r.api.Connect(ctx, r.fleet.connectRequest())
+	return r.fleet.versionOf(resp, err)
+}
+
+func (f *Fleet) connectRequest() *milvuspb.ConnectRequest {
+	return &milvuspb.ConnectRequest{ClientInfo: &commonpb.ClientInfo{SdkType: "milvus-reconcile", LocalTime: f.clock.Now().String()}}
+}
+
+// versionOf is version of an answer.
+func (f *Fleet) versionOf(resp *milvuspb.ConnectResponse, err error) (tag string, told bool) {
 	if err != nil || resp.GetStatus().GetCode() != 0 {
 		return "", false
 	}
-	return r.fleet.secrets.Scrub(resp.GetServerInfo().GetBuildTags()), true
+	return f.secrets.Scrub(resp.GetServerInfo().GetBuildTags()), true
 }
 
 // configuration reads the stored configuration.
 func (l *link) configuration(ctx context.Context) (*commonpb.ReplicateConfiguration, outcome) {
 	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
-	resp, err := l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{})
+	return l.configurationOf(l.api.GetReplicateConfiguration(ctx, &milvuspb.GetReplicateConfigurationRequest{}))
+}
+
+// configurationOf is configuration of an answer.
+func (l *link) configurationOf(resp *milvuspb.GetReplicateConfigurationResponse, err error) (*commonpb.ReplicateConfiguration, outcome) {
 	if err != nil {
 		return nil, classify(err, l.trace.seen(err))
 	}

@@ -98,13 +98,24 @@ func (r *viewReader) isSource() bool {
 func (r *viewReader) publishTick(ctx context.Context) {
 	var tick uint64
 	if r.options.progress && r.isSource() {
-		tick, _ = r.tick(ctx) // without one, nothing is known of its backlog
+		tick = r.newestTick(ctx)
 		if tick == 0 && r.brief != nil {
 			return // it is asked over another connection
 		}
 		r.target.tick.asked = true
 	}
 	r.target.tick.publish(tick)
+}
+
+// newestTick returns the tick that a source gives; 0: none, and nothing is known of its
+// backlog.
+func (r *viewReader) newestTick(ctx context.Context) (tick uint64) {
+	if r.early.tick != nil {
+		tick, _ = r.tickOf(r.early.tells, r.early.tick.wait(ctx))
+	} else {
+		tick, _ = r.tick(ctx)
+	}
+	return tick
 }
 
 // awaitSourceTick waits for the tick of the source of a standby, and says whether there is

@@ -299,7 +299,11 @@ func (p *flowProof) notCaughtUp(behind []string) error {
 func (l *link) tick(ctx context.Context) (uint64, error) {
 	ctx, cancel := l.withReadTimeout(ctx)
 	defer cancel()
-	resp, err := l.api.AllocTimestamp(ctx, &milvuspb.AllocTimestampRequest{})
+	return l.tickOf(l.api.AllocTimestamp(ctx, &milvuspb.AllocTimestampRequest{}))
+}
+
+// tickOf is tick of an answer.
+func (l *link) tickOf(resp *milvuspb.AllocTimestampResponse, err error) (uint64, error) {
 	if err == nil {
 		err = classifyStatus(resp.GetStatus()).err
 	}
