@@ -54,7 +54,7 @@ func (d *document) translate(c compiled, fault gojsonschema.ResultError) {
 }
 
 func (d *document) keyAt(path string) position {
-	if p, ok := d.places[path]; ok {
+	if p, ok := d.place(path); ok {
 		return p.key
 	}
 	return d.find(path)

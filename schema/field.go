@@ -20,9 +20,19 @@ import (
 // value for a wrong type, which the structure stage has reported.
 type field struct {
 	doc   *document
-	path  string
+	base  string // its path without key, if it has one
+	key   string
+	keyed bool
 	value any
 	set   bool // the key is there
+}
+
+// path is its JSON pointer. Most fields are never asked for it.
+func (f field) path() string {
+	if f.keyed {
+		return pointer(f.base, f.key)
+	}
+	return f.base
 }
 
 func (d *document) field() field { return field{doc: d, value: d.value, set: true} }
@@ -30,14 +40,17 @@ func (d *document) field() field { return field{doc: d, value: d.value, set: tru
 func (f field) get(key string) field {
 	m, _ := f.value.(map[string]any)
 	v, ok := m[key]
-	return field{doc: f.doc, path: pointer(f.path, key), value: v, set: ok}
+	return field{doc: f.doc, base: f.path(), key: key, keyed: true, value: v, set: ok}
 }
 
 func (f field) items() []field {
 	list, _ := f.value.([]any)
-	out := make([]field, len(list))
+	out, base := make([]field, len(list)), f.path()
 	for i, v := range list {
-		out[i] = field{doc: f.doc, path: f.path + "/" + strconv.Itoa(i), value: v, set: true}
+		out[i] = field{doc: f.doc, base: base, key: strconv.Itoa(i), keyed: true, value: v, set: true}
+		if _, has := v.(map[string]any); has { // its own fields begin with it
+			out[i].base, out[i].keyed = out[i].path(), false
+		}
 	}
 	return out
 }
@@ -57,7 +70,7 @@ func (f field) entries() ([]string, []field) {
 	return keys, out
 }
 
-func (f field) fail(message, hint string) { f.doc.fail(f.path, message, hint) }
+func (f field) fail(message, hint string) { f.doc.fail(f.path(), message, hint) }
 
 func (f field) text() string {
 	s, _ := f.value.(string)
@@ -98,7 +111,7 @@ func (f field) texts() []string {
 
 // position is where the value stands, for the model.
 func (f field) position() plan.Position {
-	at := f.doc.find(f.path)
+	at := f.doc.find(f.path())
 	return plan.Position{File: f.doc.file, Line: at.line, Column: at.column}
 }
 

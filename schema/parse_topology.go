@@ -48,7 +48,8 @@ type mention struct {
 }
 
 func (f field) mention() mention {
-	return mention{word: f.text(), file: f.doc.file, path: f.path, at: f.doc.find(f.path)}
+	path := f.path()
+	return mention{word: f.text(), file: f.doc.file, path: path, at: f.doc.find(path)}
 }
 
 // parsed is the outcome of one document.

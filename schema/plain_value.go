@@ -12,7 +12,6 @@ import (
 // Words that every version of YAML reads alike, whatever stands around them: all
 // that most documents hold. Anything else is left to decode's other way.
 var (
-	alikeText     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9 ._/:@-]*$`) })
 	alikeDuration = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]+(ms|s|m|h))+$`) })
 	alikeTime     = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$`)
@@ -82,5 +81,21 @@ func plainScalar(n *yaml.Node) (value any, ok bool) {
 }
 
 func alikeString(text string) bool {
-	return alikeText().MatchString(text) || alikeDuration().MatchString(text) || alikeAddress().MatchString(text)
+	return alikeText(text) || alikeDuration().MatchString(text) || alikeAddress().MatchString(text)
+}
+
+// alikeText says whether a text begins with a letter or _, and holds only letters, digits and
+// a few signs.
+func alikeText(text string) bool {
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
+		case i == 0:
+			return false
+		case c >= '0' && c <= '9', c == ' ', c == '.', c == '/', c == ':', c == '@', c == '-':
+		default:
+			return false
+		}
+	}
+	return text != ""
 }

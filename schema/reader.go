@@ -113,8 +113,13 @@ func (r *Reader) content(c Content) (*content, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, generation, framed := frameOf(string(data))
-	if framed && c.ID != "" {
+	var text frame
+	var generation int64
+	framed := false
+	if c.ID != "" { // else nothing is kept
+		text, generation, framed = frameOf(string(data))
+	}
+	if framed {
 		if out := r.framed(text, generation); out != nil {
 			return r.enter(c.ID, out, 0), nil
 		}
@@ -123,7 +128,7 @@ func (r *Reader) content(c Content) (*content, error) {
 	out.docs, out.problems = parseFile(data)
 	framed = framed && out.frames(generation)
 	out = r.enter(c.ID, out, len(data))
-	if framed && c.ID != "" {
+	if framed {
 		r.keepFrame(text, out)
 	}
 	return out, nil

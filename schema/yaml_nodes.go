@@ -23,12 +23,13 @@ type position struct{ line, column int }
 type document struct {
 	file     string
 	chunk    chunk
-	root     *yaml.Node // nil: nothing in it, or not YAML
-	places   map[string]place
-	value    any      // decoded
-	decoded  bool     // value is what the text says; nil is a value too
-	lines    [][]byte // of the chunk
-	runes    []rune   // of the line that was looked at last: many nodes may share it
+	root     *yaml.Node       // nil: nothing in it, or not YAML
+	plain    bool             // places are found among the nodes
+	places   map[string]place // else
+	value    any              // decoded
+	decoded  bool             // value is what the text says; nil is a value too
+	lines    [][]byte         // of the chunk
+	runes    []rune           // of the line that was looked at last: many nodes may share it
 	runesOf  int
 	nodes    int
 	block    bool // strings may hold line breaks and tabs
@@ -73,7 +74,7 @@ func (d *document) endStage() {
 // that exists.
 func (d *document) find(path string) position {
 	for exact := true; ; exact = false {
-		if p, ok := d.places[path]; ok {
+		if p, ok := d.place(path); ok {
 			if exact {
 				return p.value
 			}
@@ -111,6 +112,9 @@ func (d *document) parseNodes() {
 		return
 	}
 	d.root = root
+	if d.plain = d.isPlain(); d.plain {
+		return
+	}
 	d.walk(root, "", 1, d.at(root))
 	d.endStage()
 }
@@ -205,7 +209,7 @@ func (d *document) checkScalar(n *yaml.Node, path string) {
 
 // startsWithTag finds the bare "!" tag, which leaves no trace in the node.
 func (d *document) startsWithTag(n *yaml.Node) bool {
-	if n.Line < 1 || n.Line > len(d.lines) {
+	if n.Line < 1 || n.Line > len(d.lines) || bytes.IndexByte(d.lines[n.Line-1], '!') < 0 {
 		return false
 	}
 	if d.runesOf != n.Line {
