@@ -89,7 +89,8 @@ type early struct {
 // briefCore reads version and belief, and begins at the same time what only a usual cluster
 // is asked. Only an answer counts, so nothing is asked a second time.
 func (r *viewReader) briefCore(ctx context.Context) {
-	version, stored := &milvuspb.ConnectResponse{}, &milvuspb.GetReplicateConfigurationResponse{}
+	version := &milvuspb.ConnectResponse{}
+	stored := &answers.Repeated{Last: &r.target.topology.stored, Message: &milvuspb.GetReplicateConfigurationResponse{}}
 	calls := []unary.Call{
 		{Method: milvuspb.MilvusService_Connect_FullMethodName, Request: r.fleet.connectRequest(), Reply: version},
 		{Method: milvuspb.MilvusService_GetReplicateConfiguration_FullMethodName, Request: &milvuspb.GetReplicateConfigurationRequest{}, Reply: stored},
@@ -110,7 +111,9 @@ func (r *viewReader) briefCore(ctx context.Context) {
 		r.early.first = begun[2]
 	}
 	r.view.Version, _ = r.fleet.versionOf(version, begun[0].wait(ctx))
-	configuration, told := r.configurationOf(stored, begun[1].wait(ctx))
+	err := begun[1].wait(ctx)
+	answer, _ := stored.Message.(*milvuspb.GetReplicateConfigurationResponse)
+	configuration, told := r.configurationOf(answer, err)
 	r.setView(configuration, told, outcome{}, false)
 }
 

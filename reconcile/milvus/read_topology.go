@@ -11,6 +11,7 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/milvus/answers"
 	"milvus-reconcile/reconcile/milvus/localpause"
 	"milvus-reconcile/reconcile/milvus/parallel"
 )
@@ -23,6 +24,7 @@ type topologyRead struct {
 	rest     *atRest       // what the observation before left; nil: everything is read
 	keeps    bool          // what it finds is kept for the next observation
 	kept     localMessages // that its sources hold behind the checkpoints
+	stored   answers.Last  // configuration that a member gave
 }
 
 // clusterRead is one cluster in one observation.

@@ -43,7 +43,9 @@ const (
 func SizeLimit(m any) int { return limitOf(m).size }
 
 func limitOf(m any) limit {
-	switch m.(type) {
+	switch m := m.(type) {
+	case *Repeated:
+		return limitOf(m.Message)
 	case *milvuspb.GetReplicateConfigurationResponse:
 		return limit{size: 4 << 20, cost: 16 << 20, text: maxName}
 	case *milvuspb.ListDatabasesResponse:
@@ -88,6 +90,9 @@ func (Codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal decodes an answer within its bounds.
 func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
+	if r, ok := v.(*Repeated); ok {
+		return r.unmarshal(c, data)
+	}
 	m, ok := v.(proto.Message)
 	if !ok {
 		return fmt.Errorf("%T is no message", v)

@@ -88,6 +88,39 @@ func TestAnswersAreBounded(t *testing.T) {
 	}
 }
 
+// TestRepeatedAnswers: an answer in the same words is decoded once, and again once another
+// token is known, which it may hold.
+func TestRepeatedAnswers(t *testing.T) {
+	answer := func(id string) []byte { return encoded(t, stored(1, 1, id)) }
+	s, last := &tokens.Known{}, &Last{}
+	s.Add("root:canary-token")
+	ask := func(raw []byte) (proto.Message, error) {
+		r := &Repeated{Last: last, Message: &milvuspb.GetReplicateConfigurationResponse{}}
+		err := Codec{s}.Unmarshal(mem.BufferSlice{mem.SliceBuffer(raw)}, r)
+		return r.Message, err
+	}
+	first, err := ask(answer("a"))
+	if again, other := ask(answer("a")); err != nil || other != nil || again != first {
+		t.Errorf("%v, %v: it was decoded twice", err, other)
+	}
+	if other, err := ask(answer("b")); err != nil || other == first || proto.Equal(other, first) {
+		t.Errorf("%v, %v", other, err)
+	}
+	if _, err := ask(answer("canary-token")); !IsNotTaken(err) {
+		t.Error(err)
+	}
+	if known, err := ask(answer("secret-of-b")); err != nil || known == nil {
+		t.Error(err)
+	}
+	s.Add("root:secret-of-b")
+	if _, err := ask(answer("secret-of-b")); !IsNotTaken(err) {
+		t.Error(err)
+	}
+	if got := SizeLimit(&Repeated{Message: &milvuspb.GetReplicateConfigurationResponse{}}); got != SizeLimit(&milvuspb.GetReplicateConfigurationResponse{}) {
+		t.Error(got)
+	}
+}
+
 // FuzzAnswer holds that nothing a server can send makes the codec panic, and that
 // what it takes holds no token.
 func FuzzAnswer(f *testing.F) {

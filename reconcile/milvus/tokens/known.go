@@ -40,6 +40,13 @@ func (s *Known) Add(token string) {
 	}
 }
 
+// Count is how many tokens are known. It grows only.
+func (s *Known) Count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.tokens)
+}
+
 // Learn adds a token if it can be read now. An error is reported when the token is used.
 func (s *Known) Learn(read func() (string, error)) {
 	if read == nil {
