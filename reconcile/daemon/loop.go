@@ -151,6 +151,7 @@ type Loop struct {
 	settings        *shared
 	revision        *Revision
 	workers         map[string]*worker
+	held            map[string]held // topologies that wait for a wave
 	unswept         map[string]bool // topologies of the first revision that had no pass yet; nil before that revision
 	leading         context.Context // ends when the leadership is lost; nil: this process does not lead
 	leadership      Leadership      // while leading is not nil
@@ -166,7 +167,7 @@ func New(o Options, first Settings) *Loop {
 		records: o.Records, election: o.Election, shard: o.Shard, clock: o.Clock, log: o.Log, random: o.Random,
 		onEvent: o.OnEvent, board: o.Board, metrics: o.Metrics, onPass: o.OnPass, onFirstSweep: sync.OnceFunc(orNoop(o.OnFirstSweep)), grace: o.Grace, lanes: newLanes(first.Apply.Concurrency),
 		fetchNow: make(chan struct{}, 1), graceEnded: make(chan struct{}), settings: share(first),
-		workers: map[string]*worker{}, deadlines: map[string]time.Time{},
+		workers: map[string]*worker{}, held: map[string]held{}, deadlines: map[string]time.Time{},
 	}
 	if l.clock == nil {
 		l.clock = WallClock{}

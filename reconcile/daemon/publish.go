@@ -63,6 +63,9 @@ func (w *worker) publishPass(j passResult) {
 	}
 	w.emitDrift(raised, resolved, j.commit)
 	w.watch.update(j.apply, t, s.Decision)
+	if result.Outcome == reconcile.OutcomeApplied || s.Failures > 0 || s.State == StateBlocked || s.State == StateUnknown || s.State == StateSuspended {
+		l.moveEnded(w.name)
+	}
 	if j.acted {
 		w.recordPass(j, t)
 	}
@@ -78,8 +81,8 @@ func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result recon
 		}
 	}
 	s.Authors, s.ProposedAt = proposalOf(j.apply.Changes[w.name])
-	s.Failures = 0
-	if j.acted && worthRetry(result, t, j.report) && !mayNotApply(j.apply, w.name) {
+	s.Failures, s.Waits = 0, w.waits
+	if j.acted && s.Waits == "" && worthRetry(result, t, j.report) && !mayNotApply(j.apply, w.name) {
 		s.Failures = w.last.Failures + 1
 	}
 	w.failures = s.Failures
@@ -262,6 +265,8 @@ func (s TopologyStatus) reason() string {
 	switch {
 	case s.Error != "":
 		return s.Error
+	case s.Waits != "":
+		return s.Waits
 	case s.State == StateBlocked && len(blocking) > 0 && s.Plan.Transition == plan.TransitionNone:
 		return reconcile.BlockedBy(blocking)
 	case s.State == StateBlocked && len(blocking) > 0:

@@ -75,6 +75,7 @@ type TopologyStatus struct {
 	LastSuccess time.Time     // end of the newest pass that could judge the topology
 	Took        time.Duration // of the newest pass
 	Failures    int           // passes that failed in a row
+	Waits       string        // for which wave of a site it waits; empty: for none
 	HeldBy      string        // the process of another shard that still acts on it; empty: none is known to
 	Error       string        // why the newest pass failed; empty: it did not
 }

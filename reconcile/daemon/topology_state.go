@@ -21,7 +21,7 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconc
 		return StateApplying
 	case drifted:
 		return StateDrifted
-	case t.AwaitsOnlyProbes(), t.WaitsForFreeze(s.Decision.Accepted): // it goes on by itself
+	case s.Waits != "", t.AwaitsOnlyProbes(), t.WaitsForFreeze(s.Decision.Accepted): // it goes on by itself
 		return StatePending
 	case t.Blocked(s.Decision.Accepted), r.Outcome == reconcile.OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
 		return StateBlocked

@@ -35,6 +35,7 @@ type worker struct {
 	failing  string            // the key of the fault of the passes; empty: the last one succeeded
 	drift    driftMemory
 	failures int
+	waits    string // for which wave the pass under way or the last one waits; empty: for none
 	last     TopologyStatus
 	watch    watch
 	// unlisted is when the clusters are asked next whether they serve channels that no
@@ -138,6 +139,7 @@ func (w *worker) pass(ctx context.Context) time.Duration {
 	a.Unlisted = w.asksUnlisted()
 	a.AtRest = !changed && w.last.State == StateInSync && w.last.Plan.Transition == plan.TransitionNone
 	a.Evidence, a.InFlight, a.RereadGit = w.watch.evidence, w.watch.roundInFlight(s), w.rereadGit(s, rev)
+	a.Hold, a.Waves = w.holdForWave(ctx, a, rev), nil
 	commit := rev.Changes[w.name].Commit
 	a.OnHalfDone = func(_ string, f plan.Finding) { w.publishHalfDone(f, commit) }
 	a.Tell, a.OnBegin = w.passLogger(commit), func(t plan.TopologyPlan, d approval.Decision) { w.publishApplying(a.Identity, t, d) }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 )
@@ -101,6 +102,31 @@ func (s *Fixture) Approve(name string, trailers ...string) {
 	s.Apply.Changes[name] = approval.Change{
 		Topology: name, Commit: "c0ffee", Generation: top.Generation,
 		Carriers: []approval.Carrier{{Kind: approval.CarrierCommit, Object: "c0ffee", Commit: "c0ffee", PayloadHash: "hash-of-" + name, Message: message, Date: Start}},
+	}
+}
+
+// ApproveSite gives all topologies one carrier, a signed approval of the site eu-1 that covers
+// the moves of those names as they are planned now.
+func (s *Fixture) ApproveSite(t *testing.T, names ...string) {
+	t.Helper()
+	var moves []siteplan.Move
+	for _, p := range s.Plan(t).Plan.Topologies {
+		if m, ok := siteplan.MoveOf(p); ok && slices.Contains(names, p.Name) {
+			moves = append(moves, m)
+		}
+	}
+	alice := approval.Person{Name: "Alice", Email: "alice@example.com"}
+	claim := approval.Claim{Site: approval.SiteOf("eu-1", moves), By: alice, Reason: "a drill"}
+	for name, c := range s.Apply.Changes {
+		c.Carriers = []approval.Carrier{{
+			Kind: approval.CarrierTag, Ref: "refs/tags/failover/site/eu-1/alice@example.com", Object: "7a6", Commit: "c0ffee",
+			PayloadHash: "hash-of-eu-1", Message: "Fail over eu-1\n\n" + claim.Trailers(), Date: Start,
+			Signature: approval.Signature{
+				Kind: approval.SignatureSSH, Valid: true, Fingerprint: "SHA256:alice",
+				Principals: []approval.AllowedLine{{ID: "1", Patterns: []string{alice.Email}}},
+			},
+		}}
+		s.Apply.Changes[name] = c
 	}
 }
 

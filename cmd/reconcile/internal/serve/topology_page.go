@@ -103,6 +103,9 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	condition := conditionOf(d, t)
 	v.Symbol, v.Tone = toneOf(t, condition)
 	v.State = stateWords(t, condition)
+	if t.Waits != "" {
+		v.State += "; " + safe(t.Waits)
+	}
 	if t.HeldBy != "" {
 		v.State += "; " + safe(t.HeldBy) + " still acts on it"
 	}
