@@ -88,6 +88,10 @@ var stories = map[string][]string{
 	"R89": {"plan/primary_in_force_test.go TestAMemberThatMayBeThePrimaryIsJudged"},
 	"R87": {"testdata/script/r87-second-failover-of-a-star.txtar", "plan/primary_in_force_test.go TestASecondFailoverJudgesThePrimaryInForce", "plan/outage_test.go TestTheLastCopyIsTheOneThatAnswers"},
 	"R90": {"testdata/script/propose-failover-best.txtar", "plan/propose_site_test.go TestProposeSite"},
+	"R91": {"reconcile/approval/site_test.go TestSiteApprovalCoversExactlyTheListedPlan", "reconcile/approval/site_test.go TestMalformedSiteTrailersApproveNothing"},
+	"R92": {"reconcile/exploration_waves_test.go TestExplorationOfWaves"},
+	"R93": {"reconcile/exploration_waves_test.go TestAWaveThatFailsStopsWhatComesAfterIt", "reconcile/daemon/waves_test.go TestLoopMovesASiteInWaves", "testdata/script/site-failover.txtar"},
+	"R94": {"reconcile/approval/site_test.go TestSiteApprovalCoversExactlyTheListedPlan", "testdata/script/site-failover.txtar"},
 	"R88": {"testdata/script/switchover.txtar", "testdata/script/run-suspend.txtar", "reconcile/daemon/freeze_test.go TestLoopWaitsForTheEndOfAFreeze", "reconcile/daemon/freeze_test.go TestAFreezeThatEndedWhileNobodyRan", "reconcile/daemon/freeze_test.go TestAnApprovalThatEndsInAFreeze"},
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
 

@@ -83,6 +83,20 @@ func (c completer) members(roles ...plan.Role) completion {
 	}
 }
 
+// sites offers the sites of clusters.
+func (c completer) sites(cmd *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var out []cobra.Completion
+	for _, t := range c.knownTopologies(cmd.Context()) {
+		for _, member := range t.Clusters {
+			if member.Site != "" && strings.HasPrefix(member.Site, prefix) && !slices.Contains(out, member.Site) {
+				out = append(out, member.Site)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
 // completeCodes offers the codes of findings and denials, or only those that an approver
 // may accept.
 func completeCodes(acceptable bool) completion {
@@ -177,7 +191,7 @@ func (c completer) complete(root *cobra.Command) {
 			cmd.ValidArgsFunction = names
 		}
 		for name, values := range map[string]completion{
-			"accept": completeCodes(true), "primary": c.members(), "from": c.members(plan.RoleStale),
+			"accept": completeCodes(true), "primary": c.members(), "from": c.members(plan.RoleStale), "site": c.sites,
 		} {
 			if cmd.Flags().Lookup(name) != nil && cmd.Name() != "import" && cmd.Name() != "init" {
 				_ = cmd.RegisterFlagCompletionFunc(name, values) // the flag is there
