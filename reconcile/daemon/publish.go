@@ -63,9 +63,7 @@ func (w *worker) publishPass(j passResult) {
 	}
 	w.emitDrift(raised, resolved, j.commit)
 	w.watch.update(j.apply, t, s.Decision)
-	if result.Outcome == reconcile.OutcomeApplied || s.Failures > 0 || s.State == StateBlocked || s.State == StateUnknown || s.State == StateSuspended {
-		l.moveEnded(w.name)
-	}
+	l.noteMove(s, result)
 	if j.acted {
 		w.recordPass(j, t)
 	}

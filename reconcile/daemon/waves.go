@@ -126,16 +126,20 @@ func (l *Loop) hold(w *worker, awaited []string) {
 	l.held[w.name] = held{w, names}
 }
 
-// moveEnded asks for a pass of each topology that waited for this one alone, or for one of
-// those that failed.
-func (l *Loop) moveEnded(topology string) {
+// noteMove asks for a pass of each topology that waited only for the end of this pass's
+// topology.
+func (l *Loop) noteMove(s TopologyStatus, result reconcile.Result) {
+	failed := s.Failures > 0 || s.State == StateBlocked || s.State == StateUnknown || s.State == StateSuspended
+	if !failed && result.Outcome != reconcile.OutcomeApplied {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, h := range l.held {
-		if !h.awaits[topology] {
+		if !h.awaits[s.Name] {
 			continue
 		}
-		if delete(h.awaits, topology); len(h.awaits) == 0 {
+		if delete(h.awaits, s.Name); len(h.awaits) == 0 {
 			delete(l.held, name)
 			h.worker.wake()
 		}
