@@ -173,9 +173,18 @@ type LedgerEtcd struct {
 // ClusterCare is what the operator lets be done to a cluster apart from Milvus' own
 // calls.
 type ClusterCare struct {
-	ID      string
-	Restart *Restart // nil: its coordinator is not restarted
-	At      plan.Position
+	ID         string
+	Restart    *Restart         // nil: its coordinator is not restarted
+	Kubernetes *KubernetesPlace // nil: not said
+	At         plan.Position
+}
+
+// KubernetesPlace says where in Kubernetes a cluster runs. Only doctor asks there.
+type KubernetesPlace struct {
+	Namespace  string
+	Instance   string // the name of the custom resource, or of the chart's release
+	Kubeconfig string // empty: the service account of this pod
+	Context    string // of the kubeconfig
 }
 
 // Restart restarts the coordinator process of a cluster.

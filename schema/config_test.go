@@ -80,7 +80,7 @@ notify:
   - {name: mail, url: "smtp://mail.example:587", secretFrom: {env: MP}, format: email, email: {from: r@example.com, to: ["On Call <o@example.com>"], usernameFrom: {env: MU}, tls: {caFile: ca}}}
 serve: {address: "0.0.0.0:9000", publicUrl: "https://reconcile.example/", hosts: [reconcile.example], webhookSecretFrom: {env: W}, tls: {certFile: c, keyFile: k}}
 clusters:
-  - {id: cluster-a}
+  - {id: cluster-a, kubernetes: {namespace: milvus, instance: orders-a, kubeconfig: /k, context: eu}}
   - {id: cluster-b, restart: {exec: {command: [kubectl, restart]}, timeout: 1m}}
   - {id: open, restart: {exec: {command: [ssh]}}}
 shards:
@@ -151,7 +151,7 @@ func wantFullConfig() Config {
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,
 		}},
 		Clusters: []ClusterCare{
-			{ID: "cluster-a", At: at(66)},
+			{ID: "cluster-a", Kubernetes: &KubernetesPlace{Namespace: "milvus", Instance: "orders-a", Kubeconfig: "/k", Context: "eu"}, At: at(66)},
 			{ID: "cluster-b", Restart: &Restart{Command: []string{"kubectl", "restart"}, Timeout: time.Minute}, At: at(67)},
 			{ID: "open", Restart: &Restart{Command: []string{"ssh"}, Timeout: 2 * time.Minute}, At: at(68)},
 		},
@@ -282,6 +282,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"a restart of a cluster without a credential", "clusters: [{id: cluster-a}]\n", `"cluster-a" has no credential`},
 		{"a restart twice", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a}, {id: a}]\n", `"a" appears twice`},
 		{"a restart without a program", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: ['']}}}]\n", "the program is empty"},
+		{"a place without its context", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, kubernetes: {namespace: n, instance: i, kubeconfig: /k}}]\n", "kubeconfig and context go together"},
+		{"a place without its instance", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, kubernetes: {namespace: n}}]\n", "instance"},
 		{"a restart that is no list", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: kubectl}}}]\n", "list"},
 		{"a shard without a rule", "shards: [{name: eu}]", "the shard takes no topology"},
 		{"a shard twice", "shards: [{name: eu, paths: [a]}, {name: eu, paths: [b]}]", `a second shard "eu"`},

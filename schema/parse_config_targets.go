@@ -152,6 +152,15 @@ func clusters(f, credentials field) []ClusterCare {
 			checkProgram(argv)
 			c.Restart = &Restart{Command: argv.texts(), Timeout: restart.get("timeout").intervalOr(2 * time.Minute)}
 		}
+		if place := item.get("kubernetes"); place.set {
+			c.Kubernetes = &KubernetesPlace{
+				Namespace: place.get("namespace").text(), Instance: place.get("instance").text(),
+				Kubeconfig: place.get("kubeconfig").text(), Context: place.get("context").text(),
+			}
+			if place.get("kubeconfig").set != place.get("context").set {
+				place.fail("kubeconfig and context go together", "write both, or neither for the service account of the pod")
+			}
+		}
 		out = append(out, c)
 	}
 	return out

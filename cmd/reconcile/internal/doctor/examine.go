@@ -102,6 +102,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 	}
 	x.clusters(topologies, views, rights)
 	x.contents(topologies, memory)
+	x.cdc(ctx, topologies)
 	traffic, rewritten, err := x.surroundings(ctx, rev, memory.Now)
 	if err != nil {
 		return render.Diagnosis{}, err

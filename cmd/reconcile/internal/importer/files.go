@@ -121,6 +121,9 @@ func (im *imported) configFile() ([]byte, error) {
 		cluster, _ := im.topology.Cluster(c.ClusterID)
 		c.URI = cluster.URI
 		fmt.Fprintf(&b, "  - clusterId: %s\n    address: %s\n    uri: %s\n", plainOrQuoted(c.ClusterID), quote(c.Address), quote(c.URI))
+		if dir := im.request.SecretDir; dir != "" {
+			c.Token = schema.SecretRef{File: filepath.Join(dir, c.ClusterID+"-token")}
+		}
 		if !c.Token.IsZero() {
 			fmt.Fprintf(&b, "    tokenFrom: {%s}\n", secretLine(c.Token))
 		}
@@ -129,12 +132,13 @@ func (im *imported) configFile() ([]byte, error) {
 		}
 		want = append(want, c)
 	}
+	b.WriteString(im.placeLines())
 	data := []byte(b.String())
 	read, problems := schema.ParseConfig(im.request.ConfigPath, data)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("these clusters cannot be written as a configuration:\n%w", problems)
 	}
-	same := len(read.Credentials) == len(want) && im.request.Operator.readsAs(read)
+	same := len(read.Credentials) == len(want) && im.request.Operator.readsAs(read) && im.samePlaces(read.Clusters)
 	for i := range want {
 		same = same && sameBinding(read.Credentials[i], want[i])
 	}

@@ -26,7 +26,10 @@ func TestImportedFilesReadAsMeant(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.Role, c.Promotable = plan.RolePrimary, true
 			im := &imported{
-				request:     Request{Name: "orders", ConfigPath: "c.yaml"},
+				request: Request{
+					Name: "orders", ConfigPath: "c.yaml", SecretDir: "/etc/reconcile/secrets",
+					Places: map[string]schema.KubernetesPlace{c.ID: {Namespace: "true", Instance: "orders-a", Kubeconfig: "/k: {", Context: "eu@1"}},
+				},
 				topology:    plan.Topology{Name: "orders", Generation: 1, Clusters: []plan.Cluster{c}},
 				credentials: []schema.Credential{{ClusterID: c.ID, Address: c.ClientAddress, Token: schema.SecretRef{Env: "TOKEN"}}},
 			}
@@ -40,8 +43,13 @@ func TestImportedFilesReadAsMeant(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
 			}
-			if text, err := im.configFile(); err != nil {
+			text, err = im.configFile()
+			if err != nil {
 				t.Fatalf("%v\n%s", err, text)
+			}
+			read, problems := schema.ParseConfig("c.yaml", text)
+			if len(problems) > 0 || read.Credentials[0].Token.File != "/etc/reconcile/secrets/"+c.ID+"-token" {
+				t.Errorf("%v\n%s", problems, text)
 			}
 		})
 	}

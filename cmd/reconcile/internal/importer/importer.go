@@ -30,6 +30,10 @@ type Request struct {
 	TopologyPath string   // empty writes no topology file
 	ConfigPath   string   // empty writes no configuration
 	Operator     Operator // what the configuration says besides the credentials
+	// SecretDir is where the configuration says that the token of each cluster is, as ID-token;
+	// empty: where it was read now.
+	SecretDir string
+	Places    map[string]schema.KubernetesPlace // of clusters by id, as far as they were found in Kubernetes
 }
 
 // Run reads the clusters and writes the files of the request. It returns the text

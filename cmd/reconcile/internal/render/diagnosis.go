@@ -123,7 +123,7 @@ func (v CheckState) String() string { return orElse(string(v), "unknown") }
 
 // Check is the result of one check outside the planner.
 type Check struct {
-	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, notify, location, certificates, permissions, restart
+	Area    string // credentials, privileges, rpcs, channels, clocks, approvers, ledger, git, redirect, notify, location, certificates, permissions, restart, cdc
 	Subject string // the cluster, topology, file or target that it is about
 	Verdict CheckState
 	Message string
