@@ -162,6 +162,24 @@ func (s situation) newestAudit(primary, standby string) (AuditMark, bool) {
 	return AuditMark{}, false
 }
 
+// provenEqual are the proofs of the cluster that is promoted, or of the standbys at rest.
+func (s situation) provenEqual(d decision) []EqualProof {
+	var out []EqualProof
+	for _, c := range s.topology.Clusters {
+		primary := d.primary.ID
+		switch promotes := d.transition == TransitionFailover || d.transition == TransitionSwitchover; {
+		case promotes && c.ID == d.primary.ID:
+			primary = d.lost
+		case promotes, c.Role != RoleStandby:
+			continue
+		}
+		if m, audited := s.newestAudit(primary, c.ID); audited && !m.EqualAt.IsZero() {
+			out = append(out, EqualProof{Standby: c.ID, Primary: primary, At: m.EqualAt, Rows: m.EqualRows, Sampled: m.EqualSampled})
+		}
+	}
+	return out
+}
+
 // unaudited are the findings of standbys that no audit has compared, although one is due more
 // often than that they have been standbys.
 func (s situation) unaudited(primary string) []Finding {

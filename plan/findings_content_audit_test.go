@@ -54,6 +54,41 @@ func TestContentFindings(t *testing.T) {
 	}
 }
 
+// TestProvenEqual: a plan says of the cluster that it promotes when it was last proven equal to
+// the primary that it replaces, and at rest of each standby.
+func TestProvenEqual(t *testing.T) {
+	at := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	mark := func(standby string, equal time.Time) AuditMark {
+		return AuditMark{Topology: "orders", Primary: "a", Standby: standby, At: at, Verdict: ContentUnproven, EqualAt: equal, EqualRows: 7, EqualSampled: 3}
+	}
+	rest := Topology{Name: "orders", Clusters: []Cluster{{ID: "a", Role: RolePrimary}, {ID: "b", Role: RoleStandby}, {ID: "c", Role: RoleStandby}}}
+	over := Topology{Name: "orders", Clusters: []Cluster{{ID: "a", Role: RoleStale}, {ID: "b", Role: RolePrimary}, {ID: "c", Role: RoleStale}}}
+	failover := decision{transition: TransitionFailover, primary: Cluster{ID: "b"}, lost: "a"}
+	proof := func(standby string) EqualProof { return EqualProof{standby, "a", at, 7, 3} }
+	for name, c := range map[string]struct {
+		topology Topology
+		decision decision
+		audits   []AuditMark
+		rebuilt  string
+		want     []EqualProof
+	}{
+		"at rest":              {rest, decision{primary: Cluster{ID: "a"}}, []AuditMark{mark("b", at), mark("c", at)}, "", []EqualProof{proof("b"), proof("c")}},
+		"one never was":        {rest, decision{primary: Cluster{ID: "a"}}, []AuditMark{mark("b", time.Time{}), mark("c", at)}, "", []EqualProof{proof("c")}},
+		"one was rebuilt":      {rest, decision{primary: Cluster{ID: "a"}}, []AuditMark{mark("b", at), mark("c", at)}, "b", []EqualProof{proof("c")}},
+		"with another primary": {rest, decision{primary: Cluster{ID: "c"}}, []AuditMark{mark("b", at)}, "", nil},
+		"a failover":           {over, failover, []AuditMark{mark("b", at), mark("c", at)}, "", []EqualProof{proof("b")}},
+		"nobody audited":       {over, failover, nil, "", nil},
+	} {
+		s := situation{topology: c.topology, memory: Memory{Now: at.Add(time.Hour), Audits: c.audits}}
+		if c.rebuilt != "" {
+			s.memory.Provisions = []UsedProvision{{Cluster: c.rebuilt, At: at.Add(time.Minute)}}
+		}
+		if got := s.provenEqual(c.decision); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+}
+
 // TestAuditMarkThen: what was proven stays known until it is proven again, of the same pair.
 func TestAuditMarkThen(t *testing.T) {
 	at := time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)

@@ -167,6 +167,19 @@ func (m AuditMark) Then(later AuditMark) AuditMark {
 	return later
 }
 
+// EqualProof is what an audit proved when it last found a standby equal to its primary.
+type EqualProof struct {
+	Standby, Primary string
+	At               time.Time
+	Rows             int64 // that were counted on both
+	Sampled          int   // that were compared bit by bit
+}
+
+// Text says it to a person.
+func (p EqualProof) Text() string {
+	return fmt.Sprintf("%s was last proven equal to %s %s by %d rows, %d of them bit by bit", p.Standby, p.Primary, auditTime(p.At), p.Rows, p.Sampled)
+}
+
 // LastEqual says when the standby was last proven equal, and by how much; empty: never.
 func (m AuditMark) LastEqual() string {
 	if m.EqualAt.IsZero() {

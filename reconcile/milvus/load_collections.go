@@ -233,8 +233,8 @@ func (w *loading) result() LoadResult {
 	add("indexed", w.indexed)
 	add("not there:", w.absent)
 	add("failed:", w.failed)
-	if n := len(w.already); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d collections were in place", n))
+	if len(w.already) > 0 {
+		parts = append(parts, "in place already: "+plan.FirstNames(slices.Sorted(slices.Values(w.already))))
 	}
 	out := LoadResult{Status: plan.StepDone, Detail: strings.Join(parts, "; ")}
 	switch {

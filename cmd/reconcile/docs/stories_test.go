@@ -99,6 +99,8 @@ var stories = map[string][]string{
 	"R109": {"reconcile/redirect/dns_test.go TestDNSIsNotDoneBeforeEveryServerAnswers", "testdata/script/redirect-dns.txtar"},
 	"R110": {"reconcile/redirect/dns_test.go: a change of another is not overwritten", "testdata/script/redirect-dns.txtar"},
 	"R111": {"reconcile/redirect/dns_test.go: a wrong key changes nothing", "testdata/script/redirect-dns.txtar"},
+	"R114": {"testdata/script/audit.txtar", "reconcile/milvus/audit_test.go TestAuditFindsWhatWasReported"},
+	"R115": {"testdata/script/failover-approved.txtar", "reconcile/milvus/load_collections_test.go TestLoadWhatThePredecessorHad", "cmd/reconcile/internal/wire/service_serving_test.go TestTheDaemonKeepsWhatPrimariesHaveLoaded", "plan/content_served_test.go TestInFlightByTheLastAudit"},
 }
 
 // TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are

@@ -307,3 +307,24 @@ func auditMarkdownDetails(name string, s audit.Result) string {
 	}
 	return b.String()
 }
+
+func encodeEqual(p plan.EqualProof) wireEqual {
+	return wireEqual{Standby: p.Standby, Primary: p.Primary, At: timeOrNil(p.At), Rows: p.Rows, Sampled: p.Sampled}
+}
+
+func (r *decodeReader) provenEqual(all []wireEqual) []plan.EqualProof {
+	var out []plan.EqualProof
+	for _, w := range all {
+		out = append(out, plan.EqualProof{Standby: w.Standby, Primary: w.Primary, At: r.time(w.At), Rows: w.Rows, Sampled: w.Sampled})
+	}
+	return out
+}
+
+// equalRows say when the cluster to promote, or each standby at rest, was last proven equal.
+func equalRows(t plan.TopologyPlan) []row {
+	var out []row
+	for _, p := range t.ProvenEqual {
+		out = append(out, row{label: "Equal", text: p.Text()})
+	}
+	return out
+}

@@ -168,7 +168,7 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 	for _, text := range d.doesWords(t) {
 		out = append(out, row{label: "Does", text: text, style: s})
 	}
-	out = append(out, d.lossRow(t))
+	out = append(append(out, d.lossRow(t)), equalRows(t)...)
 	if text := d.evidenceWords(t); text != "" && level.findings == 0 && (t.UnderWay == nil || t.Transition == plan.TransitionFailover) {
 		out = append(out, row{label: "Evidence", text: text})
 	}

@@ -186,8 +186,9 @@ func historyMarkdown(story []HistoryEvent) string {
 // endedShownFor is how long a status tells of an outage that ended.
 const endedShownFor = 24 * time.Hour
 
-// rememberedRows say in a status what was seen before it: what the newest drift found, and
-// an outage that ended without a failover. Neither is said to hold now.
+// rememberedRows say in a status what was seen before it: what the newest drift found, an
+// outage that ended without a failover, and when standbys were last proven equal. None is said
+// to hold now.
 func (d Document) rememberedRows(t plan.TopologyPlan) []row {
 	if d.kind() != KindStatus || t.Transition != plan.TransitionNone {
 		return nil
@@ -206,7 +207,7 @@ func (d Document) rememberedRows(t plan.TopologyPlan) []row {
 	if e := t.LastOutage; e != nil && d.generatedAt().Sub(e.UpAt) < endedShownFor {
 		out = append(out, row{label: "Was down", text: e.Cluster + ", from " + d.whenSeen(e.Since) + " to " + d.whenSeen(e.UpAt) + "; no failover was made"})
 	}
-	return out
+	return append(out, equalRows(t)...)
 }
 
 // driftNow says what a status sees by itself now of what the newest drift found; known is

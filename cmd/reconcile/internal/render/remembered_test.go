@@ -1,7 +1,9 @@
 package render
 
 import (
+	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,29 @@ func TestAStatusTellsOfAnOutageThatEnded(t *testing.T) {
 		if got := strings.Contains(page, "a, from 14:01:40Z to 14:05:00Z; no failover was made"); got != tells {
 			t.Errorf("%s ago: told: %t\n%s", ended, got, page)
 		}
+	}
+}
+
+// TestAProofOfEqualityIsShown: by a status, and by the plan of a failover next to what it may
+// lose; JSON has it, and gives it back.
+func TestAProofOfEqualityIsShown(t *testing.T) {
+	at := time.Date(2026, 11, 30, 14, 30, 0, 0, time.UTC)
+	d, topology := standingPair(at, 0)
+	topology.ProvenEqual = []plan.EqualProof{{Standby: "b", Primary: "a", At: at.Add(-time.Hour), Rows: 5000, Sampled: 60}}
+	for _, change := range []func(){
+		func() {},
+		func() { d.Kind, topology.Transition, topology.OldPrimary = KindPlan, plan.TransitionFailover, "a" },
+	} {
+		change()
+		page := strings.Join(strings.Fields(string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))), " ")
+		if !strings.Contains(page, "Equal b was last proven equal to a 2026-11-30 13:30:00Z by 5000 rows, 60 of them bit by bit") {
+			t.Errorf("the page:\n%s", page)
+		}
+	}
+	raw := rendered(t, func(w io.Writer) error { return JSON(w, d) })
+	back, err := Decode(bytes.NewReader(raw))
+	if err != nil || len(back.Plan.Topologies) != 1 || !slices.Equal(back.Plan.Topologies[0].ProvenEqual, topology.ProvenEqual) {
+		t.Errorf("%v: %+v", err, back.Plan.Topologies)
 	}
 }
 

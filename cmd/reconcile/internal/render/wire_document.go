@@ -56,7 +56,9 @@ type wireTopology struct {
 	// without a failover; absent while none is recorded.
 	LastDrift  *wireDrift `json:"lastDrift,omitempty"`
 	LastOutage *wireEnded `json:"lastOutage,omitempty"`
-	InSync     bool       `json:"inSync"`
+	// ProvenEqual is when audits last proved standbys equal; absent while none did.
+	ProvenEqual []wireEqual `json:"provenEqual,omitempty"`
+	InSync      bool        `json:"inSync"`
 	// State is the symbol of its page as a word: whether somebody is needed.
 	State      string        `json:"state"`
 	Resumed    bool          `json:"resumed"`
@@ -148,6 +150,14 @@ type wireDrift struct {
 	At      *string  `json:"at"`
 	Verdict string   `json:"verdict"` // in_sync, drifted or unjudged
 	Codes   []string `json:"codes"`
+}
+
+type wireEqual struct {
+	Standby string  `json:"standby"`
+	Primary string  `json:"primary"`
+	At      *string `json:"at"`
+	Rows    int64   `json:"rows"`
+	Sampled int     `json:"sampled"`
 }
 
 type wireEnded struct {
