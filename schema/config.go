@@ -53,6 +53,15 @@ type Config struct {
 	Notify        []NotifyTarget
 	Serve         Serve
 	Audit         Audit
+	// KubernetesStatus is where run shows the topologies as objects; nil: nowhere.
+	KubernetesStatus *KubernetesStatus
+}
+
+// KubernetesStatus is a namespace in which run writes a ReplicationTopologyStatus for each
+// topology.
+type KubernetesStatus struct {
+	Access    KubernetesAccess
+	Namespace string
 }
 
 // Audit is when run compares the standbys with their primary.

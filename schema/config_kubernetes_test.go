@@ -35,9 +35,19 @@ func TestConfigOfServices(t *testing.T) {
 	}
 }
 
+func TestConfigOfStatusObjects(t *testing.T) {
+	c, problems := ParseConfig("c.yaml", []byte(head+"kubernetesStatus: {namespace: apps, kubeconfig: k, context: prod}\n"))
+	want := &KubernetesStatus{Access: KubernetesAccess{Kubeconfig: "k", Context: "prod"}, Namespace: "apps"}
+	if d := cmp.Diff(want, c.KubernetesStatus); d != "" || len(problems) > 0 {
+		t.Error(d, problems)
+	}
+}
+
 func TestServicesThatAreRefused(t *testing.T) {
 	for _, c := range []struct{ name, text, say string }{
 		{"kubeconfig without a context", "redirect: [{name: a, kubernetes: {kubeconfig: k, namespace: apps, service: s, externalNames: {a: b}}}]", "kubeconfig and context go together"},
+		{"status without a namespace", "kubernetesStatus: {}", "\"namespace\" is missing"},
+		{"status with half a kubeconfig", "kubernetesStatus: {namespace: apps, context: prod}", "kubeconfig and context go together"},
 		{"Service that points nowhere", "redirect: [{name: a, kubernetes: {namespace: apps, service: s}}]", "it says in no place where the Service points"},
 		{"Service that points in two ways", "redirect: [{name: a, kubernetes: {namespace: apps, service: s, externalNames: {a: b}, endpoints: {a: ['10.0.0.1:1']}}}]", "it says in endpoints and externalNames"},
 		{"port without endpoints", "redirect: [{name: a, kubernetes: {namespace: apps, service: s, port: p, externalNames: {a: b}}}]", "no effect without endpoints"},

@@ -45,6 +45,13 @@ func JSON(kind string) (text []byte, ok bool) {
 	return text, err == nil
 }
 
+//go:embed replicationtopologystatus.crd.yaml
+var statusDefinition []byte
+
+// StatusDefinition returns the CustomResourceDefinition of the objects by which the daemon
+// shows topologies in a Kubernetes cluster, as YAML.
+func StatusDefinition() []byte { return statusDefinition }
+
 // compiled is a schema ready to validate, and its tree for messages.
 type compiled struct {
 	validator *gojsonschema.Schema

@@ -87,6 +87,8 @@ func (d *document) config() Config {
 		Redirect:      redirects(root.get("redirect")),
 		Notify:        notify(root.get("notify")),
 		Audit:         auditSchedule(root.get("audit")),
+
+		KubernetesStatus: kubernetesStatus(root.get("kubernetesStatus")),
 		Serve: Serve{
 			Address:       addressOr(root.get("serve").get("address"), "127.0.0.1:9640"),
 			PublicURL:     root.get("serve").get("publicUrl").webURL(),

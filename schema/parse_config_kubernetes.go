@@ -18,6 +18,13 @@ func kubernetesAccess(f field) KubernetesAccess {
 	return out
 }
 
+func kubernetesStatus(f field) *KubernetesStatus {
+	if !f.set {
+		return nil
+	}
+	return &KubernetesStatus{Access: kubernetesAccess(f), Namespace: f.get("namespace").text()}
+}
+
 // serviceTargets are the ways to say where a Service points.
 var serviceTargets = []string{"selectors", "endpoints", "externalNames"}
 

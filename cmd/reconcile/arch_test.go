@@ -35,6 +35,7 @@ var imports = map[string][]string{
 	"reconcile/permit":                    {},
 	"reconcile/reason":                    {"plan"},
 	"reconcile/kubeapi":                   {"reconcile/foreign"},
+	"reconcile/kubeview":                  {"plan", "reconcile/daemon", "reconcile/kubeapi"},
 	"reconcile/approval":                  {"plan", "plan/siteplan"},
 	"reconcile/daemon":                    {"plan", "plan/release", "plan/siteplan", "reconcile", "reconcile/approval", "reconcile/drift"},
 	"reconcile/drift":                     {"plan"},
@@ -101,7 +102,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/soak":               {},
 	"cmd/reconcile/internal/wire": {
 		"plan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
-		"reconcile/gitsource", "reconcile/kubeapi", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/replay", "reconcile/restart",
+		"reconcile/gitsource", "reconcile/kubeapi", "reconcile/kubeview", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/replay", "reconcile/restart",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve",
 	},
 	"cmd/reconcile/internal/doctor": {

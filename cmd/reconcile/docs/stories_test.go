@@ -96,6 +96,7 @@ var stories = map[string][]string{
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
 
 	"R106": {"reconcile/redirect/kubernetes_test.go TestKubernetes"},
+	"R107": {"reconcile/kubeview/kubeview_test.go TestKubernetesView", "reconcile/kubeview/kubeview_test.go TestAServerThatHangsHoldsNothingUp"},
 	"R109": {"reconcile/redirect/dns_test.go TestDNSIsNotDoneBeforeEveryServerAnswers", "testdata/script/redirect-dns.txtar"},
 	"R110": {"reconcile/redirect/dns_test.go: a change of another is not overwritten", "testdata/script/redirect-dns.txtar"},
 	"R111": {"reconcile/redirect/dns_test.go: a wrong key changes nothing", "testdata/script/redirect-dns.txtar"},

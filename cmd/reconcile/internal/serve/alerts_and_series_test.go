@@ -214,6 +214,7 @@ func leadsSomewhere(t *testing.T, url string) bool {
 // TestOnlySeriesThatExistAreAsked holds alerts and dashboard to the metrics.
 func TestOnlySeriesThatExistAreAsked(t *testing.T) {
 	m := NewMetrics(boardOf(withStale(pair(7))))
+	m.ShowView()
 	m.Planned(plan.TransitionFailover)
 	m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)
 	m.Stepped(plan.ActionVerify, time.Second)
@@ -237,6 +238,7 @@ func TestEverySeriesIsDocumented(t *testing.T) {
 	var samples strings.Builder
 	for _, status := range []daemon.TopologyStatus{pair(7), failedOver(), frozen()} {
 		m := NewMetrics(boardOf(status))
+		m.ShowView()
 		m.Planned(plan.TransitionFailover)
 		m.Applied(plan.TransitionFailover, reconcile.OutcomeApplied)
 		m.Stepped(plan.ActionVerify, time.Second)

@@ -26,6 +26,8 @@ type Metrics struct {
 	sweeps   prometheus.Histogram
 	dropped  prometheus.Counter
 	unusable *prometheus.GaugeVec
+	viewed   prometheus.Gauge
+	unviewed prometheus.Counter
 }
 
 // NewMetrics makes the series of a source.
@@ -52,6 +54,12 @@ func NewMetrics(source Source) *Metrics {
 		unusable: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "reconcile_file_unusable", Help: "1 for a secret, certificate or list of the configuration that cannot be used now, by what it is for.",
 		}, []string{"use"}),
+		viewed: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reconcile_kubernetes_status_written_timestamp_seconds", Help: "When the objects ReplicationTopologyStatus were last as the daemon knows it; 0: never.",
+		}),
+		unviewed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reconcile_kubernetes_status_failures_total", Help: "Rounds in which the objects ReplicationTopologyStatus or their Events could not be written.",
+		}),
 	}
 	m.registry.MustRegister(m.plans, m.applies, m.steps, m.sweeps, m.dropped, m.unusable, snapshotCollector{source},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -81,6 +89,15 @@ func (m *Metrics) Swept(took time.Duration) { m.sweeps.Observe(took.Seconds()) }
 
 // LineDropped counts a dropped line of the log.
 func (m *Metrics) LineDropped() { m.dropped.Inc() }
+
+// ShowView adds the series of the view in Kubernetes, which only a process with a view has.
+func (m *Metrics) ShowView() { m.registry.MustRegister(m.viewed, m.unviewed) }
+
+// ViewWritten marks that the view in Kubernetes is as the daemon knows it.
+func (m *Metrics) ViewWritten(at time.Time) { m.viewed.Set(float64(at.UnixMilli()) / 1000) }
+
+// ViewFailed counts that the view in Kubernetes could not be written.
+func (m *Metrics) ViewFailed() { m.unviewed.Inc() }
 
 // Unusable sets which secrets, certificates and lists of the configuration cannot be used
 // now, by the setting that uses them.

@@ -33,6 +33,9 @@ func (e *Environment) NamedFiles() []NamedFile {
 		out.secret(etcd.Username.File, etcd.Password.File)
 		out.connection(etcd.TLS)
 	}
+	if k := c.KubernetesStatus; k != nil {
+		out.kubernetes(k.Access)
+	}
 	for _, credential := range c.Credentials {
 		out.secret(credential.Token.File, credential.ReplicationToken.File)
 		out.connection(credential.TLS)

@@ -22,6 +22,7 @@ import (
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/suggest"
 	"milvus-reconcile/reconcile/daemon"
+	"milvus-reconcile/reconcile/kubeview"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/schema"
 )
@@ -56,6 +57,7 @@ type service struct {
 	metrics  *serve.Metrics
 	notifier *passNotifier
 	auditor  *auditor
+	view     *kubeview.Writer // nil: there is none
 	serving  *servingReader
 	log      *slog.Logger
 	files    fileWatch
@@ -96,8 +98,9 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	board := &daemon.Board{}
 	d.metrics = serve.NewMetrics(board)
 	run.CountDropped(d.metrics.LineDropped)
+	d.view = d.newView(e.Config.KubernetesStatus, board)
 	d.loop = daemon.New(daemon.Options{
-		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.onPass, OnEvent: d.notifier.onEvent,
+		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.onPass, OnEvent: d.onEvent,
 		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Shard: o.Shard, Log: d.log, Grace: StopGrace,
 	}, settings)
 	d.webhook.Push = d.loop.FetchNow
@@ -190,6 +193,9 @@ func (d *service) runUntilSignal(ctx context.Context, server *serve.Server) erro
 		serveErr = server.Run(serving)
 	})
 	served.Go(func() { d.watchFiles(serving) })
+	if d.view != nil {
+		served.Go(func() { d.view.Run(serving) })
+	}
 	ended := make(chan struct{})
 	served.Go(func() { d.handleSignals(ctx, signals, stop, ended) })
 	err := d.loop.Run(working)
@@ -299,6 +305,9 @@ func (d *service) checkUnchanged(c schema.Config) error {
 	}
 	if d.config.Serve.Address != c.Serve.Address || !reflect.DeepEqual(d.config.Serve.TLS, c.Serve.TLS) {
 		bad = append(bad, errors.New("a change of serve.address or serve.tls needs a restart"))
+	}
+	if !reflect.DeepEqual(d.config.KubernetesStatus, c.KubernetesStatus) {
+		bad = append(bad, errors.New("a change of kubernetesStatus needs a restart"))
 	}
 	return errors.Join(bad...)
 }
