@@ -33,6 +33,7 @@ type query struct {
 
 // runQuery makes one pass and prints it.
 func runQuery(ctx context.Context, g *globals, l query) error {
+	defer wire.SpareTime()()
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	e, err := g.options().OpenToRead(ctx)
