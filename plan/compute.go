@@ -89,6 +89,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	}
 	t.Findings = withoutSteps(t, s.sortFindings(t.Findings))
 	t = s.withUnderWay(t)
+	t.Stays = s.clientStays(t)
 	t.Outage, t.LastDrift, t.LastOutage = s.primaryOutage(t), s.memory.driftOf(t.Name), s.lastOutage(t)
 	t.ProvenEqual = s.provenEqual(d)
 	var wants []Want

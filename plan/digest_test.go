@@ -22,6 +22,9 @@ func TestDigest(t *testing.T) {
 		{"lag", false, func(w *world) { w.views[1].Progress = progress("b", time.Second, time.Second) }},
 		{"memory", false, func(w *world) { w.memory = hadFailedOver("a", "b") }},
 		{"traffic", false, func(w *world) { w.traffic = []TrafficState{{Topology: "orders", Target: "lb"}} }},
+		{"how long clients stay", false, func(w *world) {
+			w.traffic = []TrafficState{{Topology: "orders", Target: "lb", OK: true, Stay: Stay{Known: true, New: time.Hour}}}
+		}},
 		{"the level of verification", false, func(w *world) { w.t.Failover.Verify = VerifyDML }},
 		{"the generation and the place in the file", false, func(w *world) { w.t.Generation, w.t.At.Line = 99, 7 }},
 		{"a version", false, func(w *world) { w.views[1].Version = "2.6.22" }},

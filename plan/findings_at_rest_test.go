@@ -46,6 +46,27 @@ func TestTrafficNeverDelaysAFailover(t *testing.T) {
 	}
 }
 
+// TestClientsStay: a change that replaces the primary says by which target they may still reach
+// the old one, and no other plan does. What is not known is not said.
+func TestClientsStay(t *testing.T) {
+	dns := Stay{Known: true, New: 30 * time.Second, Why: "the TTL of m.example."}
+	traffic := []TrafficState{
+		{Topology: "orders", Target: "lb", OK: true, Stay: Stay{Known: true, Closes: true}},
+		{Topology: "orders", Target: "dns", OK: true, Stay: dns},
+		{Topology: "orders", Target: "hook", OK: true},
+		{Topology: "catalog", Target: "other", OK: true, Stay: dns},
+	}
+	p := world{t: failingOver("b", "a"), views: []View{down("a"), standbyOf("a", "b")}, evidence: []Evidence{lost("a", "b")}, traffic: traffic}.plan(t)
+	want := "by dns new connections leave a after at most 30 s (the TTL of m.example.), open ones when they break; by lb new connections leave a at once, open ones are closed"
+	if got := StaysText(p.Stays, p.OldPrimary); got != want {
+		t.Errorf("got %q", got)
+	}
+	rest := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, traffic: traffic}.plan(t)
+	if rest.Stays != nil {
+		t.Errorf("at rest: %+v", rest.Stays)
+	}
+}
+
 // TestEveryTargetIsNamed: one that is wrong does not hide another.
 func TestEveryTargetIsNamed(t *testing.T) {
 	p := world{t: pairOf("a", "b"), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}, traffic: []TrafficState{

@@ -91,6 +91,8 @@ type TopologyPlan struct {
 	UnderWay *UnderWay
 	// Outage is the outage of the primary in force; nil: it was not seen down.
 	Outage *PrimaryOutage
+	// Stays is for how long clients may still reach OldPrimary, by redirect target.
+	Stays []ClientStay
 	// LastDrift is what the newest drift found; nil: none is recorded.
 	LastDrift *DriftMark
 	// LastOutage is the newest outage that ended without a failover; nil: none is recorded.

@@ -241,6 +241,7 @@ type TrafficState struct {
 	Target   string
 	OK       bool   // it sends traffic where it was asked whether it does
 	Detail   string // why not; never holds a token
+	Stay     Stay
 }
 
 // View returns the view of a cluster, or the zero view for a cluster that was not

@@ -109,3 +109,61 @@ func TickTime(tick uint64) time.Time {
 	}
 	return time.UnixMilli(int64(tick >> tickLogicalBits)).UTC()
 }
+
+// Stay is for how long clients may still reach the old primary through a redirect target
+// after it was set, as seen now. The zero value says nothing.
+type Stay struct {
+	Known bool
+	// New bounds how long new connections may still go there; 0: they do not.
+	New time.Duration
+	Why string // what keeps them; empty: nothing does
+	// Closes: the target closes the connections that are open. Else they stay until they
+	// break.
+	Closes bool
+	// Shorter is what to do well ahead so that New becomes shorter; empty: nothing.
+	Shorter string
+}
+
+// ClientStay is the Stay of one redirect target.
+type ClientStay struct {
+	Target string
+	Stay
+}
+
+// Text says what clients of a cluster do once another one is primary.
+func (s Stay) Text(old string) string {
+	words := "new connections leave " + old + " at once"
+	if s.New > 0 {
+		words = "new connections leave " + old + " after at most " + UpperBoundText(s.New)
+	}
+	if s.Why != "" {
+		words += " (" + s.Why + ")"
+	}
+	if s.Closes {
+		return words + ", open ones are closed"
+	}
+	return words + ", open ones when they break"
+}
+
+// StaysText says it for each target of a change.
+func StaysText(stays []ClientStay, old string) string {
+	var out []string
+	for _, s := range stays {
+		out = append(out, "by "+s.Target+" "+s.Text(old))
+	}
+	return strings.Join(out, "; ")
+}
+
+// clientStays are those of a change that replaces the primary.
+func (s situation) clientStays(t TopologyPlan) []ClientStay {
+	if !t.Changes() || t.OldPrimary == "" {
+		return nil
+	}
+	var out []ClientStay
+	for _, x := range s.observed.Traffic {
+		if x.Topology == t.Name && x.Stay.Known {
+			out = append(out, ClientStay{x.Target, x.Stay})
+		}
+	}
+	return out
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/reason"
@@ -138,5 +139,17 @@ func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResul
 	if len(wrong) > 0 {
 		return StepResult{Status: plan.StepFailed, Detail: strings.Join(wrong, "; ")}
 	}
-	return StepResult{Status: plan.StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ")}
+	return StepResult{Status: plan.StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ") + r.stayWords(states)}
+}
+
+// stayWords say until when clients may still be sent to the cluster that was left.
+func (r run) stayWords(states []plan.TrafficState) string {
+	words := ""
+	for _, x := range states {
+		if x.Stay.New > 0 {
+			words += "; new connections by " + x.Target + " may go to the old primary until " +
+				r.apply.Clock().Add(x.Stay.New).UTC().Truncate(time.Second).Add(time.Second).Format(time.RFC3339) + " (" + x.Stay.Why + ")"
+		}
+	}
+	return words
 }

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/redirect/nameserver"
 )
 
@@ -141,47 +143,91 @@ func (n name) owner(value string) string {
 	return ""
 }
 
-// set replaces the record if it differs. A record that changed since it was read is read
-// again by the next attempt.
 func (n name) set(ctx context.Context, w desiredTraffic) error {
+	_, err := n.replace(ctx, w)
+	return err
+}
+
+// replace replaces the record if it differs. A record that changed since it was read is
+// read again by the next attempt.
+func (n name) replace(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
 	want, err := n.desired(w)
 	if err != nil {
-		return err
+		return plan.Stay{}, err
 	}
 	old, err := n.held(ctx)
 	if err != nil || old.Same(want) && old.TTL == want.TTL {
-		return err
+		return plan.Stay{}, err
 	}
 	if err := n.server(n.conf.Server).Replace(ctx, n.key, n.record, old, want); err != nil {
-		return fmt.Errorf("%s: %w", n.conf.Server, err)
+		return plan.Stay{}, fmt.Errorf("%s: %w", n.conf.Server, err)
 	}
-	return nil
+	if len(old.Values) == 0 || old.Same(want) {
+		return plan.Stay{}, nil
+	}
+	return plan.Stay{Known: true, New: time.Duration(old.TTL) * time.Second, Why: n.ttl()}, nil
 }
 
+func (n name) ttl() string { return "the TTL of " + n.record.Name }
+
 // check asks every authoritative server. One that does not answer may still send traffic
-// elsewhere.
-func (n name) check(ctx context.Context, w desiredTraffic) error {
+// elsewhere. A resolver that asked just before a change keeps the record for its TTL.
+func (n name) check(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
 	want, err := n.desired(w)
 	if err != nil {
-		return err
+		return plan.Stay{}, err
 	}
 	servers, err := n.authoritative(ctx)
 	if err != nil {
-		return err
+		return plan.Stay{}, err
 	}
-	answers := make([]error, len(servers))
+	held, wrong := make([]nameserver.RRset, len(servers)), make([]error, len(servers))
 	var wg sync.WaitGroup
 	for i, address := range servers {
 		wg.Go(func() {
-			if got, err := n.server(address).Read(ctx, n.record.Name, n.record.Type); err != nil {
-				answers[i] = fmt.Errorf("%s: %w", address, err)
-			} else if !got.Same(want) {
-				answers[i] = fmt.Errorf("%s answers %s, not %s", address, n.described(got), strings.Join(want.Values, " and "))
+			if held[i], wrong[i] = n.server(address).Read(ctx, n.record.Name, n.record.Type); wrong[i] != nil {
+				wrong[i] = fmt.Errorf("%s: %w", address, wrong[i])
+			} else if !held[i].Same(want) {
+				wrong[i] = fmt.Errorf("%s answers %s, not %s", address, n.described(held[i]), strings.Join(want.Values, " and "))
 			}
 		})
 	}
 	wg.Wait()
-	return joined(answers)
+	return n.stay(servers, held, wrong), joined(wrong)
+}
+
+// stay is the longest TTL that a server gives, if all of them answered and hold a record.
+func (n name) stay(servers []string, held []nameserver.RRset, wrong []error) plan.Stay {
+	longest := 0
+	for i, s := range held {
+		if len(s.Values) == 0 {
+			return plan.Stay{}
+		}
+		if s.TTL > held[longest].TTL {
+			longest = i
+		}
+	}
+	out := plan.Stay{Known: true, New: time.Duration(held[longest].TTL) * time.Second, Why: n.ttl()}
+	if out.New > n.conf.TTL {
+		out.Why += fmt.Sprintf(" at %s, and not %s as configured", servers[longest], plan.DurationText(n.conf.TTL))
+	}
+	if out.New > n.conf.TTL && joined(wrong) == nil {
+		out.Shorter = "lower it now, which works once the old one has passed: " + n.lower(held[longest].Values)
+	}
+	return out
+}
+
+// lower is a command that sets the TTL of the record, and nothing else.
+func (n name) lower(values []string) string {
+	host, port, _ := net.SplitHostPort(n.conf.Server)
+	lines := []string{"'server " + host + " " + port + "'", `"key ` + n.conf.Algorithm + ":" + n.key.Name + " " + n.conf.SecretInShell + `"`, "'zone " + n.record.Zone + "'"}
+	for _, value := range values {
+		lines = append(lines, fmt.Sprintf("'prereq yxrrset %s %s %s'", n.record.Name, n.record.Type, value))
+	}
+	for _, value := range values {
+		lines = append(lines, fmt.Sprintf("'update add %s %d %s %s'", n.record.Name, int(n.conf.TTL.Seconds()), n.record.Type, value))
+	}
+	return `printf '%s\n' ` + strings.Join(lines, " ") + " send | nsupdate -v"
 }
 
 // described names what a server holds, and whose it is.

@@ -116,22 +116,23 @@ func longTTLsAreNamed(t *testing.T, s *zoneServer) {
 	d := alias(s)
 	d.SecretInShell = "$KEY"
 	host, port, _ := strings.Cut(s.Address, ":")
-	want := []redirect.Advice{{
-		Target:  "dns",
-		Message: "after a change of the primary, resolvers may send clients to the old one for up to 1 h: the TTL of milvus.example. at " + s.Address + ", and not 30 s as configured",
-		Remedy: `lower it now, which works once the old one has passed: printf '%s\n' 'server ` + host + ` ` + port + `' "key hmac-sha256:reconcile. $KEY" 'zone example.' ` +
+	want := plan.Stay{
+		Known: true, New: time.Hour, Why: "the TTL of milvus.example. at " + s.Address + ", and not 30 s as configured",
+		Shorter: `lower it now, which works once the old one has passed: printf '%s\n' 'server ` + host + ` ` + port + `' "key hmac-sha256:reconcile. $KEY" 'zone example.' ` +
 			`'prereq yxrrset milvus.example. CNAME a.example.' 'update add milvus.example. 30 CNAME a.example.' send | nsupdate -v`,
-	}}
-	if d := cmp.Diff(want, named(t, d, nil).Advise(t.Context(), "orders", "cluster-a", nil)); d != "" {
+	}
+	stay := func(d redirect.DNS) plan.Stay {
+		return only(t, named(t, d, nil).Check(t.Context(), "orders", "cluster-a", nil)).Stay
+	}
+	if d := cmp.Diff(want, stay(d)); d != "" {
 		t.Error(d)
 	}
 	d.TTL = time.Hour
-	want[0].Message, want[0].Remedy = "after a change of the primary, resolvers may send clients to the old one for up to 1 h: the TTL of milvus.example.", ""
-	if d := cmp.Diff(want, named(t, d, nil).Advise(t.Context(), "orders", "cluster-a", nil)); d != "" {
+	if d := cmp.Diff(plan.Stay{Known: true, New: time.Hour, Why: "the TTL of milvus.example."}, stay(d)); d != "" {
 		t.Error(d)
 	}
 	d.Servers = append(d.Servers, "127.0.0.1:1")
-	if got := named(t, d, nil).Advise(t.Context(), "orders", "cluster-a", nil); got != nil {
+	if got := stay(d); got != (plan.Stay{}) {
 		t.Errorf("with a server that does not answer: %+v", got)
 	}
 }
@@ -194,13 +195,21 @@ func recordsMove(t *testing.T, s *zoneServer) {
 		r := named(t, d, nil)
 		says(t, c.name, r.Check(t.Context(), "orders", "cluster-b", []string{"cluster-a"}), s.Address+" answers "+c.was+", not "+c.want)
 		before := serial(t, s)
-		says(t, c.name, r.Set(t.Context(), "orders", "cluster-b", []string{"cluster-a"}), "")
+		moved := r.Set(t.Context(), "orders", "cluster-b", []string{"cluster-a"})
+		says(t, c.name, moved, "")
+		if stay := moved[0].Stay; stay.Known != (c.was != "nothing") || stay.Known && (stay.New < 5*time.Minute || stay.Why != "the TTL of "+c.name) {
+			t.Errorf("%s: it says of what it replaced: %+v", c.name, stay)
+		}
 		want := nameserver.RRset{Values: strings.Split(c.want, " and "), TTL: 30}
 		if d := cmp.Diff(want, s.holds(t, c.name, c.kind)); d != "" {
 			t.Errorf("%s %s: %s", c.name, c.kind, d)
 		}
 		after := serial(t, s)
-		says(t, c.name, r.Set(t.Context(), "orders", "cluster-b", []string{"cluster-a"}), "")
+		unmoved := r.Set(t.Context(), "orders", "cluster-b", []string{"cluster-a"})
+		says(t, c.name, unmoved, "")
+		if unmoved[0].Stay.Known {
+			t.Errorf("%s: nothing was replaced: %+v", c.name, unmoved[0].Stay)
+		}
 		if again := serial(t, s); after == before || again != after {
 			t.Errorf("%s %s: the serial was %d, then %d, and without a change %d", c.name, c.kind, before, after, again)
 		}

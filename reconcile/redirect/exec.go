@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/program"
 )
 
@@ -16,11 +17,11 @@ func (c command) set(ctx context.Context, w desiredTraffic) error {
 	return program.Run(ctx, c.conf.Command, variables("set", w))
 }
 
-func (c command) check(ctx context.Context, w desiredTraffic) error {
+func (c command) check(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
 	if len(c.conf.Check) == 0 {
-		return errCannotAsk
+		return plan.Stay{}, errCannotAsk
 	}
-	return program.Run(ctx, c.conf.Check, variables("check", w))
+	return plan.Stay{}, program.Run(ctx, c.conf.Check, variables("check", w))
 }
 
 // variables returns the environment variables of a program (docs/redirect.md).

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"text/template"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/plainfile"
 )
 
@@ -42,12 +43,12 @@ func (f file) set(ctx context.Context, w desiredTraffic) error {
 	return nil
 }
 
-func (f file) check(_ context.Context, w desiredTraffic) error {
+func (f file) check(_ context.Context, w desiredTraffic) (plan.Stay, error) {
 	content, err := f.render(w)
 	if err != nil {
-		return err
+		return plan.Stay{}, err
 	}
-	return f.differs(resolvePath(f.conf.Path), content)
+	return plan.Stay{}, f.differs(resolvePath(f.conf.Path), content)
 }
 
 // differs returns how the file differs from content and mode; nil: it does not.

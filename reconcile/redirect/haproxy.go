@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // answerLimit bounds an answer of the runtime API.
@@ -91,12 +93,13 @@ func (b backend) set(ctx context.Context, w desiredTraffic) error {
 }
 
 // check reads every server of the backend. Only the primary's may be in use.
-func (b backend) check(ctx context.Context, w desiredTraffic) error {
+func (b backend) check(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
+	stay := plan.Stay{Known: true, Closes: true}
 	server, servers, err := b.state(ctx, w)
 	if err != nil {
-		return err
+		return stay, err
 	}
-	return b.problems(servers, server, w)
+	return stay, b.problems(servers, server, w)
 }
 
 // problems returns the faults of the servers of the backend; server is the primary's.

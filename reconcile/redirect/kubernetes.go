@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/kubeapi"
 )
 
@@ -145,16 +146,28 @@ func (k kubeService) set(ctx context.Context, w desiredTraffic) error {
 	return v.setExternalName(ctx)
 }
 
-func (k kubeService) check(ctx context.Context, w desiredTraffic) error {
+func (k kubeService) check(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
+	stay := k.conf.stay()
 	v, err := k.open(ctx, w)
 	if err != nil {
-		return err
+		return stay, err
 	}
 	if wrong := v.problems(); len(wrong) > 0 {
-		return fmt.Errorf("the Service %s: %s", k.conf.service(), strings.Join(wrong, ", "))
+		return stay, fmt.Errorf("the Service %s: %s", k.conf.service(), strings.Join(wrong, ", "))
 	}
-	return nil
+	return stay, nil
 }
+
+// stay: Kubernetes closes no connection, and its own DNS keeps an external name.
+func (k Kubernetes) stay() plan.Stay {
+	if len(k.ExternalNames) > 0 {
+		return plan.Stay{Known: true, New: longestClusterTTL, Why: "the TTL of the cluster's DNS, if it is CoreDNS as installed"}
+	}
+	return plan.Stay{Known: true}
+}
+
+// longestClusterTTL is the TTL of CoreDNS as kubeadm and most distributions install it.
+const longestClusterTTL = 30 * time.Second
 
 // rehearse sends what set would send last as a dry run: the server checks rights, values
 // and owners of the fields, and stores nothing.

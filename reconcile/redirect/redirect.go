@@ -116,10 +116,16 @@ type mover interface {
 	concerns(w desiredTraffic) bool
 	set(ctx context.Context, w desiredTraffic) error
 	// check returns nil if traffic goes to the primary, and errCannotAsk if the target
-	// has no check.
-	check(ctx context.Context, w desiredTraffic) error
+	// has no check. It says how long clients stay with what it sends them to now.
+	check(ctx context.Context, w desiredTraffic) (plan.Stay, error)
 	// rehearse returns why set would fail, as far as it can be found without a change.
 	rehearse(ctx context.Context, w desiredTraffic) error
+}
+
+// replacer is a target that knows how long clients stay with what its set replaced.
+type replacer interface {
+	// replace is set; the Stay is zero if nothing was replaced.
+	replace(ctx context.Context, w desiredTraffic) (plan.Stay, error)
 }
 
 // errCannotAsk: the target has no check.
@@ -190,31 +196,46 @@ func (t Target) mover(o Options) (mover, error) {
 // checks where the traffic goes. It returns one state for each target, by name; none: no
 // target serves the topology.
 func (r *Redirector) Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return r.settle(ctx, t, w) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (plan.Stay, error) { return r.settle(ctx, t, w) })
 }
 
 // Check asks the targets that have a check whether traffic goes to primary and to no stale
 // cluster.
 func (r *Redirector) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) error { return t.withTimeout(ctx, w, t.mover.check) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (plan.Stay, error) { return t.check(ctx, w) })
 }
 
-// settle sets and checks until both succeed, attempts times at most.
-func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) error {
-	for n := 1; ; n++ {
-		err := t.withTimeout(ctx, w, t.mover.set)
-		if err == nil {
-			if err = t.withTimeout(ctx, w, t.mover.check); errors.Is(err, errCannotAsk) {
-				return nil
+// settle sets and checks until both succeed, attempts times at most. It says how long
+// clients stay with what was replaced.
+func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) (stay plan.Stay, err error) {
+	set := t.mover.set
+	if x, ok := t.mover.(replacer); ok {
+		set = func(ctx context.Context, w desiredTraffic) error {
+			replaced, err := x.replace(ctx, w)
+			if replaced.Known {
+				stay = replaced
 			}
-		}
-		if err == nil || n == attempts {
-			return err
-		}
-		if r.options.Poster.Wait(ctx, n) != nil {
-			return err
+			return err //nolint:wrapcheck // withTimeout does
 		}
 	}
+	for n := 1; ; n++ {
+		if err = t.withTimeout(ctx, w, set); err == nil {
+			if _, err = t.check(ctx, w); errors.Is(err, errCannotAsk) {
+				return stay, nil
+			}
+		}
+		if err == nil || n == attempts || r.options.Poster.Wait(ctx, n) != nil {
+			return stay, err
+		}
+	}
+}
+
+func (t target) check(ctx context.Context, w desiredTraffic) (stay plan.Stay, err error) {
+	err = t.withTimeout(ctx, w, func(ctx context.Context, w desiredTraffic) (err error) {
+		stay, err = t.mover.check(ctx, w)
+		return err //nolint:wrapcheck // withTimeout does
+	})
+	return stay, err
 }
 
 // withTimeout bounds one call by the target's timeout. Its error names an exceeded timeout.
@@ -229,7 +250,7 @@ func (t target) withTimeout(ctx context.Context, w desiredTraffic, call func(con
 }
 
 // forEachTarget calls do for every target that serves the topology, in parallel.
-func (r *Redirector) forEachTarget(topology, primary string, stale []string, do func(target, desiredTraffic) error) []plan.TrafficState {
+func (r *Redirector) forEachTarget(topology, primary string, stale []string, do func(target, desiredTraffic) (plan.Stay, error)) []plan.TrafficState {
 	w := desiredTraffic{topology: topology, id: rand.Text()}
 	address, known := r.options.Addresses[primary]
 	w.primary = endpoint{primary, address}
@@ -245,7 +266,7 @@ func (r *Redirector) forEachTarget(topology, primary string, stale []string, do 
 			serving = append(serving, t)
 		}
 	}
-	errs := make([]error, len(serving))
+	errs, stays := make([]error, len(serving)), make([]plan.Stay, len(serving))
 	var wg sync.WaitGroup
 	for i, t := range serving {
 		w := w
@@ -255,18 +276,18 @@ func (r *Redirector) forEachTarget(topology, primary string, stale []string, do 
 				errs[i] = fmt.Errorf("the operator's configuration holds no address of %s (hint: add it to credentials)", primary)
 				return
 			}
-			errs[i] = do(t, w)
+			stays[i], errs[i] = do(t, w)
 		})
 	}
 	wg.Wait()
-	return states(topology, serving, errs)
+	return states(topology, serving, stays, errs)
 }
 
 // states returns the results of the targets that have a check.
-func states(topology string, targets []target, errs []error) []plan.TrafficState {
+func states(topology string, targets []target, stays []plan.Stay, errs []error) []plan.TrafficState {
 	var out []plan.TrafficState
 	for i, t := range targets {
-		s := plan.TrafficState{Topology: topology, Target: t.Name, OK: errs[i] == nil}
+		s := plan.TrafficState{Topology: topology, Target: t.Name, OK: errs[i] == nil, Stay: stays[i]}
 		if errs[i] != nil {
 			s.Detail = errs[i].Error()
 		}

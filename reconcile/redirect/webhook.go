@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/foreign"
 	"milvus-reconcile/reconcile/notify"
 )
@@ -48,15 +49,15 @@ func (h hook) set(ctx context.Context, w desiredTraffic) error {
 
 // check asks the check URL, with the topology as a query parameter, whether the
 // traffic goes to the primary.
-func (h hook) check(ctx context.Context, w desiredTraffic) error {
+func (h hook) check(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
 	if h.conf.CheckURL == "" {
-		return errCannotAsk
+		return plan.Stay{}, errCannotAsk
 	}
 	host, answered, err := h.askPrimary(ctx, w)
 	if err == nil && answered != w.primary.Cluster {
 		err = fmt.Errorf("%s says that traffic goes to %q, not to %s", host, bounded(answered, h.key()), w.primary.Cluster)
 	}
-	return err
+	return plan.Stay{}, err
 }
 
 // askPrimary asks the check URL to which cluster the traffic goes.

@@ -36,13 +36,7 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 				c.Verdict, c.Message, c.Remedy = render.CheckFailed, s.Detail, "repair it: a failover would succeed, and applications would not follow"
 			}
 			x.check(c)
-		}
-		for _, a := range r.Advise(ctx, t.Name, primary.ID, staleOf(t)) {
-			c := render.Check{Area: area, Subject: a.Target + " of " + t.Name, Verdict: render.CheckOK, Message: a.Message, Remedy: a.Remedy}
-			if a.Remedy != "" {
-				c.Verdict = render.CheckWarning
-			}
-			x.check(c)
+			x.staying(s, primary.ID)
 		}
 		served := x.rehearseRedirects(ctx, r, t, out)
 		switch {
@@ -54,6 +48,22 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 		}
 	}
 	return out, nil
+}
+
+// staying says for how long clients would still be sent to the primary of now, if that is
+// not over at once.
+func (x *examination) staying(s plan.TrafficState, primary string) {
+	if s.Stay.New == 0 {
+		return
+	}
+	c := render.Check{
+		Area: "redirect", Subject: s.Target + " of " + s.Topology, Verdict: render.CheckOK,
+		Message: "after a change of the primary, " + s.Stay.Text(primary), Remedy: s.Stay.Shorter,
+	}
+	if c.Remedy != "" {
+		c.Verdict = render.CheckWarning
+	}
+	x.check(c)
 }
 
 // rehearseRedirects adds the obstacles to redirecting each target of a topology to its

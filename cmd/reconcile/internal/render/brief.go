@@ -169,6 +169,9 @@ func (d Document) changeRows(t plan.TopologyPlan, level detail) []row {
 		out = append(out, row{label: "Does", text: text, style: s})
 	}
 	out = append(append(out, d.lossRow(t)), equalRows(t)...)
+	if slices.ContainsFunc(t.Stays, func(s plan.ClientStay) bool { return s.New > 0 || !s.Closes }) {
+		out = append(out, row{label: "Clients", text: plan.StaysText(t.Stays, t.OldPrimary)})
+	}
 	if text := d.evidenceWords(t); text != "" && level.findings == 0 && (t.UnderWay == nil || t.Transition == plan.TransitionFailover) {
 		out = append(out, row{label: "Evidence", text: text})
 	}

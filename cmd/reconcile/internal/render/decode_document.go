@@ -184,6 +184,9 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 
 		Replication: plan.ReplicationState(text(w.Replication)),
 	}
+	for _, s := range w.Stays {
+		t.Stays = append(t.Stays, decodeStay(s))
+	}
 	for _, c := range w.Clusters {
 		t.Clusters = append(t.Clusters, r.cluster(c))
 	}
@@ -199,6 +202,12 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		r.fail("topology %q has no transition", w.Name)
 	}
 	return t
+}
+
+func decodeStay(w wireStay) plan.ClientStay {
+	return plan.ClientStay{Target: w.Target, Stay: plan.Stay{
+		Known: true, New: time.Duration(w.NewSeconds * float64(time.Second)), Why: text(w.Why), Closes: w.ClosesOpen, Shorter: text(w.Shorter),
+	}}
 }
 
 func (r *decodeReader) approval(w wireTopology) Approval {

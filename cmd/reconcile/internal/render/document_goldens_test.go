@@ -44,6 +44,7 @@ func goldens() map[string]Document {
 		"switchover":            document(must(switchover(), plan.TransitionSwitchover)).approve("orders", approved()),
 		"switchover_behind":     document(swapping(time.Second, &waits)).approve("orders", approved()),
 		"switchover_unproven":   document(swapping(5*time.Minute, nil)).approve("orders", approved()),
+		"switchover_by_dns":     document(must(byName(), plan.TransitionSwitchover)).approve("orders", approved()),
 		"failover":              document(must(failover(), plan.TransitionFailover, plan.CodeForcePromote)),
 		"failover_approved":     document(failover()).approve("orders", approved()),
 		"failover_blocked":      document(must(notProbed(), plan.TransitionFailover, plan.CodePrimaryNotProbed)),
@@ -83,7 +84,7 @@ func goldens() map[string]Document {
 // kept says which documents are kept in which form; every one is kept as the
 // pages that people read, a table and Markdown.
 var kept = map[string][]string{
-	FormJSON:  {"in_sync", "switchover", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "stale_counted", "status", "problems"},
+	FormJSON:  {"in_sync", "switchover", "switchover_by_dns", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "stale_counted", "status", "problems"},
 	FormYAML:  {"in_sync", "failover_blocked"},
 	FormJUnit: {"in_sync", "failover_blocked", "failover_accepted", "drift", "problems"},
 	FormSARIF: {"in_sync", "failover_blocked", "failover_accepted", "problems"},

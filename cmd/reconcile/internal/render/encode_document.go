@@ -72,6 +72,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		LastDrift:   encodeDrift(t.LastDrift),
 		LastOutage:  encodeEnded(t.LastOutage),
 		ProvenEqual: mapList(t.ProvenEqual, encodeEqual),
+		Stays:       mapList(t.Stays, encodeStay),
 		InSync:      t.InSync,
 		Resumed:     t.Resumed,
 		Primary:     textOrNil(t.Primary),
@@ -80,6 +81,10 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 
 		Replication: textOrNil(string(t.Replication)),
 	}
+}
+
+func encodeStay(s plan.ClientStay) wireStay {
+	return wireStay{Target: s.Target, NewSeconds: s.New.Seconds(), Why: textOrNil(s.Why), ClosesOpen: s.Closes, Shorter: textOrNil(s.Shorter)}
 }
 
 // stateWord is a symbol of a topology as programs read it.

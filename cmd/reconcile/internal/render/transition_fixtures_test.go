@@ -207,6 +207,16 @@ func offline() plan.Plan {
 
 func switchover() plan.TopologyPlan { return swapping(300*time.Millisecond, nil) }
 
+// byName is a switchover of clients that reach the primary by a name, which resolvers keep.
+func byName() plan.TopologyPlan {
+	t := switchover()
+	t.Stays = []plan.ClientStay{{Target: "dns", Stay: plan.Stay{
+		Known: true, New: time.Hour, Why: "the TTL of orders.example. at ns1.example:53, and not 30 s as configured",
+		Shorter: "lower it now, which works once the old one has passed: printf '%s\\n' 'server ns1.example 53' … send | nsupdate -v",
+	}}}
+	return t
+}
+
 // swapping is a switchover to a standby that got its last message some time
 // ago, and others may wait for it since a while.
 func swapping(ago time.Duration, unsent *time.Time) plan.TopologyPlan {

@@ -58,7 +58,10 @@ type wireTopology struct {
 	LastOutage *wireEnded `json:"lastOutage,omitempty"`
 	// ProvenEqual is when audits last proved standbys equal; absent while none did.
 	ProvenEqual []wireEqual `json:"provenEqual,omitempty"`
-	InSync      bool        `json:"inSync"`
+	// Stays is for how long clients may still reach the old primary, by redirect target;
+	// absent: not known, or no change replaces a primary.
+	Stays  []wireStay `json:"clientsStay,omitempty"`
+	InSync bool       `json:"inSync"`
 	// State is the symbol of its page as a word: whether somebody is needed.
 	State      string        `json:"state"`
 	Resumed    bool          `json:"resumed"`
@@ -67,6 +70,14 @@ type wireTopology struct {
 	At         *wirePosition `json:"at"`
 	// Replication is moving, behind or unproven before a switchover, else null.
 	Replication *string `json:"replication"`
+}
+
+type wireStay struct {
+	Target     string  `json:"target"`
+	NewSeconds float64 `json:"newSeconds"`
+	Why        *string `json:"why"`
+	ClosesOpen bool    `json:"closesOpen"`
+	Shorter    *string `json:"shorter"`
 }
 
 type wireApproval struct {
