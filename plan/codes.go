@@ -300,6 +300,11 @@ var codeSpecs = []CodeSpec{
 		When: "the newest `audit` of a standby, or of the one that is promoted, could not prove that it equals its primary; says why, and when that was last proven. With `audit.every` also if a standby was never audited in that time",
 	},
 	{
+		Code: CodeRehearsalNotBack, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRehearsal,
+		fence: fenceGoesOn, End: EndPrimaryWrites, ByObservation: true,
+		When: "a rehearsal made its standby the primary, no process carries it on, and the primary of the document is not it again yet ([§8.22](#sec-8-22)); `apply` goes back without another approval",
+	},
+	{
 		Code: CodeContentInFlight, Severity: SeverityWarning, Drift: DriftNone, Audience: AudienceOperator, Guide: guideSwitchover,
 		fence: fenceGoesOn, End: EndNotFound, Messages: MessageNoEnd,
 		When: "with a failover or a switchover: imports in flight, collections that are not loaded and indexes that are missing or not finished on the cluster to promote, and imports on the old primary of a switchover, each by name; after the promotion the things that are still missing, each with the call that repairs it. It also says what the old primary had released, as it was last read, is not missing. What could not be read, as `info` if nothing else is found; that nothing will be loaded although the operator wants it, since it was never read ([8.19](#sec-8-19)), always as a warning. It blocks nothing",

@@ -45,6 +45,7 @@ func (p Plan) complete(removed []RemovedTopology) Plan {
 
 // plan is the way of one topology:
 //
+//  0. rehearse   on the way there of a rehearsal, the roles of its two clusters are swapped
 //  1. decide     the decision table gives each pair a cell, and all of them a transition
 //  2. safety     findings that stand against the transition, or describe a topology at rest
 //  3. steps      only where no pair blocks them
@@ -56,10 +57,11 @@ func (p Plan) complete(removed []RemovedTopology) Plan {
 //
 // The second result is the evidence that the plan lacks.
 func (s situation) plan() (TopologyPlan, []Want) {
+	s = s.onWayThere()
 	d := s.decide()
 	t := TopologyPlan{
 		Name: s.topology.Name, Generation: s.topology.Generation, Transition: d.transition,
-		Document: DocumentHash(s.topology), Primary: d.primary.ID, At: s.topology.At,
+		Document: DocumentHash(s.document), Primary: d.primary.ID, At: s.topology.At,
 		Clusters: s.clusterPlans(d), Losses: s.countedLosses(),
 	}
 	t.Findings = append(t.Findings, d.findings...)
@@ -72,6 +74,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 		t.Steps = s.allowedSteps(d)
 		t.Digest = topologyDigest(t.Name, t.Transition, t.Steps)
 	}
+	t = s.asRehearsal(d, t)
 	if d.transition == TransitionFailover && len(t.Steps) > 0 {
 		began := s.outageOf(d.lost, d.primary.ID)
 		t.FailedAt = began.Since
@@ -83,6 +86,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t.Matches = s.matches(d, t)
 	t.InSync = t.Live() && t.undisputed()
 	t = s.withFreeze(s.planFence(d, s.resume(d, t)))
+	t.Findings = append(t.Findings, s.notBack(t)...)
 	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
 	if t.Transition == TransitionFence {
 		t.Findings = relaxForFence(append(t.Findings, s.resumedFenceFindings(d, t.Steps)...))
@@ -92,6 +96,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t.Stays = s.clientStays(t)
 	t.Outage, t.LastDrift, t.LastOutage = s.primaryOutage(t), s.memory.driftOf(t.Name), s.lastOutage(t)
 	t.ProvenEqual = s.provenEqual(d)
+	t.Rehearsals = s.memory.RehearsalsOf(t.Name)
 	var wants []Want
 	if t.Changes() && t.UnderWay == nil {
 		wants = s.wants(d)
@@ -183,7 +188,7 @@ func (s situation) matches(d decision, t TopologyPlan) bool {
 // measures the lag of each standby.
 func (s situation) clusterPlans(d decision) []ClusterPlan {
 	var out []ClusterPlan
-	for _, c := range s.topology.Clusters {
+	for _, c := range s.document.Clusters {
 		cp := ClusterPlan{ID: c.ID, DesiredRole: c.Role, Site: c.Site, View: s.view(c.ID)}
 		if v := cp.View; v.Belief.Kind == BeliefStandby && len(v.Progress) > 0 {
 			cp.Lag = s.lag(c.ID)

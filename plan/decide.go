@@ -64,6 +64,7 @@ func (s situation) decide() decision {
 	}
 	d.findings = append(d.findings, s.mixedFindings(d)...)
 	d.findings = append(d.findings, s.mixedGrowth(d)...)
+	d.findings = append(d.findings, s.mixedRehearsal(d)...)
 	return d
 }
 

@@ -71,9 +71,15 @@ func (s situation) settledByReading(i Intent) bool {
 // begunBy says whether this very document began the intent. Generation and content must
 // agree: the ledger keeps the hash of the document of the greatest generation, so
 // another document with the same number does not count.
+//
+// A rehearsal is also carried on under a later document that gives its clusters the roles in
+// which it ends.
 func (s situation) begunBy(i Intent) bool {
+	if i.Transition == TransitionRehearsal && i.Generation < s.topology.Generation {
+		return s.endsAsWanted(i)
+	}
 	g, known := s.memory.generation(s.topology.Name)
-	other := known && g.Generation == i.Generation && g.Document != DocumentHash(s.topology)
+	other := known && g.Generation == i.Generation && g.Document != DocumentHash(s.document)
 	return i.Generation == s.topology.Generation && !other
 }
 
@@ -95,7 +101,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	}
 	t.InSync = false
-	if !s.begunBy(*i) || !i.MayHaveSent && !i.Effected {
+	if !s.begunBy(*i) || !i.MayHaveSent && !i.Effected && !i.Turned {
 		return t
 	}
 	state, again := s.intentState(*i), s.resendSteps(*i)
@@ -107,7 +113,7 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	}
 	t.Resumed, t.Transition, t.Digest = true, i.Transition, i.Digest
 	t.OldPrimary = oldPrimaryOf(*i, t.OldPrimary)
-	t.Steps = i.Steps
+	t.Steps, t.Return = i.Steps, i.Return
 	if len(again) > 0 {
 		t.Steps = again
 	}
@@ -302,13 +308,13 @@ func (i Intent) stage() string {
 	}
 	switch {
 	case i.Effected:
-		return "it took effect; verifies it and redirects traffic"
+		return i.way() + "it took effect; verifies it and redirects traffic"
 	case i.MayHaveSent && target != "":
 		return "sends the force promote" + target + " and reads it back"
 	case i.MayHaveSent:
-		return "sends its configurations and reads them back"
+		return i.way() + "sends its configurations and reads them back"
 	default:
-		return "has recorded what it will send, and sends it next"
+		return i.way() + "has recorded what it will send, and sends it next"
 	}
 }
 

@@ -28,6 +28,8 @@ const (
 // its methods read it and never change it.
 type situation struct {
 	topology Topology
+	document Topology // as Git says it
+	wayThere bool     // of a rehearsal: two clusters have each other's role in topology, not in document
 	rules    Failover // effective failover rules
 	loads    bool     // a new primary loads what the old one had loaded
 	audits   schedule
@@ -43,7 +45,7 @@ type situation struct {
 
 // newSituation takes from the inputs what belongs to one topology.
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
-	s := situation{topology: t, rules: effectiveRules(t, d.Limits), loads: d.Loads, audits: schedule{d.AuditEvery, d.AuditsSince}, observed: o, memory: m, freezes: d.Freezes}
+	s := situation{topology: t, document: t, rules: effectiveRules(t, d.Limits), loads: d.Loads, audits: schedule{d.AuditEvery, d.AuditsSince}, observed: o, memory: m, freezes: d.Freezes}
 	for _, c := range t.Clusters {
 		s.views = append(s.views, normalView(c, o.View(c.ID)))
 	}

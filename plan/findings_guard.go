@@ -43,7 +43,7 @@ func (s situation) safety(d decision) []Finding {
 // or a merge of two branches, is refused instead of undoing a failover (contract.md
 // §2).
 func (s situation) generationFindings() []Finding {
-	t, highest, refused := s.topology, int64(0), false
+	t, highest, refused := s.document, int64(0), false
 	demand := func(above int64, enough bool) {
 		highest, refused = max(highest, above), refused || !enough
 	}
@@ -251,7 +251,7 @@ func (s situation) doubtFindings(d decision) []Finding {
 	if c, ok := i.PromotionTarget(); ok {
 		target = c
 	}
-	same := s.begunBy(*i) && i.Transition == d.transition
+	same := s.begunBy(*i) && (i.Transition == d.transition || i.Transition == TransitionRehearsal && d.transition == TransitionSwitchover)
 	if same && !hasBlocking(withoutCodes(d.findings, CodePrimaryNotProbed)) && s.intentState(*i) != intentForeign {
 		return nil // it is carried on, once its rounds are made
 	}

@@ -80,7 +80,7 @@ func (s situation) withFreeze(t TopologyPlan) TopologyPlan {
 	if t.Resumed {
 		return t
 	}
-	t.Frozen = frozenAt(s.memory.Now, s.freezes, t.Transition)
+	t.Frozen = frozenAt(s.memory.Now, s.beginEarlier(t.Transition), t.Transition)
 	if t.Frozen != nil {
 		t.Findings = append(slices.Clone(t.Findings), s.frozenFinding(t))
 	}

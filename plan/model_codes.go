@@ -29,6 +29,7 @@ var (
 	guideAdopt         = Guide{"Adopt what was done by hand", "adopt.md"}
 	guideRebuild       = Guide{"Rebuild", "rebuild.md"}
 	guideSwitchover    = Guide{"Switch over", "first-switchover.md"}
+	guideRehearsal     = Guide{"Rehearse a switchover", "rehearsal.md"}
 	guideStandbys      = Guide{"Add and detach a standby", "standbys.md"}
 	guideDecommission  = Guide{"Decommission", "decommission.md"}
 	guideSetup         = Guide{"Set up", "setup.md"}
@@ -244,6 +245,7 @@ const (
 	CodeLagUnknown              Code = "LAG_UNKNOWN"
 	CodeContentDiverged         Code = "CONTENT_DIVERGED"
 	CodeContentUnproven         Code = "CONTENT_UNPROVEN"
+	CodeRehearsalNotBack        Code = "REHEARSAL_NOT_BACK"
 	CodeContentInFlight         Code = "CONTENT_IN_FLIGHT"
 	CodeCollectionsMissing      Code = "COLLECTIONS_MISSING"
 	CodeVerificationFailed      Code = "VERIFICATION_FAILED"

@@ -44,6 +44,8 @@ type Intent struct {
 	Commit      string
 	Digest      string
 	Steps       []Step
+	Return      []Step // of the way there of a rehearsal: the steps of the way back
+	Turned      bool   // of a rehearsal: the way there is over, and Steps are those of the way back
 	At          time.Time
 	FailedAt    time.Time // of a failover: when the old primary was first seen to fail; zero: not recorded
 	StepAt      time.Time // of its newest record; zero: not known
@@ -152,11 +154,12 @@ type Memory struct {
 	Outages     []Outage
 	Losses      []CountedLoss
 	Replays     []OpenReplay
-	Audits      []AuditMark   // the newest of each standby
-	Serving     []ServingMark // by the primary of each topology, when that was last read
-	Settled     []SettledMark // of each topology
-	Drifts      []DriftMark   // the newest of each topology
-	Ended       []EndedOutage // outages without a failover, of each topology the newest last
+	Audits      []AuditMark       // the newest of each standby
+	Serving     []ServingMark     // by the primary of each topology, when that was last read
+	Settled     []SettledMark     // of each topology
+	Drifts      []DriftMark       // the newest of each topology
+	Rehearsals  []RehearsalRecord // that were closed, of each topology the newest last
+	Ended       []EndedOutage     // outages without a failover, of each topology the newest last
 	// Holders are who holds the lock of a topology with an open intent, other than this
 	// process.
 	Holders []LockHolder

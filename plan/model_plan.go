@@ -71,6 +71,7 @@ type TopologyPlan struct {
 	Resumed    bool // an open intent of the ledger is carried on
 	Clusters   []ClusterPlan
 	Steps      []Step
+	Return     []Step // of the way there of a rehearsal: the way back, which follows by itself
 	Findings   []Finding
 	DataLoss   *Window
 	Losses     []CountedLoss // of the stale clusters that Git names
@@ -95,6 +96,8 @@ type TopologyPlan struct {
 	Stays []ClientStay
 	// LastDrift is what the newest drift found; nil: none is recorded.
 	LastDrift *DriftMark
+	// Rehearsals are those that the ledger keeps, the newest last.
+	Rehearsals []RehearsalRecord
 	// LastOutage is the newest outage that ended without a failover; nil: none is recorded.
 	LastOutage *EndedOutage
 	// ProvenEqual says when an audit last proved the standbys equal to their primary: in a
@@ -258,6 +261,8 @@ const (
 	TransitionSwitchover   Transition = "switchover"
 	TransitionFailover     Transition = "failover"
 	TransitionFence        Transition = "fence"
+	// TransitionRehearsal is a switchover to a standby and back, by one approval.
+	TransitionRehearsal Transition = "rehearsal"
 	// TransitionReplay writes lost rows again, as salvage --replay does. No plan of roles
 	// has it.
 	TransitionReplay Transition = "replay"

@@ -101,7 +101,9 @@ type Topology struct {
 	MaxLag     time.Duration // how far a standby may be behind before it is a finding
 	Switchover Switchover
 	Failover   Failover
-	At         Position
+	// Rehearse asks for a rehearsal; nil: the document asks for none.
+	Rehearse *RehearsalRequest `json:",omitempty"`
+	At       Position
 	// Labels are words about the topology, by which the operator may give it to a shard.
 	// They are no part of the document: an approval does not depend on them.
 	Labels map[string]string `json:"-"`
@@ -140,8 +142,8 @@ type Desired struct {
 	Limits Failover
 	// Shards are the operator's; none: one daemon acts on all topologies.
 	Shards []Shard
-	// Freezes are the operator's freezes that are in force at Memory.Now, and those that go
-	// on from them.
+	// Freezes are the operator's freezes that are in force at Memory.Now, those that go
+	// on from them, and those that begin before a rehearsal could be over.
 	Freezes []Freeze
 	// Fence names the stale clusters that are asked to be demoted.
 	Fence []FenceRequest

@@ -282,7 +282,7 @@ var ErrNothingToCancel = errors.New("the file has the roles that the live cluste
 // left, no primary serves, or two members take writes.
 func ProposeCancel(t Topology, o Observed, m Memory) (map[string]Role, error) {
 	s := newSituation(Desired{}, t, o, m)
-	if i := s.intent; i != nil && (i.MayHaveSent || i.Effected) {
+	if i := s.intent; i != nil && (i.MayHaveSent || i.Effected || i.Turned) {
 		return nil, fmt.Errorf("the %s of generation %d was begun at %s and may have changed a cluster, so it is not taken back (hint: 'reconcile apply %s' finishes it)",
 			i.Transition, i.Generation, i.At.UTC().Format(time.RFC3339), t.Name)
 	}

@@ -144,7 +144,7 @@ func (s situation) mayMove(t Topology, old Cluster, change SiteChange) error {
 	wanted, _ := t.Primary()
 	v := s.view(old.ID)
 	switch {
-	case s.intent != nil && (s.intent.MayHaveSent || s.intent.Effected):
+	case s.intent != nil && (s.intent.MayHaveSent || s.intent.Effected || s.intent.Turned):
 		return fmt.Errorf("the %s of generation %d was begun and is not done (hint: 'reconcile apply %s' carries it to its end)", s.intent.Transition, s.intent.Generation, t.Name)
 	case old.ID == "":
 		return errors.New("its document has no primary (hint: 'reconcile validate')")

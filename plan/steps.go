@@ -318,7 +318,7 @@ func planDigest(topologies []TopologyPlan) string {
 func DocumentHash(t Topology) string {
 	c := Topology{
 		Name: t.Name, Generation: t.Generation, MaxLag: t.MaxLag,
-		Switchover: t.Switchover, Failover: t.Failover,
+		Switchover: t.Switchover, Failover: t.Failover, Rehearse: t.Rehearse,
 	}
 	for _, m := range t.Clusters {
 		m.At = Position{}

@@ -56,7 +56,7 @@ func (p Pass) decide(t plan.TopologyPlan, r Remembered) approval.Decision {
 // sent nothing: that intent is reversed before anything else is done.
 func unspent(r Remembered, topology string) []approval.SpentMark {
 	i, open := openIntent(r, topology)
-	if !open || i.MayHaveSent || i.Effected {
+	if !open || i.MayHaveSent || i.Effected || i.Turned {
 		return r.Spent
 	}
 	return slices.DeleteFunc(slices.Clone(r.Spent), func(m approval.SpentMark) bool {

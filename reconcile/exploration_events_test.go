@@ -121,6 +121,9 @@ func (m model) commits() []event {
 		out = append(out, event{name: p.name + ", approved", do: func(m *model) { m.commit(p.roles, m.git.generation+1, true) }},
 			event{name: p.name + ", not approved", do: func(m *model) { m.commit(p.roles, m.git.generation+1, false) }})
 	}
+	if g.roles[1] == 'S' && m.drills {
+		out = append(out, event{name: "a rehearsal of cluster-b is committed, approved", do: func(m *model) { m.rehearse(1) }})
+	}
 	if g.earlier > 0 {
 		out = append(out, event{name: "the newest change is reverted to the letter, approved", do: func(m *model) {
 			m.commit(g.before, g.earlier, true)
@@ -174,4 +177,10 @@ func (m *model) commit(to roleSet, generation uint8, approved bool) {
 	if approved {
 		m.git.short, m.git.long = m.short, m.long
 	}
+}
+
+// rehearse commits and approves a rehearsal of a switchover to a standby.
+func (m *model) rehearse(to int) {
+	m.commit(m.git.roles, m.git.generation+1, true)
+	m.git.rehearses = 1 + uint8(to)
 }

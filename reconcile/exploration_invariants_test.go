@@ -110,6 +110,9 @@ func (p *machine) checkSend(a *arrival) {
 // second wave of one: what is half done is to be finished.
 func (p *machine) checkAge(s plan.Step) {
 	g := p.state.git
+	if p.intent.Turned { // the way back of a rehearsal is to be gone, however late it is
+		return
+	}
 	for _, earlier := range p.intent.Steps {
 		if earlier.Action.Sends() && earlier.Wave < s.Wave {
 			return
@@ -160,6 +163,10 @@ func (p *machine) checkDemotion(before model, i int) {
 	case p.intent.Transition == plan.TransitionFence:
 		if !other || p.begun.git.roles[i] != 'T' {
 			p.breaks("the fence of " + name(i) + " leaves no cluster that was seen to take writes")
+		}
+	case p.intent.Transition == plan.TransitionRehearsal && p.rehearsed(i, next):
+		if !other && !seen.healthy && seen.visible.nodes[i].form.members != 0 && !seen.visible.nodes[i].form.standby(i) {
+			p.breaks(name(i) + " is the only writer and is demoted in a rehearsal without proof that " + name(next) + " follows it")
 		}
 	case p.begun.git.roles[i] != 'S' || p.begun.git.roles.primary() != next:
 		p.breaks(name(i) + " takes writes and is demoted against the document")
@@ -231,4 +238,12 @@ func (x *explorer) inputs(m model) (plan.Desired, plan.Observed, plan.Memory) {
 	memory := x.library.all[m.ledger].remembered().Memory
 	memory.Now = m.now()
 	return plan.Desired{Commit: "tip", Topologies: []plan.Topology{doc}}, o, memory
+}
+
+// rehearsed says whether the rehearsal that was begun exchanges two clusters in that direction:
+// the primary of the document gives way on the way there, and takes its place on the way back.
+func (p *machine) rehearsed(from, to int) bool {
+	primary := p.begun.git.roles.primary()
+	return !p.intent.Turned && from == primary && p.begun.git.roles[to] == 'S' ||
+		p.intent.Turned && to == primary && p.begun.git.roles[from] == 'S'
 }

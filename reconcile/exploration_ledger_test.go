@@ -129,9 +129,19 @@ func (r records) effected() (records, error) {
 	return out, nil
 }
 
+func (r records) turn() (records, error) {
+	open, ok := r.open()
+	if !ok || !open.Effected || len(open.Return) == 0 {
+		return r, errLedger
+	}
+	return r.changed(func(i *plan.Intent) {
+		i.Steps, i.Return, i.Turned, i.MayHaveSent, i.Effected = i.Return, nil, true, false, false
+	}), nil
+}
+
 func (r records) reverse() (records, error) {
 	open, ok := r.open()
-	if !ok || open.Effected {
+	if !ok || open.Effected || open.Turned {
 		return r, errLedger
 	}
 	r.Memory.Intents = nil
@@ -147,6 +157,9 @@ func (r records) finish() (records, error) {
 	r.Memory.Intents = nil
 	if target, promotes := open.PromotionTarget(); promotes && open.Effected {
 		r.Memory.Failovers = []plan.LastFailover{{Topology: topic, Promoted: target, Commit: open.Commit, At: r.Newest}}
+	}
+	if open.Transition == plan.TransitionRehearsal {
+		r.Memory.Rehearsals = append(slices.Clone(r.Memory.Rehearsals), plan.RehearsalRecord{Topology: topic, Generation: open.Generation})
 	}
 	return r.closed(), nil
 }

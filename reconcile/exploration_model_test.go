@@ -20,6 +20,7 @@ type model struct {
 	long   uint8 // days that passed: approvals have expired
 	ledger int32 // of the table of ledgers
 	lock   uint8 // the process that holds it; 0: nobody
+	drills bool  // people ask for rehearsals
 	serves bool  // every cluster runs with the second channel, whatever it stores
 	ghost  ghost
 }
@@ -45,6 +46,7 @@ type history struct {
 	before     roleSet
 	earlier    uint8 // generation of the previous document; 0: there was none
 	greatest   uint8 // generation ever seen before
+	rehearses  uint8 // 1 + the cluster to which it asks for a rehearsal; 0: it asks for none
 	wide       bool  // it gives two channels to each cluster
 	wasWide    bool  // the previous document did
 	approved   bool
@@ -98,6 +100,9 @@ func (r roleSet) topology(generation uint8, wide bool) plan.Topology {
 func (h history) document() plan.Topology {
 	t := h.roles.topology(h.generation, h.wide)
 	t.GreatestEarlier = int64(h.greatest)
+	if h.rehearses > 0 {
+		t.Rehearse = &plan.RehearsalRequest{To: name(int(h.rehearses) - 1), Generation: t.Generation}
+	}
 	if h.earlier > 0 {
 		before := h.before.topology(h.earlier, h.wasWide)
 		t.Previous = &before
@@ -114,11 +119,15 @@ func commitOf(hash string) uint8 { return hash[len(hash)-1] - '0' }
 func (h history) change() approval.Change {
 	id := "commit-" + string('0'+rune(h.commit))
 	c := approval.Change{Topology: topic, Commit: id, Generation: int64(h.generation)}
+	to := h.roles.primary()
+	if h.rehearses > 0 {
+		to = int(h.rehearses) - 1
+	}
 	if h.approved {
 		at := model{short: h.short, long: h.long}
 		c.Carriers = []approval.Carrier{{
 			Kind: approval.CarrierTag, Ref: "refs/tags/failover/" + id, Object: id, Commit: id, PayloadHash: payload(h.commit), Date: at.now(),
-			Message: "Change the roles\n\nFailover-Approved: " + topic + "/" + name(h.roles.primary()) +
+			Message: "Change the roles\n\nFailover-Approved: " + topic + "/" + name(to) +
 				"\nFailover-Approved-By: Alice <alice@example.com>\nFailover-Reason: a drill\n",
 		}}
 	}

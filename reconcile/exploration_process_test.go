@@ -30,6 +30,7 @@ const (
 	atAgain    boundary = "look before sending again"
 	atEffected boundary = "record the effect"
 	atVerify   boundary = "verify"
+	atTurn     boundary = "turn back"
 	atFinish   boundary = "record the result"
 	atReverse  boundary = "take the intent back"
 	atMatch    boundary = "spend the approval of what is live already"
@@ -38,7 +39,7 @@ const (
 
 var pauses = map[boundary]bool{
 	atLock: true, atBegin: true, atSent: true, atAttempt: true, atReadBack: true,
-	atAgain: true, atEffected: true, atVerify: true, atFinish: true, atReverse: true, atMatch: true,
+	atAgain: true, atEffected: true, atVerify: true, atTurn: true, atFinish: true, atReverse: true, atMatch: true,
 }
 
 // process is one run of apply between two pauses. It is a value: what the run
@@ -168,7 +169,7 @@ func (p *machine) relevant(at boundary) int32 {
 	return -max(n, probed)
 }
 
-var needsLock = map[boundary]bool{atBegin: true, atSent: true, atAttempt: true, atEffected: true, atFinish: true, atReverse: true}
+var needsLock = map[boundary]bool{atBegin: true, atSent: true, atAttempt: true, atEffected: true, atTurn: true, atFinish: true, atReverse: true}
 
 // loseIf tells the run that its right is gone, and waits until it knows.
 func (p *machine) loseIf(ctx context.Context, lost bool) {

@@ -38,6 +38,7 @@ var words = []string{"PS", "PSS", "PSSS"}
 func drawn(t *rapid.T) (*explorer, state) {
 	x := newExplorer(broken{})
 	s := x.beginning(rapid.SampledFrom(words).Draw(t, "clusters"))
+	s.model.drills = true
 	s, trail := x.walk(s, rapid.IntRange(0, 40).Draw(t, "steps"), func(n int) int {
 		return rapid.IntRange(0, n-1).Draw(t, "next")
 	})
@@ -174,6 +175,7 @@ func FuzzExploration(f *testing.F) {
 		}
 		x := newExplorer(broken{})
 		s := x.beginning(words[int(data[0])%len(words)])
+		s.model.drills = true
 		rest := data[1:]
 		x.walk(s, len(rest), func(n int) int {
 			i := int(rest[0]) % n

@@ -201,6 +201,14 @@ func (r machineRight) Finish(ctx context.Context, _, _ string) error {
 	return r.p.write(ctx, atFinish, records.finish)
 }
 
+func (r machineRight) Turn(ctx context.Context, _ plan.RehearsalWay) error {
+	return r.p.write(ctx, atTurn, records.turn)
+}
+
+func (r machineRight) FinishRehearsal(ctx context.Context, _ plan.RehearsalWay, _, _ *int64, _ string) error {
+	return r.p.write(ctx, atFinish, records.finish)
+}
+
 func (r machineRight) Lost() <-chan struct{} { return r.p.lost }
 
 // Until never comes: a lock that is lost is an event of its own.

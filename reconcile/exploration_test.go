@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"flag"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -71,7 +72,8 @@ type seed struct {
 	name  string
 	state func(*explorer) state
 	depth int
-	floor int // of states
+	floor int  // of states
+	ways  bool // of a rehearsal, which has twice the steps: the short form goes one event less far
 }
 
 func (s seed) explore(t *testing.T, b broken, deeper int) *explorer {
@@ -108,36 +110,46 @@ func seeds() []seed {
 			})
 		}
 	}
+	rehearsed := func(word string) func(*explorer) state {
+		return func(x *explorer) state { return x.beginning(word).with(func(m *model) { m.rehearse(1) }) }
+	}
+	stuck := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "it is killed"}
+	turned := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "replication brings", "read back", "the effect", "verify", "turn back", "it is killed"}
 	promoted := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "read back", "the effect", "verify", "the result"}
 	swapped := "a switchover to cluster-b is committed, approved"
 	let := "detachment of cluster-c is committed, approved"
 	return []seed{
-		{"two clusters, healthy", healthy("PS"), 3, 1200},
-		{"two clusters, a failover is approved", lost("PS"), 3, 3500},
-		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 8000},
-		{"two clusters, a failover stays half done", after(lost("PS"), halved...), 3, 8000},
-		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 6000},
-		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 12500},
+		{"two clusters, healthy", healthy("PS"), 3, 1200, false},
+		{"two clusters, a failover is approved", lost("PS"), 3, 3500, false},
+		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 8000, false},
+		{"two clusters, a failover stays half done", after(lost("PS"), halved...), 3, 8000, false},
+		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 6000, false},
+		{"two clusters, a switchover is approved", after(healthy("PS"), swapped), 3, 12500, false},
 		{"two clusters, a bootstrap is approved", func(x *explorer) state {
 			return x.beginning("PS").with(func(m *model) {
 				m.nodes[0], m.nodes[1] = node{up: true}, node{up: true}
 				m.commit(roles("PS"), 2, true)
 			})
-		}, 3, 6000},
-		{"two clusters, their channels are to grow", grows("PS"), 2, 640},
+		}, 3, 6000, false},
+		{"two clusters, their channels are to grow", grows("PS"), 2, 640, false},
+		{"two clusters, a rehearsal is approved", rehearsed("PS"), 2, 6000, true},
+		{"two clusters, a rehearsal has half of its way there behind it", after(rehearsed("PS"), stuck...), 2, 11000, true},
+		{"two clusters, a rehearsal has turned", after(rehearsed("PS"), turned...), 3, 1500, true},
+		{"two clusters, a rehearsal has half of its way back behind it", after(rehearsed("PS"), slices.Concat(turned[:len(turned)-1], stuck[3:])...), 2, 2300, true},
+		{"three clusters, a rehearsal is approved", rehearsed("PSS"), 2, 70000, true},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
-		}, 2, 1400},
-		{"three clusters, healthy", healthy("PSS"), 2, 450},
-		{"three clusters, a failover is approved", lost("PSS"), 3, 7000},
-		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 800},
-		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 2900},
-		{"three clusters, their channels are to grow", grows("PSS"), 2, 1000},
-		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 2500},
-		{"four clusters, a failover is approved", lost("PSSS"), 3, 7000},
-		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 800},
-		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 1, 130},
-		{"four clusters, a detachment is approved", after(healthy("PSSS"), let), 1, 130},
+		}, 2, 1400, false},
+		{"three clusters, healthy", healthy("PSS"), 2, 450, false},
+		{"three clusters, a failover is approved", lost("PSS"), 3, 7000, false},
+		{"three clusters, a failover is in doubt", after(lost("PSS"), inDoubt...), 2, 800, false},
+		{"three clusters, a switchover is approved", after(healthy("PSS"), swapped), 2, 2900, false},
+		{"three clusters, their channels are to grow", grows("PSS"), 2, 1000, false},
+		{"three clusters, a detachment is approved", after(healthy("PSS"), let), 2, 2500, false},
+		{"four clusters, a failover is approved", lost("PSSS"), 3, 7000, false},
+		{"four clusters, a failover is in doubt", after(lost("PSSS"), inDoubt...), 2, 800, false},
+		{"four clusters, a switchover is approved", after(healthy("PSSS"), swapped), 1, 130, false},
+		{"four clusters, a detachment is approved", after(healthy("PSSS"), let), 1, 130, false},
 	}
 }
 
@@ -158,7 +170,7 @@ func TestExploration(t *testing.T) {
 	for _, s := range seeds() {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			if underRace && s.depth > 1 || testing.Short() && s.depth == deepest {
+			if underRace && s.depth > 1 || testing.Short() && (s.depth == deepest || s.ways) {
 				s.depth, s.floor = s.depth-1, s.floor/shallower
 			}
 			x := s.explore(t, broken{}, *deeper)
@@ -181,12 +193,12 @@ func TestExploration(t *testing.T) {
 // explored are the transitions; some of them must end well.
 var explored = []plan.Transition{
 	plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
-	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionFailover, plan.TransitionFence,
+	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionRehearsal, plan.TransitionFailover, plan.TransitionFence,
 }
 
 const (
 	// deepest is the greatest depth of a seed.
 	deepest = 3
 	// shallower is how many times fewer states lie within one event less, at most.
-	shallower = 40
+	shallower = 120
 )

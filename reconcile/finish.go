@@ -18,6 +18,25 @@ import (
 // it measures the loss and closes the intent. A switchover is read back last of all, so that applications do not wait for
 // it. Nothing here undoes a promotion: what fails, the next run does again.
 func (r run) finish(ctx context.Context, prep prepared, res *Result) {
+	r.close(ctx, prep, res)
+	if res.Outcome != OutcomeApplied {
+		return
+	}
+	if prep.plan.Transition == plan.TransitionSwitchover {
+		if err := r.readBack(ctx, prep); err != nil {
+			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
+			return
+		}
+	}
+	r.measureLoss(ctx, prep, res)
+	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.WhatCame(prep.plan)); err != nil {
+		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
+	}
+}
+
+// close carries out the steps that follow the requests, in their order. The first that fails
+// ends it, but for a redirect: the new primary can serve without it.
+func (r run) close(ctx context.Context, prep prepared, res *Result) {
 	for _, s := range prep.plan.Steps {
 		var x StepResult
 		began := r.apply.Clock()
@@ -41,23 +60,10 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 		if x.Status == plan.StepFailed && s.Action != plan.ActionLoad {
 			res.Outcome = OutcomeUnverified
 			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, and the next apply continues here", s.Action, x.Detail)
-			if s.Action != plan.ActionRedirect { // the new primary can serve without it, so the steps behind it go on
+			if s.Action != plan.ActionRedirect {
 				return
 			}
 		}
-	}
-	if res.Outcome != OutcomeApplied {
-		return
-	}
-	if prep.plan.Transition == plan.TransitionSwitchover {
-		if err := r.readBack(ctx, prep); err != nil {
-			res.Outcome, res.Detail = OutcomeUnverified, err.Error()
-			return
-		}
-	}
-	r.measureLoss(ctx, prep, res)
-	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.WhatCame(prep.plan)); err != nil {
-		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
 	}
 }
 

@@ -30,7 +30,7 @@ func (r run) writeIntent(ctx context.Context, prep prepared) error {
 	b := Beginning{
 		Intent: plan.Intent{
 			Topology: t.Name, Transition: t.Transition, Generation: t.Generation,
-			Commit: prep.decision.Commit, Digest: t.Digest, Steps: t.Steps, At: at,
+			Commit: prep.decision.Commit, Digest: t.Digest, Steps: t.Steps, Return: t.Return, At: at,
 			FailedAt: t.FailedAt,
 		},
 		By: prep.decision.By, Reasons: prep.decision.Reasons, Payloads: prep.decision.Payloads, Document: t.Document,
@@ -131,10 +131,12 @@ func endingOf(i plan.Intent, t plan.TopologyPlan) ending {
 	switch {
 	case i.Generation > t.Generation:
 		return endOpen
-	case !i.MayHaveSent && !i.Effected:
+	case !i.MayHaveSent && !i.Effected && !i.Turned:
 		return endUnsent
 	case t.Resumed:
 		return endOpen
+	case i.Turned && !i.MayHaveSent && i.Generation < t.Generation: // nothing of the way back was sent
+		return endSuperseded
 	case i.Effected && i.Generation < t.Generation:
 		return endSuperseded
 	case i.Generation < t.Generation && storesWanted(i, t):

@@ -43,7 +43,7 @@ const (
 // before its role changes. What cannot be read stays as the ledger last knew it. Of a failover
 // the ledger knows it or nobody does.
 func (r run) noteServing(ctx context.Context, prep prepared) prepared {
-	if prep.plan.Transition != plan.TransitionSwitchover || prep.plan.Resumed || r.apply.Loading.Note == nil {
+	if !switchesOver(prep.plan.Transition) || prep.plan.Resumed || r.apply.Loading.Note == nil {
 		return prep
 	}
 	bounded, cancel := context.WithTimeout(ctx, noteServingWithin)

@@ -91,7 +91,11 @@ func (p Pass) staleLogs(ctx context.Context, o plan.Observed) []plan.StaleLog {
 func (p Pass) deepen(ctx context.Context, views []plan.View, computed plan.Plan) []plan.View {
 	var changing []plan.Topology
 	for _, t := range p.Desired.Topologies {
-		if tp, ok := computed.Topology(t.Name); ok && tp.Transition != plan.TransitionNone {
+		tp, ok := computed.Topology(t.Name)
+		if ok && tp.Transition == plan.TransitionRehearsal {
+			t = t.WithPrimary(tp.Primary)
+		}
+		if ok && tp.Transition != plan.TransitionNone {
 			changing = append(changing, t)
 		}
 	}

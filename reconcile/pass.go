@@ -192,7 +192,7 @@ func sameChanges(a, b plan.Memory, topology string) bool {
 	changes := func(m plan.Memory) (out []any) {
 		for _, i := range m.Intents {
 			if i.Topology == topology {
-				out = append(out, i.Generation, i.MayHaveSent, i.Effected)
+				out = append(out, i.Generation, i.MayHaveSent, i.Effected, i.Turned)
 			}
 		}
 		for _, g := range m.Generations {

@@ -96,6 +96,22 @@ type Restarter interface {
 	Restart(ctx context.Context, topology, cluster string) (made bool, err error)
 }
 
+// ProbeClient writes as an application does while a rehearsal runs. It writes to a collection of
+// its own, which it makes and drops.
+type ProbeClient interface {
+	// Start begins to write, to whichever of the two clusters takes writes.
+	Start(ctx context.Context, t plan.Topology, primary, standby string) (Probing, error)
+}
+
+// Probing is a probe client that writes.
+type Probing interface {
+	// Gap returns the longest time between two acknowledged writes since the last call of it.
+	Gap() time.Duration
+	// Stop ends the writing. It counts the rows that were acknowledged and those of them that
+	// primary lacks, and drops the collection.
+	Stop(ctx context.Context, primary string) (written, lost int64, err error)
+}
+
 // ErrLockHeld is the error of [Ledger.Lock] when another process holds the lock.
 var ErrLockHeld = errors.New("the lock is held")
 
@@ -119,6 +135,11 @@ type HeldLock interface {
 	Sent(ctx context.Context) error
 	// Effected records that the clusters store what the intent wants.
 	Effected(ctx context.Context) error
+	// Turn ends the way there of a rehearsal, and begins its way back.
+	Turn(ctx context.Context, there plan.RehearsalWay) error
+	// FinishRehearsal closes the intent of a rehearsal that went both ways. written and lost
+	// are what the probe client counted; nil: it is not known.
+	FinishRehearsal(ctx context.Context, back plan.RehearsalWay, written, lost *int64, detail string) error
 	// Reverse takes back an intent without any effect, and the spent approval
 	// with it.
 	Reverse(ctx context.Context, reason string) error

@@ -22,6 +22,7 @@ type prepared struct {
 	// mayHaveSent: an earlier process may have sent a request for the intent that this
 	// change resumes.
 	mayHaveSent bool
+	proved      time.Duration // how long the proof of replication took
 }
 
 // prepare observes, plans and authorizes the topology again, now under the lock. It
@@ -42,7 +43,7 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	intent, open := openIntent(remembered, r.name)
 	prep := prepared{
 		topology: p.topology(r.name), plan: t, decision: report.Decisions[r.name], remembered: remembered, observed: o,
-		mayHaveSent: open && intent.MayHaveSent, authors: p.Changes[r.name].Authors,
+		mayHaveSent: open && (intent.MayHaveSent || intent.Turned), authors: p.Changes[r.name].Authors,
 	}
 	only, pinned := r.apply.only, r.apply.Pinned
 	switch {
@@ -58,9 +59,11 @@ func (r run) prepare(ctx context.Context) (prepared, *stopped) {
 	if stop := unauthorized(t, report, r.decided); stop != nil {
 		return prep, stop
 	}
+	began := r.apply.Clock()
 	if stop := r.proveBeforehand(ctx, prep); stop != nil {
 		return prep, stop
 	}
+	prep.proved = r.apply.Clock().Sub(began)
 	return r.rereadGit(ctx, r.noteServing(ctx, prep))
 }
 
@@ -82,7 +85,7 @@ func (r run) proveBeforehand(ctx context.Context, prep prepared) *stopped {
 			return &stopped{OutcomeBlocked, err.Error()}
 		}
 		return nil
-	case prep.plan.Transition != plan.TransitionSwitchover, prep.plan.Resumed && !stillLinked(prep):
+	case !switchesOver(prep.plan.Transition), prep.plan.Resumed && !stillLinked(prep):
 		return nil
 	}
 	if err := r.proveReplication(ctx, prep, prep.plan.OldPrimary, prep.plan.Primary); err != nil {
@@ -92,6 +95,11 @@ func (r run) proveBeforehand(ctx context.Context, prep prepared) *stopped {
 		return &stopped{OutcomeNotApproved, approval.CodeExpired + ": " + err.Error()}
 	}
 	return nil
+}
+
+// switchesOver says whether a transition exchanges two clusters that work.
+func switchesOver(t plan.Transition) bool {
+	return t == plan.TransitionSwitchover || t == plan.TransitionRehearsal
 }
 
 // stillLinked says whether the old primary of a switchover still stores the edge to the

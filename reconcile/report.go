@@ -69,6 +69,8 @@ type Result struct {
 	Steps    []StepResult
 	DataLoss *plan.Window // exact after a failover, when it could be read
 	Verified              // of the collections known before a promotion
+	// Rehearsal is what came of a rehearsal that was closed; nil: none was.
+	Rehearsal *plan.RehearsalRecord
 
 	decided *approval.Decision // under the lock, if it differs from the one before
 }
@@ -98,7 +100,7 @@ func (r Report) SentTo(x Result) []string {
 		}
 	}
 	for _, i := range r.remembered.Memory.Intents {
-		if i.Topology != x.Topology || !i.MayHaveSent {
+		if i.Topology != x.Topology || !i.MayHaveSent && !i.Turned {
 			continue
 		}
 		for _, s := range i.Steps {

@@ -57,7 +57,7 @@ func (r run) sendRecorded(ctx context.Context, prep prepared, res *Result) bool 
 // first step that is not read back ends it.
 func (r run) sendWaves(ctx context.Context, prep prepared, res *Result) bool {
 	bounded, cancel := ctx, context.CancelFunc(func() {})
-	if within := prep.topology.Switchover.Timeout; within > 0 && prep.plan.Transition == plan.TransitionSwitchover {
+	if within := prep.topology.Switchover.Timeout; within > 0 && switchesOver(prep.plan.Transition) {
 		bounded, cancel = context.WithTimeoutCause(ctx, within, fmt.Errorf("switchover.timeout of %s is over", plan.DurationText(within)))
 	}
 	defer cancel()

@@ -25,6 +25,7 @@ type Change struct {
 	Generation  int64 // 0: left as it is
 	Roles       map[string]plan.Role
 	Provisioned map[string]plan.Provisioned // all three values; an empty From is refused
+	Rehearse    *plan.RehearsalRequest      // nil: left as it is
 }
 
 // EditError says why a file cannot be edited without guessing.
@@ -113,6 +114,7 @@ func find(file string, data []byte, name string) (found, error) {
 // applyTo is a topology with the change made.
 func (change Change) applyTo(file string, out plan.Topology) (plan.Topology, error) {
 	out.Generation = cmp.Or(change.Generation, out.Generation)
+	out.Rehearse = cmp.Or(change.Rehearse, out.Rehearse)
 	out.Clusters = slices.Clone(out.Clusters)
 	asked := map[string]bool{}
 	for id := range change.Roles {
@@ -159,6 +161,9 @@ func (e *editor) apply(change Change, wanted plan.Topology) {
 	spec := childNode(e.doc.root, "spec")
 	if change.Generation != 0 {
 		e.replace(childNode(spec, "generation"), strconv.FormatInt(change.Generation, 10))
+	}
+	if change.Rehearse != nil {
+		e.rehearse(spec, *change.Rehearse)
 	}
 	for _, node := range childNode(spec, "clusters").Content {
 		c, _ := wanted.Cluster(childNode(node, "id").Value)
@@ -253,42 +258,56 @@ func (e *editor) provision(cluster *yaml.Node, p plan.Provisioned) {
 		return
 	}
 	if old := childNode(cluster, "provisioned"); old != nil {
-		e.overwrite(old, value)
+		e.overwrite(old, "provisioned", value)
 		return
 	}
-	role := childNode(cluster, "role")
-	start, end, ok := e.span(role)
+	e.addAfter(cluster, "role", "provisioned: "+value)
+}
+
+// rehearse writes the request for a rehearsal: over an earlier one, or after the generation.
+func (e *editor) rehearse(spec *yaml.Node, r plan.RehearsalRequest) {
+	value := fmt.Sprintf("{to: %s, generation: %d}", r.To, r.Generation)
+	if old := childNode(spec, "rehearse"); old != nil {
+		e.overwrite(old, "rehearse", value)
+		return
+	}
+	e.addAfter(spec, "generation", "rehearse: "+value)
+}
+
+// addAfter writes another key of a mapping behind one that it has.
+func (e *editor) addAfter(mapping *yaml.Node, key, text string) {
+	value := childNode(mapping, key)
+	start, end, ok := e.span(value)
 	if !ok {
-		e.fail(role, "the value is written over several lines, or with escapes")
+		e.fail(value, "the value is written over several lines, or with escapes")
 		return
 	}
-	text := "provisioned: " + value
-	if cluster.Style&yaml.FlowStyle != 0 {
+	if mapping.Style&yaml.FlowStyle != 0 {
 		e.splices = append(e.splices, splice{end, end, ", " + text})
 		return
 	}
-	indent := strings.Repeat(" ", keyNode(cluster, "role").Column-1)
+	indent := strings.Repeat(" ", keyNode(mapping, key).Column-1)
 	lineEnd, newline := e.lineEnd(start)
 	e.splices = append(e.splices, splice{lineEnd, lineEnd, newline + indent + text})
 }
 
 // overwrite replaces a mapping that stands on one line in braces. One that is
 // spread over lines may carry comments, so it is left to a person.
-func (e *editor) overwrite(old *yaml.Node, text string) {
+func (e *editor) overwrite(old *yaml.Node, key, text string) {
 	start, ok := e.offset(old)
 	if !ok || old.Style&yaml.FlowStyle == 0 || len(old.Content) == 0 {
-		e.fail(old, "provisioned is not written in braces on one line")
+		e.fail(old, key+" is not written in braces on one line")
 		return
 	}
 	_, end, ok := e.span(old.Content[len(old.Content)-1])
 	if !ok {
-		e.fail(old, "a value of provisioned is written over several lines, or with escapes")
+		e.fail(old, "a value of "+key+" is written over several lines, or with escapes")
 		return
 	}
 	rest := e.doc.chunk.data[end:]
 	closing := bytes.IndexByte(rest, '}')
 	if closing < 0 || strings.Trim(string(rest[:closing]), " \t,") != "" || bytes.ContainsAny(e.doc.chunk.data[start:end], "\n") {
-		e.fail(old, "provisioned is not written in braces on one line")
+		e.fail(old, key+" is not written in braces on one line")
 		return
 	}
 	e.splices = append(e.splices, splice{start, end + closing + 1, text})

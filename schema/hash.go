@@ -88,6 +88,8 @@ type (
 		CatchUpWithin time.Duration      `json:"catchUpWithin"`
 		Timeout       time.Duration      `json:"timeout"`
 		Failover      canonicalFailover  `json:"failover"`
+		// Rehearse is "to@generation"; empty: the document does not hold it.
+		Rehearse string `json:"rehearse,omitempty"`
 	}
 	canonicalCluster struct {
 		ID            string               `json:"id"`
@@ -128,6 +130,9 @@ func Hash(t plan.Topology) string {
 			UnavailableFor: t.Failover.UnavailableFor, Probes: t.Failover.Probes,
 			BlockPeriod: t.Failover.BlockPeriod, Verify: string(t.Failover.Verify),
 		},
+	}
+	if r := t.Rehearse; r != nil {
+		out.Rehearse = fmt.Sprintf("%s@%d", r.To, r.Generation)
 	}
 	for _, c := range t.Clusters {
 		out.Clusters = append(out.Clusters, canonicalCluster{

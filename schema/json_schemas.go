@@ -16,23 +16,24 @@ import (
 var schemaFiles embed.FS
 
 const (
-	kindTopology = "topology"
-	kindConfig   = "config"
-	kindPlan     = "plan"
-	kindDoctor   = "doctor"
-	kindHistory  = "history"
-	kindSalvage  = "salvage"
-	kindReplay   = "replay"
-	kindAudit    = "audit"
-	kindValidate = "validate"
-	kindExplain  = "explain"
-	kindVersion  = "version"
+	kindTopology  = "topology"
+	kindConfig    = "config"
+	kindPlan      = "plan"
+	kindDoctor    = "doctor"
+	kindHistory   = "history"
+	kindSalvage   = "salvage"
+	kindReplay    = "replay"
+	kindAudit     = "audit"
+	kindRehearsal = "rehearsal"
+	kindValidate  = "validate"
+	kindExplain   = "explain"
+	kindVersion   = "version"
 )
 
 // Kinds are the kinds that JSON knows: the two files that are read, then the
 // documents that are written.
 func Kinds() []string {
-	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindReplay, kindAudit, kindValidate, kindExplain, kindVersion}
+	return []string{kindTopology, kindConfig, kindPlan, kindDoctor, kindHistory, kindSalvage, kindReplay, kindAudit, kindRehearsal, kindValidate, kindExplain, kindVersion}
 }
 
 // JSON returns the embedded JSON Schema (draft-07) of one of [Kinds]. ok is

@@ -144,6 +144,7 @@ func (d *document) topology() plan.Topology {
 		MaxLag:     spec.get("objectives").get("maxLag").durationOr(defaultMaxLag),
 		Switchover: switchover(spec.get("switchover")),
 		Failover:   failover(spec.get("failover")),
+		Rehearse:   rehearse(spec.get("rehearse")),
 		At:         root.position(),
 		Labels:     labels(root.get("metadata").get("labels")),
 	}
@@ -151,6 +152,7 @@ func (d *document) topology() plan.Topology {
 		t.Clusters = append(t.Clusters, cluster(f))
 	}
 	checkClusters(spec.get("clusters"), t.Clusters)
+	checkRehearsal(spec.get("rehearse"), t)
 	slices.SortStableFunc(t.Clusters, func(a, b plan.Cluster) int { return cmp.Compare(a.ID, b.ID) })
 	return t
 }
@@ -181,6 +183,14 @@ func switchover(f field) plan.Switchover {
 		CatchUpWithin: f.get("catchUpWithin").durationOr(defaultCatchUpWithin),
 		Timeout:       f.get("timeout").intervalOr(defaultTimeout),
 	}
+}
+
+// rehearse reads the request for a rehearsal; nil: there is none.
+func rehearse(f field) *plan.RehearsalRequest {
+	if !f.set {
+		return nil
+	}
+	return &plan.RehearsalRequest{To: f.get("to").text(), Generation: f.get("generation").numberOr(0)}
 }
 
 func failover(f field) plan.Failover {

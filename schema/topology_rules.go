@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/suggest"
 )
 
 // checkClusters applies the rules over all clusters of one document. The
@@ -21,6 +22,28 @@ func checkClusters(f field, clusters []plan.Cluster) {
 	checkUniqueURIs(items)
 	checkUniqueAddresses(items, clusters)
 	checkChannelCounts(items, clusters)
+}
+
+// checkRehearsal demands a standby that may be the primary. A request of an earlier generation
+// is left alone: it asks for nothing, and must not keep a failover from being read.
+func checkRehearsal(f field, t plan.Topology) {
+	r := t.Rehearse
+	if r == nil || r.Generation < t.Generation {
+		return
+	}
+	if r.Generation > t.Generation {
+		f.get("generation").fail(fmt.Sprintf("generation %d is greater than that of the document, %d", r.Generation, t.Generation), "write the generation of this document, or remove rehearse")
+		return
+	}
+	c, listed := t.Cluster(r.To)
+	switch {
+	case !listed:
+		f.get("to").fail("there is no cluster "+quoted(r.To)+" in this topology", suggest.Hint(r.To, t.IDs(), "name a standby that it lists"))
+	case c.Role != plan.RoleStandby:
+		f.get("to").fail(quoted(r.To)+" is "+c.Role.String()+", not a standby", "name a standby, or remove rehearse")
+	case !c.Promotable:
+		f.get("to").fail(quoted(r.To)+" is marked 'promotable: false'", "name another standby, or remove rehearse")
+	}
 }
 
 func checkPrimary(f field, items []field) {

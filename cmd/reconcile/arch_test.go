@@ -78,13 +78,13 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/jsonyaml":     {"cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/wholefile":    {},
 	"cmd/reconcile/internal/demo":         {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
-	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/render", "cmd/reconcile/internal/safetext"},
+	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/rehearsal", "cmd/reconcile/internal/render", "cmd/reconcile/internal/safetext"},
 	// The command line reaches clusters, the daemon and redirects through wire only.
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "plan/release", "plan/siteplan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/drift",
 		"reconcile/gitsource", "reconcile/milvus/milvussim", "reconcile/ledger", "reconcile/replay",
 		"cmd/reconcile/internal/approve", "cmd/reconcile/internal/console", "cmd/reconcile/internal/demo", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/doctor", "cmd/reconcile/internal/render",
-		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/safetext", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen", "cmd/reconcile/internal/sitepage",
+		"cmd/reconcile/internal/importer", "cmd/reconcile/internal/propose", "cmd/reconcile/internal/rehearsal", "cmd/reconcile/internal/safetext", "cmd/reconcile/internal/salvage", "cmd/reconcile/internal/screen", "cmd/reconcile/internal/sitepage",
 		"cmd/reconcile/internal/tracing", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire",
 	},
 	"cmd/reconcile/internal/approve": {
@@ -94,6 +94,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/propose":   {"plan", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
 	"cmd/reconcile/internal/discovery": {"reconcile/kubeapi"},
 	"cmd/reconcile/internal/importer":  {"plan", "reconcile/gitsource", "schema", "cmd/reconcile/internal/desired", "cmd/reconcile/internal/discovery", "cmd/reconcile/internal/wholefile", "cmd/reconcile/internal/wire"},
+	"cmd/reconcile/internal/rehearsal": {"plan", "cmd/reconcile/internal/jsonyaml", "cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/salvage":   {"plan", "reconcile/milvus", "reconcile/milvus/logrows", "reconcile/replay", "cmd/reconcile/internal/render"},
 	"cmd/reconcile/bench":              {},
 	"cmd/reconcile/crash":              {},
@@ -108,7 +109,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/doctor": {
 		"plan", "plan/release", "plan/upgrade", "schema", "reconcile/approval", "reconcile/plainfile", "reconcile/program",
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/redirect",
-		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/discovery", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
+		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/discovery", "cmd/reconcile/internal/rehearsal", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
 	"cmd/reconcile/internal/testkit": {"cmd/reconcile/internal/cli", "cmd/reconcile/internal/wire", "reconcile/ledger", "reconcile/milvus/milvussim/badwire", "reconcile/reconciletest/etcdserver", "reconcile/reconciletest/freeport"},
 

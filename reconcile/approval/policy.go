@@ -50,7 +50,7 @@ const FutureSkew = 5 * time.Minute
 func (p Policy) QuorumFor(t plan.Transition) int {
 	n := p.Quorum.Other
 	switch t {
-	case plan.TransitionSwitchover:
+	case plan.TransitionSwitchover, plan.TransitionRehearsal:
 		n = p.Quorum.Switchover
 	case plan.TransitionFailover:
 		n = p.Quorum.Failover

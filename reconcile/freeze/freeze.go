@@ -73,6 +73,19 @@ const (
 	farthestLook = 2 * 366 * 24 * time.Hour
 )
 
+// Ahead returns the freezes of At, and those that begin within plan.LongestRehearsal: a rehearsal
+// must be over before them.
+func (all Entries) Ahead(now time.Time) []plan.Freeze {
+	found := all.At(now)
+	for _, f := range all.begunBy(now, now.Add(plan.LongestRehearsal)) {
+		same := func(o plan.Freeze) bool { return o.Name == f.Name && o.From.Equal(f.From) }
+		if f.From.After(now) && !slices.ContainsFunc(found, same) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
 // At returns the freezes that are in force at a moment, and those that begin before these have
 // ended. If there is no end within about two years, none has one.
 func (all Entries) At(now time.Time) []plan.Freeze {
@@ -90,7 +103,7 @@ func (all Entries) At(now time.Time) []plan.Freeze {
 	}
 }
 
-// Evaluator returns At, which computes again only when something may begin or end: a daemon
+// Evaluator returns Ahead, which computes again only when something may begin or end: a daemon
 // asks for each of many topologies. It may be called by several goroutines.
 func (all Entries) Evaluator() func(now time.Time) []plan.Freeze {
 	var mu sync.Mutex
@@ -100,7 +113,7 @@ func (all Entries) Evaluator() func(now time.Time) []plan.Freeze {
 		mu.Lock()
 		defer mu.Unlock()
 		if now.Before(from) || !now.Before(until) {
-			found, from = all.At(now), now
+			found, from = all.Ahead(now), now
 			until = all.unchangedUntil(now, found)
 		}
 		return slices.Clone(found)

@@ -174,9 +174,9 @@ func TestDamageIsReported(t *testing.T) {
 
 func TestAnotherFormatIsRefused(t *testing.T) {
 	l := written(t, t.TempDir())
-	inside(t, l, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("6")) })
+	inside(t, l, func(tx *bbolt.Tx) error { return tx.Bucket(bucketMeta).Put(keyFormat, []byte("7")) })
 	var format *FormatError
-	if _, err := l.Read(t.Context()); !errors.As(err, &format) || format.Format != "6" {
+	if _, err := l.Read(t.Context()); !errors.As(err, &format) || format.Format != "7" {
 		t.Fatal(err)
 	}
 	if err := l.RecordHome(t.Context(), plan.Home{Cluster: "q", Topology: "orders"}); !errors.As(err, &format) {

@@ -67,7 +67,7 @@ func TestNothingOfThePlannersTypesIsLost(t *testing.T) {
 		t.Errorf("begun at %s, and effected at %s", m.Intents[0].At, m.Intents[0].StepAt)
 	}
 	b.Intent.At, b.Intent.StepAt = m.Intents[0].At, m.Intents[0].StepAt // the ledger's own clock
-	b.Stale[0].Fenced = false                                           // told by a fence only
+	b.Stale[0].Fenced, b.Intent.Turned = false, false                   // told by a fence, and by a way that is over
 	same(t, m.Intents, []plan.Intent{b.Intent})
 	same(t, m.Stale, b.Stale)
 	same(t, m.Provisions, b.Provisions)

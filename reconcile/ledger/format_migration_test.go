@@ -93,9 +93,9 @@ func TestDamageIsNotMigrated(t *testing.T) {
 // formatCases need a backend that is written to behind the ledger's back.
 var formatCases = map[string]func(*testing.T, *fixture){
 	"a newer format is refused, and left alone": func(t *testing.T, f *fixture) {
-		f.plant(t, "6", nil)
+		f.plant(t, "7", nil)
 		var format *FormatError
-		if _, err := f.Read(t.Context()); !errors.As(err, &format) || format.Format != "6" || format.Path != f.store.name() {
+		if _, err := f.Read(t.Context()); !errors.As(err, &format) || format.Format != "7" || format.Path != f.store.name() {
 			t.Fatal(err)
 		}
 		if err := f.RecordServed(t.Context(), "orders", Served{Version: 1}); !errors.As(err, &format) {

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -29,6 +30,7 @@ type stepWire struct {
 	Before  *configurationWire `json:"before,omitempty"`
 	After   *configurationWire `json:"after,omitempty"`
 	Verify  string             `json:"verify,omitempty"`
+	Back    bool               `json:"back,omitempty"` // of the way back of a rehearsal
 }
 
 // configurationWire is plan.Configuration as the ledger keeps it. The document of a plan
@@ -147,10 +149,23 @@ func provisionsToWire(used []plan.UsedProvision) []provisionWire {
 
 // intent returns the planner's form of an intent record.
 func (e entry) intent() plan.Intent {
+	isBack := func(s stepWire) bool { return s.Back }
+	there := slices.DeleteFunc(slices.Clone(e.Begin.Steps), isBack)
+	back := slices.DeleteFunc(slices.Clone(e.Begin.Steps), func(s stepWire) bool { return !s.Back })
 	return plan.Intent{
 		Topology: e.Topology, Transition: plan.Transition(e.Transition), Generation: e.Generation, Commit: e.Commit,
-		Digest: e.Begin.Digest, Steps: stepsFromWire(e.Begin.Steps), At: e.At, StepAt: e.At, FailedAt: timeOrZero(e.Begin.FailedAt),
+		Digest: e.Begin.Digest, Steps: stepsFromWire(there), Return: stepsFromWire(back), At: e.At, StepAt: e.At, FailedAt: timeOrZero(e.Begin.FailedAt),
 	}
+}
+
+// intentSteps are all steps of an intent in their stored form: those of the way back of a
+// rehearsal behind the others.
+func intentSteps(in plan.Intent) []stepWire {
+	out, back := stepsToWire(in.Steps), stepsToWire(in.Return)
+	for i := range back {
+		back[i].Back = true
+	}
+	return append(out, back...)
 }
 
 // timeOrNil returns nil for an unknown time.

@@ -28,6 +28,7 @@ const (
 	KindIntent     Kind = "intent"     // a transition begins; its approval is spent
 	KindSent       Kind = "sent"       // an RPC of the intent may have left
 	KindEffected   Kind = "effected"   // the transition was read back
+	KindTurned     Kind = "turned"     // the way there of a rehearsal is over, and its way back begins
 	KindReversed   Kind = "reversed"   // the intent is undone: the server definitely refused
 	KindResult     Kind = "result"     // the intent is closed
 	KindMatched    Kind = "matched"    // the live state was seen to match: the approval is spent
@@ -64,10 +65,12 @@ type Record struct {
 	Detail     string
 	// Loss is what was counted: of a count, and of the result of a failover whose loss was
 	// counted since.
-	Loss     *plan.CountedLoss
-	Shard    string // of the daemon that carried it out; empty: a command did, or it had none
-	PrevHash string // empty for the first record
-	Hash     string
+	Loss *plan.CountedLoss
+	// Rehearsal is of the result of a rehearsal; nil: of any other record.
+	Rehearsal *plan.RehearsalRecord
+	Shard     string // of the daemon that carried it out; empty: a command did, or it had none
+	PrevHash  string // empty for the first record
+	Hash      string
 }
 
 // TransitionText returns the name of the transition; empty: the record has none.
@@ -103,6 +106,8 @@ type entry struct {
 	Version    int64       `json:"version,omitempty"`  // that is served
 	Loss       *lossWire   `json:"loss,omitempty"`     // that was counted
 	Replay     *replayWire `json:"replay,omitempty"`   // that begins
+	Way        *wayWire    `json:"way,omitempty"`      // of a rehearsal that ended
+	Probe      *probeWire  `json:"probe,omitempty"`    // of a rehearsal
 	Shard      string      `json:"shard,omitempty"`    // of the daemon that wrote it
 	PrevHash   string      `json:"prevHash"`
 }
@@ -209,7 +214,8 @@ const (
 	format2       = "2" // several sorts of latest values; more kinds of records
 	format3       = "3" // records of an acceptance, and of counted losses
 	format4       = "4" // audits among the latest values
-	formatVersion = "5" // what primaries serve, what standbys lack, what drift found, outages that ended and how far replays are among the latest values
+	format5       = "5" // what primaries serve, what standbys lack, what drift found, outages that ended and how far replays are among the latest values
+	formatVersion = "6" // records of the two ways of a rehearsal
 )
 
 // migration brings an image to the next format.
@@ -224,7 +230,8 @@ var migrations = map[string]migration{
 	format1: {to: format2, run: migrateProgress},
 	format2: {to: format3, run: unchanged},
 	format3: {to: format4, run: unchanged},
-	format4: {to: formatVersion, run: unchanged},
+	format4: {to: format5, run: unchanged},
+	format5: {to: formatVersion, run: unchanged},
 }
 
 // unchanged is the migration to a format that only adds to the one before.

@@ -46,7 +46,7 @@ func beginRule(b Beginning) rule {
 			Kind: KindIntent, Topology: in.Topology, Generation: in.Generation, Commit: in.Commit,
 			Transition: string(in.Transition), By: b.By, Document: b.Document,
 			Begin: &beginWire{
-				Digest: in.Digest, FailedAt: timeOrNil(in.FailedAt), Steps: stepsToWire(in.Steps), Payloads: b.Payloads, ProposedBy: b.ProposedBy, Reasons: b.Reasons,
+				Digest: in.Digest, FailedAt: timeOrNil(in.FailedAt), Steps: intentSteps(in), Payloads: b.Payloads, ProposedBy: b.ProposedBy, Reasons: b.Reasons,
 				Stale: staleToWire(b.Stale), Provisions: provisionsToWire(b.Provisions),
 			},
 		}, nil
@@ -132,6 +132,8 @@ func reverseRule(topology, reason string) rule {
 			return nil, ErrNoIntent
 		case in.Effected:
 			return nil, fmt.Errorf("%w: the %s of %s took effect and cannot be taken back", ErrTransition, in.Transition, topology)
+		case in.Turned:
+			return nil, fmt.Errorf("%w: the %s of %s went one way and cannot be taken back", ErrTransition, in.Transition, topology)
 		}
 		e := followUp(KindReversed, in)
 		e.Result, e.Detail = "reversed", reason

@@ -144,7 +144,7 @@ func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
 // failover whose loss was counted later has that count.
 func (s Snapshot) History(topology string) []Record {
 	var out []Record
-	counted, open := countsOf(s.entries), map[string]lossOf{}
+	counted, open, rehearsals := countsOf(s.entries), map[string]lossOf{}, rehearsalsOf(s.entries)
 	for i, e := range s.entries {
 		if e.Kind == KindIntent {
 			open[e.Topology] = lossOf{e.Seq, e.Begin.oldPrimary()}
@@ -155,6 +155,7 @@ func (s Snapshot) History(topology string) []Record {
 		r := e.record(s.chain[i].hash)
 		if e.Kind == KindResult {
 			r.Loss = counted[open[e.Topology]]
+			r.Rehearsal = rehearsals[e.Seq]
 		}
 		out = append(out, r)
 	}

@@ -48,7 +48,8 @@ type state struct {
 	lapses      []Lapse
 	served      map[string]Served // by topology
 	losses      map[lossOf]plan.CountedLoss
-	replays     map[string]Replay    // that are open, by topology
+	replays     map[string]Replay // that are open, by topology
+	rehearsals  []plan.RehearsalRecord
 	changed     map[string]time.Time // by topology: the newest record of an intent
 }
 
@@ -56,6 +57,8 @@ type openIntent struct {
 	plan.Intent
 	seq        uint64
 	effectedAt time.Time
+	by         []string          // who approved it
+	there      plan.RehearsalWay // of a rehearsal that turned
 }
 
 type numbered[T any] struct {
@@ -95,7 +98,7 @@ func (s *state) apply(e entry) error {
 		s.accepted = e.At
 	case KindIntent:
 		return s.begin(e)
-	case KindSent, KindEffected, KindReversed, KindResult:
+	case KindSent, KindEffected, KindTurned, KindReversed, KindResult:
 		return s.continueIntent(e)
 	case KindMatched:
 		s.spend(e, "")
@@ -133,7 +136,7 @@ func (s *state) begin(e entry) error {
 	if e.Begin == nil {
 		return fmt.Errorf("an intent without content")
 	}
-	s.intents[e.Topology], s.changed[e.Topology] = openIntent{Intent: e.intent(), seq: e.Seq}, e.At
+	s.intents[e.Topology], s.changed[e.Topology] = openIntent{Intent: e.intent(), seq: e.Seq, by: e.By}, e.At
 	for _, hash := range e.Begin.Payloads {
 		s.spend(e, hash)
 	}
@@ -161,11 +164,16 @@ func (s *state) continueIntent(e entry) error {
 		in.MayHaveSent, in.Effected, in.effectedAt = true, true, e.At
 		s.markEffected(in)
 		s.markFreed(in, e.At)
+	case KindTurned:
+		if err := in.turn(e); err != nil {
+			return err
+		}
 	case KindReversed:
 		s.reverse(in)
 		return nil
 	case KindResult:
 		s.finish(in)
+		s.keepRehearsal(in, e)
 		return nil
 	default:
 		return fmt.Errorf("a record of kind %s carries no intent on", e.Kind)
@@ -260,7 +268,7 @@ func values[T any](list []numbered[T]) []T {
 
 // memory returns the planner's form of the state. Its order depends only on the content.
 func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) plan.Memory {
-	m := plan.Memory{Ledger: kind, Stale: values(s.stale), Provisions: values(s.provisions), Freed: values(s.freed), Progress: progress}
+	m := plan.Memory{Ledger: kind, Stale: values(s.stale), Provisions: values(s.provisions), Freed: values(s.freed), Progress: progress, Rehearsals: slices.Clone(s.rehearsals)}
 	for _, name := range sortedKeys(s.intents) {
 		m.Intents = append(m.Intents, s.intents[name].Intent)
 	}

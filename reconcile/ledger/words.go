@@ -53,6 +53,8 @@ func (r Record) plainWords() string {
 		return "the ledger was made"
 	case KindSent:
 		return "sent: from here on the request of the " + r.change() + " may have reached its cluster"
+	case KindTurned:
+		return "the way there of the " + r.change() + " is over; its way back begins"
 	case KindEffected:
 		return "read back: the " + r.change() + " took effect"
 	case KindMatched:
@@ -77,7 +79,7 @@ func (r Record) change() string { return strings.ReplaceAll(r.TransitionText(), 
 func (r Record) beginning() []string {
 	first := r.change()
 	switch {
-	case r.Transition == plan.TransitionFailover || r.Transition == plan.TransitionSwitchover:
+	case r.Transition == plan.TransitionFailover || r.Transition == plan.TransitionSwitchover || r.Transition == plan.TransitionRehearsal:
 		if r.Primary != "" {
 			first += " to " + r.Primary
 		}
@@ -129,6 +131,9 @@ func (r Record) ending() []string {
 		out := []string{fmt.Sprintf("%s is done, generation %d", what, r.Generation) + r.ofShard()}
 		for _, part := range strings.Split(r.Detail, "; ") {
 			out = append(out, labelled(part)...)
+		}
+		if r.Rehearsal != nil {
+			return append(out[:1], r.Rehearsal.Lines()...)
 		}
 		if r.Loss != nil {
 			out = append(slices.DeleteFunc(out, plan.EstimatesLoss), r.Loss.Text())

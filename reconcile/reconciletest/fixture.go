@@ -94,6 +94,9 @@ func (s *Fixture) Add(name, prefix string, roles ...plan.Role) {
 func (s *Fixture) Approve(name string, trailers ...string) {
 	top := s.Topology(name)
 	primary, _ := top.Primary()
+	if top.Rehearse != nil {
+		primary.ID = top.Rehearse.To
+	}
 	message := "Change the roles\n\nFailover-Approved: " + name + "/" + primary.ID +
 		"\nFailover-Approved-By: Alice <alice@example.com>\nFailover-Reason: a drill\n"
 	for _, line := range trailers {

@@ -18,6 +18,7 @@ type Ledger struct {
 	Events  []string
 	Memory  plan.Memory
 	Spent   []approval.SpentMark
+	there   plan.RehearsalWay
 	before  *Ledger // as it was before the open intent, for a reversal
 	Newest  time.Time
 	New     bool // it was made by this run
@@ -156,6 +157,24 @@ func (r *right) Finish(ctx context.Context, result, _ string) error {
 	return r.write(ctx, "finish", func(*plan.Intent) {
 		r.ledger.Memory.Intents = nil
 		r.ledger.Results = append(r.ledger.Results, result)
+	})
+}
+
+func (r *right) Turn(ctx context.Context, there plan.RehearsalWay) error {
+	return r.write(ctx, "turn", func(i *plan.Intent) {
+		i.Steps, i.Return, i.Turned, i.MayHaveSent, i.Effected = i.Return, nil, true, false, false
+		r.ledger.there = there
+	})
+}
+
+func (r *right) FinishRehearsal(ctx context.Context, back plan.RehearsalWay, written, lost *int64, _ string) error {
+	return r.write(ctx, "finish", func(i *plan.Intent) {
+		r.ledger.Memory.Rehearsals = append(slices.Clone(r.ledger.Memory.Rehearsals), plan.RehearsalRecord{
+			Topology: i.Topology, Generation: i.Generation, Began: i.At, Result: reconcile.OutcomeApplied.String(),
+			There: r.ledger.there, Back: back, Written: written, Lost: lost,
+		})
+		r.ledger.Memory.Intents = nil
+		r.ledger.Results = append(r.ledger.Results, reconcile.OutcomeApplied.String())
 	})
 }
 

@@ -150,7 +150,7 @@ func TestDeadCitationsAreSeen(t *testing.T) {
 		{"(contract.md §8.3, §99)", "", false},
 		{"// (milvus.md\n// §2.99)", "", false},
 		{"(milvus.md V77)", "", false},
-		{"R99 of scenarios.md", "", false},
+		{"R999 of scenarios.md", "", false},
 		{"R42", "", false},
 		{"as §2.2 says", "", false},
 		{"as §2.99 says", "milvus.md", false},

@@ -335,6 +335,7 @@ var elsewhere = map[string]string{
 	"docs/approvals.md":     "testdata/script/approve-from-a-clone.txtar",
 	"docs/deploy.md":        ".ci/tools/deploy and .ci/tools/dist try what it installs",
 	"docs/notifications.md": "testdata/script/notify-test.txtar, and run-notify-people.txtar types what the sample says",
+	"docs/rehearsal.md":     "testdata/script/r99-rehearsal.txtar",
 	"docs/sites.md":         "testdata/script/propose-failover-best.txtar",
 	"docs/sizing.md":        "it watches until somebody stops it: testdata/script/status-watch.txtar",
 }

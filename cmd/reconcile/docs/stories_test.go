@@ -102,6 +102,10 @@ var stories = map[string][]string{
 	"R111": {"reconcile/redirect/dns_test.go: a wrong key changes nothing", "testdata/script/redirect-dns.txtar"},
 	"R114": {"testdata/script/audit.txtar", "reconcile/milvus/audit_test.go TestAuditFindsWhatWasReported"},
 	"R115": {"testdata/script/failover-approved.txtar", "reconcile/milvus/load_collections_test.go TestLoadWhatThePredecessorHad", "cmd/reconcile/internal/wire/service_serving_test.go TestTheDaemonKeepsWhatPrimariesHaveLoaded", "plan/content_served_test.go TestInFlightByTheLastAudit"},
+	"R99":  {"testdata/script/r99-rehearsal.txtar", "reconcile/rehearse_test.go TestRehearsal"},
+	"R100": {"testdata/script/r99-rehearsal.txtar", "plan/rehearse_switchover_test.go TestRehearsalIsRefusedWhereASwitchoverIs"},
+	"R101": {"testdata/script/r101-rehearsal-killed.txtar", "reconcile/rehearse_test.go TestRehearsalIsResumedFromEveryRecord"},
+	"R102": {"testdata/script/r101-rehearsal-killed.txtar", "reconcile/rehearse_test.go TestRehearsal"},
 }
 
 // TestStoriesAreHeld holds each story of docs/design/scenarios.md to tests that are

@@ -104,7 +104,10 @@ func (r Request) document(ctx context.Context, o wire.Options) (desired.Revision
 	if _, listed := t.Cluster(cluster); !listed {
 		return desired.Revision{}, t, desired.UnknownCluster(t, cluster, "")
 	}
-	if primary, _ := t.Primary(); primary.ID != cluster {
+	if to := t.Rehearses(); to != "" && to != cluster {
+		return desired.Revision{}, t, fmt.Errorf("at %.12s %s asks for a rehearsal with %s, not %s (hint: name the cluster that is the primary in between)", rev.Commit, name, to, cluster)
+	}
+	if primary, _ := t.Primary(); t.ToApprove() != cluster {
 		return desired.Revision{}, t, fmt.Errorf("at %.12s the primary of %s is %s, not %s (hint: name the cluster that is primary after the change)", rev.Commit, name, primary.ID, cluster)
 	}
 	return rev, t, nil

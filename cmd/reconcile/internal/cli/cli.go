@@ -87,7 +87,7 @@ the change has a signed approval.`,
 	root.SetFlagErrorFunc(unknownFlag)
 	g.flags(root)
 	root.AddCommand(
-		newValidate(g), newPlan(g), newApply(g), newFence(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g), newAudit(g),
+		newValidate(g), newPlan(g), newApply(g), newFence(g), newRehearse(g), newSalvage(g), newRun(g), newDrift(g), newStatus(g), newAudit(g),
 		newExplain(g), newSchema(g), newVersion(g), newSim(g), newDemo(g),
 		newHistory(g), newLedger(g), newShow(g), newApprove(g), newPropose(g), newAdopt(g), newImport(g), newInit(g), newBreakGlass(g), newDoctor(g), newNotify(g),
 	)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"milvus-reconcile/cmd/reconcile/internal/rehearsal"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/reconcile"
 )
@@ -24,6 +25,9 @@ func TestFormsAreThoseOfTheRenderers(t *testing.T) {
 		},
 		"fence": func(w io.Writer, form string) error {
 			return r.writeApply(w, form, render.Document{}, reconcile.Report{}, "")
+		},
+		"rehearse": func(w io.Writer, form string) error {
+			return rehearsal.Write(w, form, rehearsal.Report{})
 		},
 		"salvage": func(w io.Writer, form string) error {
 			return render.Salvage(w, form, render.SalvageReport{}, render.TableOptions{})

@@ -20,6 +20,7 @@ type proposeOptions struct {
 	failover   bool
 	switchover bool
 	cancel     bool
+	rehearse   bool
 	commit     bool
 	site       string
 	back       bool
@@ -28,7 +29,7 @@ type proposeOptions struct {
 func newPropose(g *globals) *cobra.Command {
 	var o proposeOptions
 	cmd := &cobra.Command{
-		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--cancel | --site SITE --failover|--switchover|--back",
+		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--rehearse|--cancel | --site SITE --failover|--switchover|--back",
 		Short: "Edit the file for a switchover or failover, or to take a change back",
 		Long: `propose edits the topology file in the work tree (--repo, else the current folder): it
 sets the roles so that CLUSTER becomes the primary, raises the generation, and keeps
@@ -36,6 +37,9 @@ comments and layout. Then it shows what the change asks for.
 
 A switchover swaps two clusters that both work. A failover is for a primary that is
 lost: it becomes stale, and so does every other standby, since they lose their source.
+
+--rehearse asks for a rehearsal: a switchover to CLUSTER and back, by one approval. It
+changes no role; see 'reconcile rehearse'.
 
 Without CLUSTER, propose reads the clusters, as plan does. It chooses the standby that
 has the most data, and says why.
@@ -58,6 +62,7 @@ with --commit, in your name and with your own git configuration.`,
 		Example: `  reconcile propose orders/cluster-b --switchover
   reconcile propose orders --failover --commit
   reconcile propose orders/cluster-b --failover --commit
+  reconcile propose orders/cluster-b --rehearse --commit
   reconcile propose orders --cancel
   reconcile propose --site eu-1 --failover --commit`,
 		Args: cobra.MaximumNArgs(1),
@@ -74,12 +79,13 @@ with --commit, in your name and with your own git configuration.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.failover, "failover", false, "the primary is lost: promote CLUSTER by force")
 	f.BoolVar(&o.switchover, "switchover", false, "both work: swap their roles")
+	f.BoolVar(&o.rehearse, "rehearse", false, "both work: switch over to CLUSTER and back, as a rehearsal")
 	f.BoolVar(&o.cancel, "cancel", false, "take back a change that has not begun")
 	f.BoolVar(&o.commit, "commit", false, "commit the edited files")
 	f.StringVar(&o.site, "site", "", "all topologies whose primary is at this site; with --back, those that have a standby there")
 	f.BoolVar(&o.back, "back", false, "with --site: switch over to the standbys at that site")
-	cmd.MarkFlagsOneRequired("failover", "switchover", "cancel", "back")
-	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "cancel", "back")
+	cmd.MarkFlagsOneRequired("failover", "switchover", "rehearse", "cancel", "back")
+	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "rehearse", "cancel", "back")
 	return cmd
 }
 
@@ -101,22 +107,24 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		return err
 	}
 	edit := propose.Switchover
-	if o.failover {
+	switch {
+	case o.failover:
 		edit = propose.Failover
+	case o.rehearse:
+		edit = propose.Rehearsal
 	}
 	e, err := edit(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Cluster: cluster, Commit: o.commit})
 	if err != nil {
 		return err
 	}
 	git, there := g.repoOptions()
-	primary, _ := e.After.Primary()
 	planned, _ := e.Planned.Topology(name)
 	return g.showEdit(e,
 		nextStep{"see what it does to the live clusters:", fmt.Sprintf("reconcile plan %s --commit HEAD --repo %s", name, cmp.Or(console.Printable(g.repo), "."))},
 		nextStep{"push it, or open a pull request with it:", git + " push"},
 		nextStep{
 			"somebody who did not write it approves it:",
-			approval.Command(approval.Target{Topology: name, Cluster: primary.ID}, repository, planned.ToAccept()...) + there,
+			approval.Command(approval.Target{Topology: name, Cluster: e.After.ToApprove()}, repository, planned.ToAccept()...) + there,
 		},
 	)
 }

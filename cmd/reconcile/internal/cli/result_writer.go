@@ -288,7 +288,7 @@ var (
 // one form only, and takes neither -o nor --output-file.
 var commandForms = map[string][]string{
 	"plan": planForms, "drift": planForms, "status": planForms, "show": planForms, "propose": planForms, "adopt": planForms,
-	"apply": answerForms, "fence": answerForms, "salvage": answerForms, "doctor": answerForms, "validate": answerForms,
+	"apply": answerForms, "fence": answerForms, "rehearse": answerForms, "salvage": answerForms, "doctor": answerForms, "validate": answerForms,
 	"explain": answerForms, "version": answerForms,
 	"history": historyForms, "audit": historyForms,
 }

@@ -27,6 +27,7 @@ and YAML:
   salvage   salvage
   replay    salvage --replay
   audit     audit
+  rehearsal rehearse
   validate  validate
   explain   explain
   version   version

@@ -182,7 +182,7 @@ func (q EventQuery) statements(topology string, editions []edition, tags []appro
 		rules := approval.StatementRules{Policy: q.Policy, Topology: topology}
 		i := slices.IndexFunc(editions, func(e edition) bool { return e.holds(c) })
 		if i >= 0 {
-			rules.Primary, rules.Authors, rules.Transition = primaryOf(editions[i]), editions[i].authors, transition(editions[i:])
+			rules.Primary, rules.Authors, rules.Transition = editions[i].ToApprove(), editions[i].authors, transition(editions[i:])
 		}
 		said, ok := approval.StatementOf(c, rules)
 		if !ok || seen[c.Object] || said.At.Before(q.Since) {

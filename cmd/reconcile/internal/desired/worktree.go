@@ -254,6 +254,9 @@ func RoleChanges(before *plan.Topology, after plan.Topology) []string {
 			parts = append(parts, c.ID+" no longer listed")
 		}
 	}
+	if to := after.Rehearses(); to != "" {
+		parts = append(parts, "a rehearsal: a switchover to "+to+" and back")
+	}
 	return append(parts, fmt.Sprintf("generation %d → %d", before.Generation, after.Generation))
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"milvus-reconcile/cmd/reconcile/internal/rehearsal"
 	"milvus-reconcile/cmd/reconcile/internal/render"
 	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/plan"
@@ -48,6 +49,23 @@ func servingCheck(topology, primary string, memory plan.Memory) render.Check {
 
 // oldServing is the age of a reading that the daemon would have replaced several times.
 const oldServing = 24 * wire.ServingEvery
+
+// rehearsed says when each topology was last rehearsed, and by how much the promised times were
+// met. One that was never rehearsed has no check: whether to rehearse is the operator's choice.
+func (x *examination) rehearsed(topologies []plan.Topology, memory plan.Memory) {
+	for _, t := range topologies {
+		kept := memory.RehearsalsOf(t.Name)
+		if len(kept) == 0 {
+			continue
+		}
+		last := kept[len(kept)-1]
+		c := render.Check{Area: "rehearsal", Subject: t.Name, Verdict: render.CheckOK, Message: rehearsal.Line(last, t.Switchover, memory.Now)}
+		if !last.Passed() {
+			c.Verdict, c.Remedy = render.CheckWarning, "see what did not work: 'reconcile rehearse "+t.Name+" --show'"
+		}
+		x.check(c)
+	}
+}
 
 func contentCheck(m plan.AuditMark) render.Check {
 	c := render.Check{Area: "content", Subject: m.Standby, Verdict: render.CheckOK, Message: m.LastEqual()}

@@ -103,6 +103,7 @@ func (x *examination) examine(ctx context.Context, rev desired.Revision, to rele
 	x.clusters(topologies, views, rights)
 	x.contents(topologies, memory)
 	x.cdc(ctx, topologies)
+	x.rehearsed(topologies, memory)
 	traffic, rewritten, err := x.surroundings(ctx, rev, memory.Now)
 	if err != nil {
 		return render.Diagnosis{}, err

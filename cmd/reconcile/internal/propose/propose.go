@@ -58,6 +58,23 @@ func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	return e, err
 }
 
+// Rehearsal asks for a rehearsal of a switchover. It changes no role.
+func Rehearsal(ctx context.Context, o wire.Options, r Request) (Edit, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return Edit{}, err
+	}
+	if r.Cluster == "" {
+		if r.Cluster, err = onlyStandby(w.Topology); err != nil {
+			return Edit{}, err
+		}
+	}
+	if err := plan.ProposeRehearsal(w.Topology, r.Cluster); err != nil {
+		return Edit{}, err
+	}
+	return r.write(ctx, o, change{file: w, before: w.Topology, rehearse: r.Cluster, subject: "Rehearse a switchover of " + r.Topology + " to " + r.Cluster, compute: plan.Offline, unproven: true})
+}
+
 // onlyStandby returns the standby to switch over to. Of several, a person names one.
 func onlyStandby(t plan.Topology) (string, error) {
 	var found []string
@@ -220,11 +237,13 @@ func observe(ctx context.Context, e *wire.Environment, t plan.Topology, depth pl
 
 // change is what write writes.
 type change struct {
-	file    desired.WorkFile
-	before  plan.Topology
-	roles   map[string]plan.Role
-	subject string
-	why     string
+	file   desired.WorkFile
+	before plan.Topology
+	roles  map[string]plan.Role
+	// rehearse is the standby to rehearse with; empty: the change asks for no rehearsal.
+	rehearse string
+	subject  string
+	why      string
 	// unproven: the file alone does not tell the primary in force, if its history names
 	// several.
 	unproven bool
@@ -243,7 +262,11 @@ func (r Request) write(ctx context.Context, o wire.Options, c change) (Edit, err
 			return Edit{}, err
 		}
 	}
-	after, err := c.file.Edit(schema.Change{Generation: c.file.NextGeneration(memory), Roles: c.file.RolesThatChange(c.roles)})
+	edit := schema.Change{Generation: c.file.NextGeneration(memory), Roles: c.file.RolesThatChange(c.roles)}
+	if c.rehearse != "" {
+		edit.Rehearse = &plan.RehearsalRequest{To: c.rehearse, Generation: edit.Generation}
+	}
+	after, err := c.file.Edit(edit)
 	if err != nil {
 		return Edit{}, err
 	}

@@ -134,8 +134,8 @@ func (d Document) brief(t plan.TopologyPlan, level detail) brief {
 		b.members, left = memberRows(t, level, b.said())
 		b.notes = append(b.notes, clusterNotes(left)...)
 	}
-	if len(t.Steps) > 0 {
-		b.notes = append(b.notes, optionSteps+" "+plural(len(t.Steps), "step", "steps"))
+	if n := len(allSteps(t)); n > 0 {
+		b.notes = append(b.notes, optionSteps+" "+plural(n, "step", "steps"))
 	}
 	b.notes = append(b.notes, findingNotes(t, shown, level)...)
 	return b

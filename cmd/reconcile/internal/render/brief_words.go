@@ -35,6 +35,8 @@ func transitionDoes(t plan.TopologyPlan) []string {
 	case plan.TransitionSwitchover:
 		return []string{fmt.Sprintf("swaps the roles: %s becomes the primary, %s its read-only standby; writes pause for a moment",
 			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the present primary")))}
+	case plan.TransitionRehearsal:
+		return rehearsalDoes(t)
 	case plan.TransitionBootstrap:
 		return []string{fmt.Sprintf("sets replication up: %s becomes the primary, %s", t.Primary, becomeStandbys(t))}
 	case plan.TransitionAddStandby:
@@ -53,6 +55,16 @@ func transitionDoes(t plan.TopologyPlan) []string {
 			orElse(list(fenced(t)), "the cluster to fence"), t.Primary)}
 	default:
 		return []string{"carries out the transition " + t.Transition.String()}
+	}
+}
+
+func rehearsalDoes(t plan.TopologyPlan) []string {
+	if goesBack(t) {
+		return []string{"swaps the roles back: " + t.Primary + " becomes the primary again; writes pause for a moment"}
+	}
+	return []string{
+		fmt.Sprintf("rehearses a switchover: %s becomes the primary, then %s again", t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RolePrimary), "the present primary"))),
+		"writes pause for a moment each time; one approval covers both ways",
 	}
 }
 
@@ -104,6 +116,8 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 		return failoverLoses(t), bad
 	case t.Has(plan.CodeRejoinedWithoutRebuild):
 		return "nothing if " + t.Primary + " was wiped; otherwise all later writes to one of two primaries", bad
+	case t.Transition == plan.TransitionRehearsal:
+		return "nothing: each time the new primary first receives all writes", plain
 	case t.Transition == plan.TransitionSwitchover:
 		return "nothing: " + t.Primary + " first receives all writes", plain
 	case t.Transition == plan.TransitionFence:

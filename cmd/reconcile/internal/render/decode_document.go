@@ -192,6 +192,10 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 	}
 	if w.Steps != nil {
 		for _, s := range *w.Steps {
+			if s.Back {
+				t.Return = append(t.Return, decodeStep(s))
+				continue
+			}
 			t.Steps = append(t.Steps, decodeStep(s))
 		}
 	}

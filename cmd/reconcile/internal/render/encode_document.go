@@ -54,6 +54,10 @@ func encodeProblem(p Problem) wireProblem {
 
 func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology {
 	steps := mapList(t.Steps, encodeStep)
+	for _, s := range mapList(t.Return, encodeStep) {
+		s.Back = true
+		steps = append(steps, s)
+	}
 	return wireTopology{
 		Name:        t.Name,
 		Generation:  t.Generation,

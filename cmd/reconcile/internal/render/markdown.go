@@ -248,7 +248,7 @@ func (d Document) markdownTopology(t plan.TopologyPlan) string {
 		fmt.Fprintf(&out, "\n<details><summary>Findings in full: %d</summary>\n\n%s\n</details>\n", len(t.Findings), d.markdownFindings(t, ""))
 	}
 	if len(t.Steps) > 0 {
-		out.WriteString(folded(plural(len(t.Steps), "step", "steps"), stepRows(t)))
+		out.WriteString(folded(plural(len(allSteps(t)), "step", "steps"), stepRows(t)))
 	}
 	if t.Transition != plan.TransitionNone && d.kind() != KindStatus {
 		out.WriteString("\n<details><summary>Approve by a commit instead of a tag</summary>\n\nEnd the message of the signed commit (or merge) that changes this file with these lines, as a paragraph of their own:\n\n" +

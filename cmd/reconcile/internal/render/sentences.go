@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"milvus-reconcile/plan"
@@ -15,11 +16,20 @@ func Lag(c plan.ClusterPlan) string { return lagWords(c) }
 
 // Steps are the steps of a plan in order, a sentence each.
 func Steps(t plan.TopologyPlan) []string {
-	out := make([]string, len(t.Steps))
-	for i, s := range t.Steps {
+	all := allSteps(t)
+	out := make([]string, len(all))
+	for i, s := range all {
 		out[i] = actionText(s.Action) + " " + s.Cluster + ": " + stepWords(t, s)
 	}
 	return out
+}
+
+// allSteps are the steps of a plan; of a rehearsal those of the way back follow.
+func allSteps(t plan.TopologyPlan) []plan.Step { return append(slices.Clone(t.Steps), t.Return...) }
+
+// goesBack says whether a rehearsal is on its way back.
+func goesBack(t plan.TopologyPlan) bool {
+	return t.Transition == plan.TransitionRehearsal && t.Resumed && len(t.Return) == 0
 }
 
 // transitionWords is the headline of a transition.
@@ -31,6 +41,11 @@ func transitionWords(t plan.TopologyPlan) string {
 		return "failover to " + t.Primary
 	case plan.TransitionSwitchover:
 		return "switchover to " + t.Primary
+	case plan.TransitionRehearsal:
+		if goesBack(t) {
+			return "rehearsal, back to " + t.Primary
+		}
+		return "rehearsal to " + t.Primary + " and back"
 	case plan.TransitionAddStandby:
 		return "add standby" + named(joining(t))
 	case plan.TransitionDetach:
@@ -74,6 +89,8 @@ func happeningNew(t plan.TopologyPlan) string {
 	case plan.TransitionSwitchover:
 		return fmt.Sprintf("Roles swap: %s becomes the primary, %s becomes its read-only standby. Both must answer; writes pause for a moment.",
 			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStandby), "the present primary")))
+	case plan.TransitionRehearsal:
+		return rehearsalWords(t)
 	case plan.TransitionFailover:
 		return fmt.Sprintf("%s is PROMOTED BY FORCE to primary, without asking %s, which is recorded as stale and must not take writes again.",
 			t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RoleStale), "the old primary")))
@@ -83,6 +100,15 @@ func happeningNew(t plan.TopologyPlan) string {
 	default:
 		return "The transition " + t.Transition.String() + " is applied."
 	}
+}
+
+// rehearsalWords is the one sentence that says what a rehearsal does from where it stands.
+func rehearsalWords(t plan.TopologyPlan) string {
+	if goesBack(t) {
+		return fmt.Sprintf("Roles swap back: %s becomes the primary again, as it was before the rehearsal. Both must answer; writes pause for a moment.", t.Primary)
+	}
+	return fmt.Sprintf("Roles swap twice: %s becomes the primary, and then %s again. Both must answer; writes pause for a moment each time.",
+		t.Primary, orElse(t.OldPrimary, orElse(only(t, plan.RolePrimary), "the present primary")))
 }
 
 // only returns the one cluster that Git gives a role, for plans that are
@@ -280,7 +306,7 @@ func channelCount(c *plan.Configuration) int {
 // sameWaveWords names the other steps of the same wave, which run concurrently.
 func sameWaveWords(t plan.TopologyPlan, s plan.Step) string {
 	var others []string
-	for _, o := range t.Steps {
+	for _, o := range allSteps(t) {
 		if o.Wave == s.Wave && o.ID != s.ID && s.Wave != 0 {
 			others = append(others, fmt.Sprint(o.ID))
 		}

@@ -347,7 +347,7 @@ func lagWords(c plan.ClusterPlan) string {
 
 func stepRows(t plan.TopologyPlan) grid {
 	g := grid{head: []string{"step", "does", "on", "why"}, least: 24}
-	for _, s := range t.Steps {
+	for _, s := range allSteps(t) {
 		does := cell{text: actionText(s.Action)}
 		if s.ForcePromote() {
 			does.style = bad

@@ -217,6 +217,7 @@ type wireStep struct {
 	After        *wireConfiguration `json:"after"`
 	Wave         int                `json:"wave"`
 	Verify       *string            `json:"verify"`
+	Back         bool               `json:"back,omitempty"`
 }
 
 type wireFinding struct {

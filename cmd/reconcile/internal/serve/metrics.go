@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -117,27 +118,33 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descState    = desc("topology_state", "1 for the state that a topology is in, 0 for the others.", "topology", "state")
-	descWritable = desc("writable_primaries", "Reachable members that can take writes; detached ones are not counted.", "topology")
-	descUp       = desc("cluster_up", "1 if the cluster's control plane answers, 0 if it is degraded or unreachable.", "topology", "cluster")
-	descRole     = desc("cluster_role", "1 for the role that the cluster's own stored configuration gives it.", "topology", "cluster", "role")
-	descStale    = desc("stale_primary", "1 for a former primary that is not seen to be fenced, 0 for one that is.", "topology", "cluster")
-	descLag      = desc("replication_lag_seconds", "Bounds of the lag of a standby behind its source.", "topology", "cluster", "bound")
-	descProven   = desc("proven_equal_timestamp_seconds", "When an audit last proved that a standby holds what its primary holds.", "topology", "cluster")
-	descFindings = desc("findings", "Findings that there are now, by code and severity.", "topology", "code", "severity")
-	descFrozen   = desc("change_frozen_until_timestamp_seconds", "When no freeze holds the planned change back any more; absent if none does or no end is known.", "topology")
-	descAttempt  = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
-	descSuccess  = desc("last_success_timestamp_seconds", "End of the newest pass that could judge a topology.", "topology")
-	descFetch    = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
-	descCopy     = desc("git_copy_in_memory", "1 if the copy of Git is held in memory since git.cacheDir takes none; /readyz says why.")
-	descReady    = desc("ready", "1 if an approved failover would be acted on now, by this process or the one that leads; what /readyz says.")
-	descLeader   = desc("leader", "1 if this process may act, 0 if another one leads; the shard is empty without shards.", "shard")
+	descState     = desc("topology_state", "1 for the state that a topology is in, 0 for the others.", "topology", "state")
+	descWritable  = desc("writable_primaries", "Reachable members that can take writes; detached ones are not counted.", "topology")
+	descUp        = desc("cluster_up", "1 if the cluster's control plane answers, 0 if it is degraded or unreachable.", "topology", "cluster")
+	descRole      = desc("cluster_role", "1 for the role that the cluster's own stored configuration gives it.", "topology", "cluster", "role")
+	descStale     = desc("stale_primary", "1 for a former primary that is not seen to be fenced, 0 for one that is.", "topology", "cluster")
+	descLag       = desc("replication_lag_seconds", "Bounds of the lag of a standby behind its source.", "topology", "cluster", "bound")
+	descProven    = desc("proven_equal_timestamp_seconds", "When an audit last proved that a standby holds what its primary holds.", "topology", "cluster")
+	descFindings  = desc("findings", "Findings that there are now, by code and severity.", "topology", "code", "severity")
+	descFrozen    = desc("change_frozen_until_timestamp_seconds", "When no freeze holds the planned change back any more; absent if none does or no end is known.", "topology")
+	descRehearsal = desc("rehearsal_last_timestamp_seconds", "When the newest rehearsal of a switchover ended.", "topology")
+	descPassed    = desc("rehearsal_passed", "1 if the newest rehearsal passed, 0 if it did not.", "topology")
+	descWay       = desc("rehearsal_duration_seconds", "How long each way of the newest rehearsal took.", "topology", "way")
+	descGap       = desc("rehearsal_write_gap_seconds", "The longest time without a write in the newest rehearsal: measured by a probe client, or a bound by the steps.", "topology", "measured")
+	descLost      = desc("rehearsal_lost_rows", "Rows of the probe client that were missing after the newest rehearsal; absent without a probe client.", "topology")
+	descAttempt   = desc("last_attempt_timestamp_seconds", "Start of the newest pass over a topology.", "topology")
+	descSuccess   = desc("last_success_timestamp_seconds", "End of the newest pass that could judge a topology.", "topology")
+	descFetch     = desc("git_last_fetch_timestamp_seconds", "The newest fetch from Git that succeeded.")
+	descCopy      = desc("git_copy_in_memory", "1 if the copy of Git is held in memory since git.cacheDir takes none; /readyz says why.")
+	descReady     = desc("ready", "1 if an approved failover would be acted on now, by this process or the one that leads; what /readyz says.")
+	descLeader    = desc("leader", "1 if this process may act, 0 if another one leads; the shard is empty without shards.", "shard")
 )
 
 // Describe implements prometheus.Collector.
 func (snapshotCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descWritable, descUp, descRole, descStale, descLag, descProven, descFindings, descFrozen,
+		descRehearsal, descPassed, descWay, descGap, descLost,
 		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
 	} {
 		out <- d
@@ -168,6 +175,28 @@ func (l snapshotCollector) Collect(out chan<- prometheus.Metric) {
 			collectCluster(gauge, t.Name, c)
 		}
 		collectFindings(gauge, t)
+		collectRehearsal(gauge, t.Plan)
+	}
+}
+
+// collectRehearsal collects what came of the newest rehearsal.
+func collectRehearsal(gauge gaugeFunc, t plan.TopologyPlan) {
+	if len(t.Rehearsals) == 0 {
+		return
+	}
+	last := t.Rehearsals[len(t.Rehearsals)-1]
+	timestamp(gauge, descRehearsal, last.Ended, t.Name)
+	gauge(descPassed, boolValue(last.Passed()), t.Name)
+	for way, w := range map[string]plan.RehearsalWay{"there": last.There, "back": last.Back} {
+		if w.Took > 0 {
+			gauge(descWay, w.Took.Seconds(), t.Name, way)
+		}
+	}
+	if gap, measured := last.Gap(); gap != nil {
+		gauge(descGap, gap.Seconds(), t.Name, strconv.FormatBool(measured))
+	}
+	if last.Lost != nil {
+		gauge(descLost, float64(*last.Lost), t.Name)
 	}
 }
 

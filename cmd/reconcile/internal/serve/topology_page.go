@@ -23,6 +23,7 @@ type topologyView struct {
 	Diagram                                             template.HTML
 	Clusters                                            []clusterView
 	Lags                                                []lagView
+	Rehearsals                                          *rehearsalView // nil: there was none
 	Findings                                            []findingView
 	Brief                                               []labelled
 	Actions                                             []render.BriefAction
@@ -118,6 +119,7 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	for _, f := range append(openFindings(p), restOf(p)...) {
 		v.Findings = append(v.Findings, findingViewOf(f))
 	}
+	v.Rehearsals = rehearsalsOf(p)
 	if len(p.Steps) > 0 {
 		v.Steps, v.Digest, v.Transition = render.Steps(p), p.Digest, render.Transition(p)
 	}

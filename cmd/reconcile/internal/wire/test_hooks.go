@@ -76,6 +76,14 @@ func (r hookedRight) Effected(ctx context.Context) error {
 	return r.hooks.wrap("effected", func() error { return r.HeldLock.Effected(ctx) })
 }
 
+func (r hookedRight) Turn(ctx context.Context, there plan.RehearsalWay) error {
+	return r.hooks.wrap("turn", func() error { return r.HeldLock.Turn(ctx, there) })
+}
+
+func (r hookedRight) FinishRehearsal(ctx context.Context, back plan.RehearsalWay, written, lost *int64, detail string) error {
+	return r.hooks.wrap("finish", func() error { return r.HeldLock.FinishRehearsal(ctx, back, written, lost, detail) })
+}
+
 func (r hookedRight) Reverse(ctx context.Context, reason string) error {
 	return r.hooks.wrap("reverse", func() error { return r.HeldLock.Reverse(ctx, reason) })
 }
