@@ -28,7 +28,7 @@ import (
 var (
 	sections    = regexp.MustCompile(`\b(contract|milvus)\.md ((?:(?:, | and )?\[?§[0-9]+(?:\.[0-9]+)?(?:\]\([^)]*\))?)+)`)
 	section     = regexp.MustCompile(`§([0-9]+(?:\.[0-9]+)?)`)
-	row         = regexp.MustCompile(`\b([SR][0-9]{2}|V[0-9]{1,2}|H[12]|I[0-9]{2})\b`)
+	row         = regexp.MustCompile(`\b(S[0-9]{2}|R[0-9]{2,3}|V[0-9]{1,2}|H[12]|I[0-9]{2})\b`)
 	page        = regexp.MustCompile(`[A-Za-z0-9_./-]*[A-Za-z0-9_-]\.md(?:#[A-Za-z0-9_-]+)?\b`)
 	oldForms    = regexp.MustCompile(`\bM §|\b[Cc]ontract,? sections?\b|\.md,? sections?\b|\.md [0-9]|\bsections? [0-9]+ of the contract`)
 	brokenLine  = regexp.MustCompile(`\n[ \t]*(?://|#) ?`)
