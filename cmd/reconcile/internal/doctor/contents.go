@@ -59,7 +59,7 @@ func (x *examination) rehearsed(topologies []plan.Topology, memory plan.Memory) 
 			continue
 		}
 		last := kept[len(kept)-1]
-		c := render.Check{Area: "rehearsal", Subject: t.Name, Verdict: render.CheckOK, Message: rehearsal.Line(last, t.Switchover, memory.Now)}
+		c := render.Check{Area: "rehearsal", Subject: t.Name, Verdict: render.CheckOK, Told: true, Message: rehearsal.Line(last, t.Switchover, memory.Now)}
 		if !last.Passed() {
 			c.Verdict, c.Remedy = render.CheckWarning, "see what did not work: 'reconcile rehearse "+t.Name+" --show'"
 		}

@@ -129,6 +129,7 @@ type Check struct {
 	Message string
 	Remedy  string // empty when nothing is to be done
 	Blocks  bool   // a failed one stops every failover
+	Told    bool   // on the page, although it is fine
 }
 
 // StandbyVerdict says how a failover to a standby would end.

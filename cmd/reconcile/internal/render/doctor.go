@@ -195,7 +195,7 @@ func (p *page) checks(checks []Check) {
 	checks = slices.Clone(checks)
 	slices.SortStableFunc(checks, func(a, b Check) int { return a.rank() - b.rank() })
 	for _, c := range checks {
-		if c.Verdict == CheckOK || c.Verdict == CheckUnknown && p.listing != ListAll {
+		if c.Verdict == CheckOK && !c.Told || c.Verdict == CheckUnknown && p.listing != ListAll {
 			continue
 		}
 		s := checkStyles[c.Verdict]
