@@ -18,6 +18,7 @@ import (
 	"github.com/milvus-io/milvus/client/v2/entity"
 
 	"milvus-reconcile/reconcile/milvus/answers"
+	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/milvus/wal"
 )
 
@@ -235,6 +236,10 @@ func (m SalvagedMessage) columns() ([]column.Column, error) {
 			f = proto.Clone(f).(*schemapb.FieldData) //nolint:forcetypeassert // a clone is of its own type
 			f.FieldName = "field " + strconv.FormatInt(f.GetFieldId(), 10)
 		}
+		f, err := asRequested(f)
+		if err != nil {
+			return nil, err
+		}
 		c, err := column.FieldDataColumn(f, 0, -1)
 		if err != nil {
 			return nil, fmt.Errorf("read field %s: %w", f.GetFieldName(), err)
@@ -242,6 +247,24 @@ func (m SalvagedMessage) columns() ([]column.Column, error) {
 		out = append(out, c)
 	}
 	return out, nil
+}
+
+// asRequested is a column in the form of a request, where the client reads no other.
+func asRequested(f *schemapb.FieldData) (*schemapb.FieldData, error) {
+	geometries := f.GetScalars().GetGeometryData()
+	if geometries == nil {
+		return f, nil
+	}
+	texts, err := logrows.WKT(geometries.GetData())
+	if err != nil {
+		return nil, fmt.Errorf("read field %s: %w", f.GetFieldName(), err)
+	}
+	return &schemapb.FieldData{
+		Type: f.GetType(), FieldName: f.GetFieldName(), FieldId: f.GetFieldId(), ValidData: f.GetValidData(),
+		Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+			Data: &schemapb.ScalarField_GeometryWktData{GeometryWktData: &schemapb.GeometryWktArray{Data: texts}},
+		}},
+	}, nil
 }
 
 // cellOf returns one value in a form that JSON can hold.

@@ -145,7 +145,7 @@ func scalarCells(name string, s *schemapb.ScalarField) (Cells, error) {
 	}
 }
 
-// compositeCells are the values of JSON, arrays and points in time.
+// compositeCells are the values of JSON, arrays, geometries and points in time.
 func compositeCells(name string, s *schemapb.ScalarField) (Cells, error) {
 	switch d := s.GetData().(type) {
 	case *schemapb.ScalarField_JsonData:
@@ -157,11 +157,23 @@ func compositeCells(name string, s *schemapb.ScalarField) (Cells, error) {
 		return listed(d.ArrayData.GetData(), EncodeMessage[*schemapb.ScalarField], func(v []*schemapb.ScalarField) *schemapb.FieldData {
 			return scalarColumn(&schemapb.ScalarField{Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{Data: v, ElementType: element}}})
 		}), nil
+	case *schemapb.ScalarField_GeometryData:
+		wkts, err := WKT(d.GeometryData.GetData())
+		if err != nil {
+			return Cells{}, fmt.Errorf("field %q: %w", name, err)
+		}
+		return listed(wkts, encodeText[string], geometryColumn), nil
+	case *schemapb.ScalarField_GeometryWktData:
+		return listed(d.GeometryWktData.GetData(), encodeText[string], geometryColumn), nil
 	case *schemapb.ScalarField_TimestamptzData:
 		return listed(pointsInTime(d.TimestamptzData.GetData()), encodeText[string], texts), nil
 	default:
 		return Cells{}, fmt.Errorf("the form of field %q is not known", name)
 	}
+}
+
+func geometryColumn(v []string) *schemapb.FieldData {
+	return scalarColumn(&schemapb.ScalarField{Data: &schemapb.ScalarField_GeometryWktData{GeometryWktData: &schemapb.GeometryWktArray{Data: v}}})
 }
 
 // pointsInTime writes microseconds as Milvus takes them: a request brings texts, and the

@@ -63,7 +63,6 @@ const (
 	whyGone      = "the stale cluster does not have the collection any more: its own drop was not replicated"
 	whyChanged   = "the two clusters give the collection another schema, other partitions or other channels"
 	whyModel     = "a function computes a field of it when rows are inserted, perhaps by a model"
-	whyGeometry  = "its log holds geometries in a form that no request takes"
 	whyNullable  = "it has a struct that may be null"
 	whyNamespace = "its rows belong to namespaces, which the log does not name"
 	whyNoKey     = "its primary key is neither a number nor a text"
@@ -182,11 +181,8 @@ const (
 )
 
 func (c *Collection) add(f *schemapb.FieldSchema) {
-	switch {
-	case f.GetName() == namespaceField:
+	if f.GetName() == namespaceField {
 		c.Why = whyNamespace
-	case f.GetDataType() == schemapb.DataType_Geometry:
-		c.Why = whyGeometry
 	}
 	if f.GetIsPrimaryKey() {
 		c.key, c.keyType, c.AutoID = f.GetName(), f.GetDataType(), f.GetAutoID()

@@ -11,6 +11,9 @@ import (
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
+	"github.com/twpayne/go-geom/encoding/wkb"
+	"github.com/twpayne/go-geom/encoding/wkbcommon"
+	"github.com/twpayne/go-geom/encoding/wkt"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
@@ -314,7 +317,8 @@ func decodeNumbers(text string) (map[protowire.Number]int64, error) {
 
 // loggedColumns are the columns of a request as the log has them: what is null is marked,
 // a struct has a column for each of its fields (util.go, checkAndFlattenStructFieldData),
-// and points in time are numbers (validate_util.go, checkTimestamptzFieldData).
+// points in time are numbers (validate_util.go, checkTimestamptzFieldData), and geometries are
+// binary (checkGeometryFieldData).
 func loggedColumns(f *schemapb.FieldData, rows []row) []*schemapb.FieldData {
 	if s := f.GetStructArrays(); s != nil {
 		var out []*schemapb.FieldData
@@ -336,6 +340,9 @@ func loggedColumns(f *schemapb.FieldData, rows []row) []*schemapb.FieldData {
 	out := column(schema, rows)
 	if f.GetType() == schemapb.DataType_Timestamptz {
 		out.Field = pointsInTime(out.GetScalars().GetStringData().GetData())
+	}
+	if f.GetType() == schemapb.DataType_Geometry {
+		out.Field = geometries(out.GetScalars().GetGeometryWktData().GetData())
 	}
 	return []*schemapb.FieldData{out}
 }
@@ -361,5 +368,18 @@ func pointsInTime(texts []string) *schemapb.FieldData_Scalars {
 	}
 	return &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
 		Data: &schemapb.ScalarField_TimestamptzData{TimestamptzData: &schemapb.TimestamptzArray{Data: data}},
+	}}
+}
+
+// geometries are texts in the binary form of a log. One that is no geometry is empty.
+func geometries(texts []string) *schemapb.FieldData_Scalars {
+	data := make([][]byte, len(texts))
+	for i, text := range texts {
+		if g, err := wkt.Unmarshal(text); err == nil {
+			data[i], _ = wkb.Marshal(g, wkb.NDR, wkbcommon.WKBOptionEmptyPointHandling(wkbcommon.EmptyPointHandlingNaN))
+		}
+	}
+	return &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
+		Data: &schemapb.ScalarField_GeometryData{GeometryData: &schemapb.GeometryArray{Data: data}},
 	}}
 }

@@ -196,6 +196,9 @@ func scalarAt(f *schemapb.FieldData, i int) any {
 	case *schemapb.ScalarField_StringData:
 		v, ok := pick(f, data.StringData.GetData(), i)
 		return boxed(v, ok)
+	case *schemapb.ScalarField_GeometryWktData:
+		v, ok := pick(f, data.GeometryWktData.GetData(), i)
+		return boxed(v, ok)
 	case *schemapb.ScalarField_JsonData:
 		v, ok := pick(f, data.JsonData.GetData(), i)
 		return boxed(v, ok)
@@ -267,6 +270,9 @@ func scalars(field *schemapb.FieldSchema, rows []row) *schemapb.ScalarField {
 	default: // strings, and what is kept as one
 	}
 	data := gather(field, rows, func(v any) string { s, _ := v.(string); return s })
+	if field.GetDataType() == schemapb.DataType_Geometry {
+		return &schemapb.ScalarField{Data: &schemapb.ScalarField_GeometryWktData{GeometryWktData: &schemapb.GeometryWktArray{Data: data}}}
+	}
 	return &schemapb.ScalarField{Data: &schemapb.ScalarField_StringData{StringData: &schemapb.StringArray{Data: data}}}
 }
 

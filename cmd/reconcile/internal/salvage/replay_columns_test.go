@@ -25,6 +25,9 @@ func everyColumn(keys []int64, version int) []*schemapb.FieldData {
 	b.scalar("json", schemapb.DataType_JSON, documents(each(b, func(v int64) []byte { return fmt.Appendf(nil, `{"v":%d}`, v) })))
 	b.scalar("list", schemapb.DataType_Array, &schemapb.ScalarField{Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{ElementType: schemapb.DataType_Int64, Data: each(b, numbersOf)}}})
 	b.scalar("moment", schemapb.DataType_Timestamptz, words(each(b, func(v int64) string { return time.UnixMicro(v * 1_000_001).UTC().Format(time.RFC3339Nano) })))
+	b.scalar("place", schemapb.DataType_Geometry, &schemapb.ScalarField{Data: &schemapb.ScalarField_GeometryWktData{GeometryWktData: &schemapb.GeometryWktArray{
+		Data: each(b, func(v int64) string { return fmt.Sprintf("POLYGON ((0 0, %d 0.1, %[1]d 1e-7, 0 0))", v+1) }),
+	}}})
 	b.nullable("maybe", each(b, func(v int64) string { return fmt.Sprint("maybe ", v) }))
 	b.vectors()
 	b.structs()

@@ -126,16 +126,22 @@ func TestATryThatWasTakenIsNotRepeated(t *testing.T) {
 // that takes long, it is read once more: what an application wrote meanwhile stays.
 func TestAnOldReadingDecidesNoBatch(t *testing.T) {
 	x, keys := lossyShard(t)
-	later := keys[len(keys)/2:]
+	later := keys[6:]
 	got, err := x.run(func(r *ReplayRun) {
-		r.batch = len(keys) / 2
+		r.batch = 3 // the log is read ahead from the second batch on
 		r.wrap = func(w replayWriter) replayWriter {
-			return &disturbed{w, func(send func() error) error {
+			d := &disturbed{replayWriter: w}
+			second := func(send func() error) error {
 				err := send()
 				x.upsert(x.b, "t", everyColumn(later, 9), len(later))
 				<-time.After(freshFor) // the reading grows old
 				return err
-			}}
+			}
+			d.meets = func(send func() error) error {
+				d.meets = second
+				return send()
+			}
+			return d
 		}
 	})
 	x.must(err)

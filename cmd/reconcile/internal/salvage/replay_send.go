@@ -88,6 +88,7 @@ type channelRun struct {
 	moved   map[replay.Mark]struct{} // keys that others wrote since the logs were compared
 	sent    [2]keySet                // of the last two batches
 	ahead   *reading                 // for the next batch; nil: none was begun
+	sentAt  time.Time                // when a batch was last sent; zero: none was
 	open    []*logrows.Batch
 }
 
@@ -141,12 +142,13 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 
 // flush sends a batch until it is taken. Before each try it learns what the promoted cluster
 // took up to then: a try without an answer may have been taken, and others may have written
-// the same keys since. While a batch is sent, the log is read for the next one.
+// the same keys since. While a batch is sent, the log is read for the next one, if batches
+// follow one another so quickly that the reading will not be too old.
 func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 	if err := c.pace.wait(ctx, b.Rows); err != nil {
 		return err
 	}
-	before := c.sent[1]
+	before, quick := c.sent[1], time.Since(c.sentAt) < freshFor
 	var tried *logrows.Batch // nil: nothing of it can be there
 	for try := 1; ; try++ {
 		if err := c.mayWrite(ctx); err != nil {
@@ -159,7 +161,11 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
 		c.sent = [2]keySet{before, keySetOf(b)}
-		ahead := c.read(ctx, nil)
+		c.sentAt = time.Now()
+		var ahead *reading
+		if quick {
+			ahead = c.read(ctx, nil)
+		}
 		err := c.writer.Send(ctx, b)
 		if err == nil {
 			c.written.Add(int64(b.Rows))
