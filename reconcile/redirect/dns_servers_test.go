@@ -33,6 +33,7 @@ type serverKind struct {
 	program string
 	args    []string
 	files   map[string]string // templates by name
+	needs   []string          // files of packages
 	prepare []string          // a program to run first; its input is the file prepare.in
 }
 
@@ -154,6 +155,7 @@ INSERT INTO records (domain_id, name, type, content, ttl, auth) VALUES
   (1, 'taken.milvus.example', 'TXT', '"another use"', 300, 1);
 UPDATE records SET prio = 0; -- where it keeps the priority of an SRV
 `},
+	needs:   []string{"/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"},
 	prepare: []string{"sqlite3", "-batch", "zones.sqlite"},
 }
 
@@ -161,8 +163,12 @@ UPDATE records SET prio = 0; -- where it keeps the priority of an SRV
 func newZoneServer(t *testing.T, kind serverKind, secondaryOf string) *zoneServer {
 	t.Helper()
 	t.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin") // where Debian puts name servers
-	program := needs.Program(t, kind.program)
-	s := &zoneServer{Dir: t.TempDir(), Address: freeport.Address(t), Secret: newSecret(t), Reader: newSecret(t), kind: kind}
+	for _, path := range kind.needs {
+		needs.File(t, path)
+	}
+	dir := t.TempDir()
+	program := needs.Copy(t, kind.program, dir)
+	s := &zoneServer{Dir: dir, Address: freeport.Address(t), Secret: newSecret(t), Reader: newSecret(t), kind: kind}
 	s.Host, s.Port, _ = strings.Cut(s.Address, ":")
 	s.Secondary = strings.ReplaceAll(secondaryOf, ":", "@")
 	for name, text := range kind.files {

@@ -5,6 +5,7 @@ package needs
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 )
@@ -21,6 +22,31 @@ func Program(t testing.TB, name string) string {
 	}
 	t.Skipf("%s is not installed", name)
 	return ""
+}
+
+// Copy copies a program into a folder and returns its new path. A policy of the machine that
+// confines a program to its own folders, as AppArmor does BIND, goes by the path.
+func Copy(t testing.TB, name, folder string) string {
+	t.Helper()
+	text, err := os.ReadFile(Program(t, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, filepath.Base(name))
+	Script(t, path, string(text))
+	return path
+}
+
+// File demands a file that a package installs.
+func File(t testing.TB, path string) {
+	t.Helper()
+	_, err := os.Stat(path)
+	if err != nil && os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Skip(err)
+	}
 }
 
 // Script writes a program. No process is started meanwhile: until it runs its own program,
