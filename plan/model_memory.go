@@ -10,9 +10,10 @@ type LedgerKind string
 
 // The kinds of ledger; the zero value is none.
 const (
-	LedgerNone     LedgerKind = ""
-	LedgerEmbedded LedgerKind = "embedded"
-	LedgerEtcd     LedgerKind = "etcd"
+	LedgerNone       LedgerKind = ""
+	LedgerEmbedded   LedgerKind = "embedded"
+	LedgerEtcd       LedgerKind = "etcd"
+	LedgerKubernetes LedgerKind = "kubernetes"
 )
 
 // String gives the word of the plan's JSON.

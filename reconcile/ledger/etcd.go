@@ -71,7 +71,7 @@ type etcd struct {
 	lastRead     revisionImage // that was read last
 	cluster      uint64        // of etcd, that it was read from
 	version      uint64        // of the image that was made last
-	newest       note          // that this process found sound
+	notes        machineNotes
 }
 
 // Etcd returns the ledger in etcd. The first use connects. The caller closes it.
@@ -92,7 +92,7 @@ func Etcd(c EtcdConfig, o Options) (*Ledger, error) {
 	if wait <= 0 {
 		wait = defaultBusyWait
 	}
-	return newLedger(&etcd{config: c, wait: wait}, o), nil
+	return newLedger(&etcd{config: c, wait: wait, notes: machineNotes{path: c.NotePath}}, o), nil
 }
 
 func (b *etcd) kind() plan.LedgerKind { return plan.LedgerEtcd }
@@ -100,6 +100,8 @@ func (b *etcd) kind() plan.LedgerKind { return plan.LedgerEtcd }
 func (b *etcd) name() string {
 	return "etcd " + strings.Join(b.config.Endpoints, ",") + " " + b.config.Prefix
 }
+
+func (b *etcd) reportSoundness(newest sealed, sound bool) { b.notes.sound(newest, sound) }
 
 // batch is small: etcd limits the operations and the bytes of a transaction.
 func (b *etcd) batch() int { return 50 }

@@ -56,7 +56,7 @@ func (b *etcd) readNewest(ctx context.Context) (revisionImage, error) {
 func (b *etcd) readOnce(ctx context.Context, c *clientv3.Client) (revisionImage, error) {
 	first, cancel := b.requestContext(ctx)
 	defer cancel()
-	before := b.noted() // read first, so that a later write cannot contradict it
+	before := b.notes.read() // read first, so that a later write cannot contradict it
 	res, err := c.Txn(first).Then(clientv3.OpGet(b.key("format")), clientv3.OpGet(b.key("head")), clientv3.OpGet(b.key("cluster"))).Commit()
 	if err != nil {
 		return revisionImage{}, b.requestFailed(err)
@@ -72,7 +72,7 @@ func (b *etcd) readOnce(ctx context.Context, c *clientv3.Client) (revisionImage,
 	if writer := res.Responses[2].GetResponseRange().Kvs; len(writer) > 0 {
 		m.writer = string(writer[0].Value)
 	}
-	before.foreignWriter = m.foreignWriter()
+	before.refuted = m.foreignWriter()
 	m.noted = before.get
 	if m.format != "" && !readable(m.format) {
 		return m, &FormatError{Path: b.name(), Format: m.format}

@@ -54,7 +54,7 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m revisio
 		conditions = append(conditions, lease.heldCondition())
 	}
 	if len(ops) == 0 && !held {
-		b.note(lastRecord(m.chain, nil))
+		b.notes.write(lastRecord(m.chain, nil))
 		return true, nil
 	}
 	bounded, cancel := b.requestContext(ctx)
@@ -70,7 +70,7 @@ func (b *etcd) write(ctx context.Context, c *clientv3.Client, g guard, m revisio
 	case err != nil:
 		return false, b.requestFailed(err)
 	case res.Succeeded:
-		b.note(lastRecord(m.chain, w.append))
+		b.notes.write(lastRecord(m.chain, w.append))
 		return true, nil
 	case !held:
 		return false, nil

@@ -81,10 +81,10 @@ func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err er
 	return at, true, l.takeAsideOver(ctx)
 }
 
-// ensureExists creates an embedded ledger before its lock files, which count as traces
-// of a ledger.
+// ensureExists creates a ledger before its locks, where they count as traces of a ledger:
+// lock files, and Leases of Kubernetes. A lock in etcd ends without a trace.
 func (l *Ledger) ensureExists(ctx context.Context) error {
-	if l.store.kind() != plan.LedgerEmbedded {
+	if l.store.kind() == plan.LedgerEtcd {
 		return nil
 	}
 	_, _, err := l.Ensure(ctx)

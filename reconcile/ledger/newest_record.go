@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"milvus-reconcile/reconcile/plainfile"
@@ -47,12 +48,12 @@ func lastRecord(chain, added []sealed) sealed {
 
 // noteSet holds all that is known of a ledger from outside it.
 type noteSet struct {
-	notes         []note
-	own           note     // the newest record that this process read or wrote
-	missing       []string // places without a readable note
-	traces        []string // files that show that a ledger existed, but not which one
-	alwaysKept    bool     // the ledger is a file, and its notes lie next to it
-	foreignWriter string   // why another etcd cluster wrote the ledger; empty: this one did, or not known
+	notes      []note
+	own        note     // the newest record that this process read or wrote
+	missing    []string // places without a readable note
+	traces     []string // files that show that a ledger existed, but not which one
+	alwaysKept bool     // the ledger is a file, and its notes lie next to it
+	refuted    string   // why this is not the ledger that was written last; empty: nothing says so
 }
 
 // get returns the set, as image.noted wants it.
@@ -142,8 +143,8 @@ func (n noteSet) witness() string {
 // Notes from before accepted, the time of the last acceptance, do not count.
 func (n noteSet) contradicts(chain []sealed, accepted time.Time) (seq uint64, reason string) {
 	have := uint64(len(chain))
-	if n.foreignWriter != "" {
-		return 0, n.foreignWriter
+	if n.refuted != "" {
+		return 0, n.refuted
 	}
 	notes, witness := n.notes, n.witness()
 	if n.own.seq > n.newest().seq {
@@ -261,49 +262,58 @@ func (b *embedded) setAside(suffix string) (string, error) {
 	return to, os.Rename(b.path, to)
 }
 
-// noted returns the notes of this process and of this machine.
-func (b *etcd) noted() noteSet {
+// machineNotes are what this process and this machine remember of a ledger that lies
+// elsewhere.
+type machineNotes struct {
+	path string // of the note on this machine; empty: there is none
+
+	mu     sync.Mutex
+	newest note // that this process found sound
+}
+
+// read returns the notes of this process and of this machine.
+func (n *machineNotes) read() noteSet {
 	var out noteSet
-	b.mu.Lock()
-	if b.newest.seq > 0 {
-		out.notes = append(out.notes, b.newest)
+	n.mu.Lock()
+	if n.newest.seq > 0 {
+		out.notes = append(out.notes, n.newest)
 	}
-	b.mu.Unlock()
-	if b.config.NotePath == "" {
+	n.mu.Unlock()
+	if n.path == "" {
 		return out
 	}
-	if n, err := readNote(b.config.NotePath); err == nil {
-		out.notes = append(out.notes, n)
+	if one, err := readNote(n.path); err == nil {
+		out.notes = append(out.notes, one)
 	} else {
-		out.missing = append(out.missing, b.config.NotePath)
+		out.missing = append(out.missing, n.path)
 	}
 	return out
 }
 
-// reportSoundness remembers the newest record of a sound ledger. An older record, read
-// earlier and verified later, does not replace it.
-func (b *etcd) reportSoundness(newest sealed, sound bool) {
+// sound remembers the newest record of a sound ledger. An older record, read earlier and
+// verified later, does not replace it.
+func (n *machineNotes) sound(newest sealed, sound bool) {
 	if !sound || newest.seq == 0 {
 		return
 	}
-	n := noteFor(newest)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n.supersedes(b.newest) {
-		b.newest = n
+	one := noteFor(newest)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if one.supersedes(n.newest) {
+		n.newest = one
 	}
 }
 
-// note writes the note on this machine. An error is ignored: the ledger in etcd works
-// without the note, and doctor reports a missing one.
-func (b *etcd) note(newest sealed) {
-	if b.config.NotePath == "" || newest.seq == 0 {
+// write writes the note on this machine. An error is ignored: the ledger works without the
+// note, and doctor reports a missing one.
+func (n *machineNotes) write(newest sealed) {
+	if n.path == "" || newest.seq == 0 {
 		return
 	}
-	n := noteFor(newest)
-	if known, err := readNote(b.config.NotePath); err != nil || n != known && n.supersedes(known) {
-		_ = os.MkdirAll(filepath.Dir(b.config.NotePath), 0o700) // writeNote gives the error
-		_ = writeNote(b.config.NotePath, n, true)               // the next write tries again
+	one := noteFor(newest)
+	if known, err := readNote(n.path); err != nil || one != known && one.supersedes(known) {
+		_ = os.MkdirAll(filepath.Dir(n.path), 0o700) // writeNote gives the error
+		_ = writeNote(n.path, one, true)             // the next write tries again
 	}
 }
 

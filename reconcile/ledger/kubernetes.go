@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/foreign"
+	"milvus-reconcile/reconcile/kubeapi"
+	"milvus-reconcile/reconcile/ledger/kubernetes"
+)
+
+// KubernetesConfig says where a ledger in Kubernetes is.
+type KubernetesConfig struct {
+	API       kubeapi.Config
+	Namespace string
+	Name      string        // of its ConfigMap
+	TTL       time.Duration // of a lock; DefaultTTL if 0, whole seconds, at least 1 s
+	// NotePath is a file on this machine that names the newest record, as in EtcdConfig.
+	NotePath string
+}
+
+// inKubernetes keeps the ledger in objects of Kubernetes, so that several machines share it.
+type inKubernetes struct {
+	store *kubernetes.Store
+	notes machineNotes
+
+	mu       sync.Mutex
+	lastRead kubernetesImage
+	version  uint64 // of the image that was made last
+}
+
+// kubernetesImage is the ledger at one version of its object.
+type kubernetesImage struct {
+	image
+	content kubernetes.Content
+}
+
+// Kubernetes returns the ledger in Kubernetes. The first use connects. The caller closes it.
+func Kubernetes(c KubernetesConfig, o Options) (*Ledger, error) {
+	if c.TTL == 0 {
+		c.TTL = DefaultTTL
+	}
+	if c.TTL < time.Second || c.TTL%time.Second != 0 {
+		return nil, fmt.Errorf("a lease of %s: Kubernetes counts whole seconds, and at least 1s", c.TTL)
+	}
+	if c.API.Wait = o.BusyWait; c.API.Wait <= 0 {
+		c.API.Wait = defaultBusyWait
+	}
+	store := kubernetes.New(kubernetes.Config{API: kubeapi.New(c.API), Namespace: c.Namespace, Name: c.Name, TTL: c.TTL})
+	return newLedger(&inKubernetes{store: store, notes: machineNotes{path: c.NotePath}}, o), nil
+}
+
+func (b *inKubernetes) kind() plan.LedgerKind { return plan.LedgerKubernetes }
+
+func (b *inKubernetes) name() string { return b.store.Where() }
+
+// batch is small: one object holds what a transaction writes.
+func (b *inKubernetes) batch() int { return 50 }
+
+func (b *inKubernetes) close() error {
+	b.store.Close()
+	return nil
+}
+
+// failed says what an error of the store means: damage, a lost lock, or that it is not known
+// what the ledger holds.
+func (b *inKubernetes) failed(err error) error {
+	var damaged *kubernetes.DamageError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &damaged):
+		return &CorruptError{Path: b.name(), Seq: damaged.Seq, Reason: damaged.Reason}
+	case errors.Is(err, kubernetes.ErrLost):
+		return fmt.Errorf("%w: %w", ErrLockLost, err)
+	case errors.Is(err, kubernetes.ErrBusy):
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, b.name(), foreign.Error(err))
+}
+
+func (b *inKubernetes) load(ctx context.Context) (image, error) {
+	m, err := b.read(ctx)
+	return m.image, err
+}
+
+func (b *inKubernetes) read(ctx context.Context) (kubernetesImage, error) {
+	if err := contextError(ctx); err != nil {
+		return kubernetesImage{}, err
+	}
+	before := b.notes.read() // read first, so that a later write cannot contradict it
+	c, err := b.store.Read(ctx)
+	if c.Format != "" && !readable(c.Format) {
+		return kubernetesImage{}, &FormatError{Path: b.name(), Format: c.Format}
+	}
+	m := kubernetesImage{content: c}
+	m.format, m.head, m.latest = c.Format, c.Head, c.Latest
+	for _, r := range c.Records {
+		s, ok := unseal(r.Seq, r.Raw)
+		if !ok {
+			return m, &CorruptError{Path: b.name(), Seq: r.Seq, Reason: "it is torn"}
+		}
+		m.chain = append(m.chain, s)
+	}
+	before.refuted = c.Refuted
+	m.noted = before.get
+	if err != nil {
+		return m, b.failed(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if c.Version != "" && c.Version == b.lastRead.content.Version {
+		m.image = b.lastRead.image
+		m.noted = before.get
+		return m, nil
+	}
+	b.version++
+	m.image.version = b.version
+	b.lastRead = m
+	return m, nil
+}
+
+// commit writes with the version of the object that was read as the condition. The object
+// also holds the fencing token of each lock: a holder whose lease expired writes nothing,
+// however late it resumes.
+func (b *inKubernetes) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
+	lease, _ := g.(*kubernetesLock)
+	for range commitTries {
+		m, err := b.read(ctx)
+		if err != nil {
+			return err
+		}
+		w, err := fn(m.image)
+		if err != nil {
+			return err
+		}
+		done, err := b.store.Write(ctx, m.content, changeOf(m.image, w), lease.held())
+		if err != nil {
+			return b.failed(err)
+		}
+		if done {
+			b.notes.write(lastRecord(m.chain, w.append))
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %s", ErrBusy, b.name())
+}
+
+// changeOf returns a change as the store writes it.
+func changeOf(im image, w change) kubernetes.Change {
+	out := kubernetes.Change{Format: w.format, Head: w.head, Nothing: w.empty(im), Latest: im.with(w).latest}
+	for _, r := range w.append {
+		out.Append = append(out.Append, kubernetes.Record{Seq: r.seq, Raw: r.stored()})
+	}
+	return out
+}
+
+func (b *inKubernetes) reportSoundness(newest sealed, sound bool) { b.notes.sound(newest, sound) }
+
+func (b *inKubernetes) restoreHint() string {
+	return " (hint: restore its newest copy; if this is the newest there is, 'reconcile ledger accept' accepts it: earlier approvals no longer count: approve again with 'reconcile approve')"
+}
+
+// setAside fails: only people may delete objects there.
+func (b *inKubernetes) setAside(string) (string, error) {
+	return "", fmt.Errorf("%s cannot be read (hint: save it with 'kubectl get configmap -o yaml', delete it, then 'reconcile ledger accept')", b.name())
+}
+
+// writable also names the locks that others hold.
+func (b *inKubernetes) writable(ctx context.Context, topologies []string) (Tried, error) {
+	out := Tried{}
+	if err := b.store.Try(ctx); err != nil {
+		return out, b.failed(err)
+	}
+	for _, t := range topologies {
+		h, held, err := b.holder(ctx, t)
+		if err != nil {
+			return out, err
+		}
+		if held {
+			out.Held = append(out.Held, &HeldError{Topology: t, Holder: h})
+		}
+	}
+	return out, nil
+}
+
+// encodeHolder returns who holds a lock, for others.
+func encodeHolder(h Holder) ([]byte, error) {
+	raw, err := json.Marshal(h)
+	if err != nil {
+		return nil, fmt.Errorf("encode the holder of a lock: %w", err)
+	}
+	return raw, nil
+}
