@@ -160,14 +160,15 @@ const (
 	LoadAuto   Loading = "auto"
 )
 
-// Ledger says where the ledger is. Both fields empty: there is none.
+// Ledger says where the ledger is. All fields empty: there is none.
 type Ledger struct {
-	Path string
-	Etcd *LedgerEtcd
+	Path       string
+	Etcd       *LedgerEtcd
+	Kubernetes *LedgerKubernetes
 }
 
 // IsZero reports whether no ledger was configured.
-func (l Ledger) IsZero() bool { return l.Path == "" && l.Etcd == nil }
+func (l Ledger) IsZero() bool { return l.Path == "" && l.Etcd == nil && l.Kubernetes == nil }
 
 // LedgerEtcd is a ledger in etcd.
 type LedgerEtcd struct {
@@ -177,6 +178,15 @@ type LedgerEtcd struct {
 	Username  SecretRef
 	Password  SecretRef
 	TTL       time.Duration
+}
+
+// LedgerKubernetes is a ledger in objects of Kubernetes.
+type LedgerKubernetes struct {
+	Namespace  string
+	Name       string // of its ConfigMap
+	Kubeconfig string // empty: the service account of this pod
+	Context    string // of the kubeconfig
+	TTL        time.Duration
 }
 
 // ClusterCare is what the operator lets be done to a cluster apart from Milvus' own

@@ -320,7 +320,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"secret in a uri", "credentials: [{clusterId: a, address: 'a:1', uri: 'http://root:hunter2@a:1'}]", "user or password"},
 		{"secret in an address", "credentials: [{clusterId: a, address: 'http://root:hunter2@a:1'}]", "user or password"},
 		{"secret in an endpoint", "ledger: {etcd: {endpoints: ['https://root:hunter2@e:1']}}", "user or password"},
-		{"empty ledger", "ledger: {}", "exactly one of etcd, path"},
+		{"empty ledger", "ledger: {}", "exactly one of etcd, kubernetes, path"},
 		{"quorum of nobody", "approval: {quorum: {other: 0}}", "less than 1"},
 		{"maxAge of nothing", "approval: {maxAge: 0s}", "more than 0"},
 		{"maxAge as a number", "approval: {maxAge: 2}", "must be a string or a mapping"},

@@ -14,22 +14,25 @@ import (
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
+	rbac "k8s.io/api/rbac/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigs "sigs.k8s.io/yaml"
 )
 
 var kinds = map[string]func() any{
-	"v1/Namespace":                            func() any { return new(core.Namespace) },
-	"v1/ServiceAccount":                       func() any { return new(core.ServiceAccount) },
-	"v1/ConfigMap":                            func() any { return new(core.ConfigMap) },
-	"v1/Secret":                               func() any { return new(core.Secret) },
-	"v1/Service":                              func() any { return new(core.Service) },
-	"apps/v1/Deployment":                      func() any { return new(apps.Deployment) },
-	"policy/v1/PodDisruptionBudget":           func() any { return new(policy.PodDisruptionBudget) },
-	"networking.k8s.io/v1/NetworkPolicy":      func() any { return new(networking.NetworkPolicy) },
-	"monitoring.coreos.com/v1/ServiceMonitor": func() any { return new(monitoring.ServiceMonitor) },
-	"monitoring.coreos.com/v1/PrometheusRule": func() any { return new(monitoring.PrometheusRule) },
+	"v1/Namespace":                             func() any { return new(core.Namespace) },
+	"v1/ServiceAccount":                        func() any { return new(core.ServiceAccount) },
+	"v1/ConfigMap":                             func() any { return new(core.ConfigMap) },
+	"v1/Secret":                                func() any { return new(core.Secret) },
+	"v1/Service":                               func() any { return new(core.Service) },
+	"apps/v1/Deployment":                       func() any { return new(apps.Deployment) },
+	"policy/v1/PodDisruptionBudget":            func() any { return new(policy.PodDisruptionBudget) },
+	"rbac.authorization.k8s.io/v1/Role":        func() any { return new(rbac.Role) },
+	"rbac.authorization.k8s.io/v1/RoleBinding": func() any { return new(rbac.RoleBinding) },
+	"networking.k8s.io/v1/NetworkPolicy":       func() any { return new(networking.NetworkPolicy) },
+	"monitoring.coreos.com/v1/ServiceMonitor":  func() any { return new(monitoring.ServiceMonitor) },
+	"monitoring.coreos.com/v1/PrometheusRule":  func() any { return new(monitoring.PrometheusRule) },
 }
 
 func documents(t *testing.T) map[string][][]byte {

@@ -26,15 +26,15 @@ const pollEvery = time.Second
 // holds the lock, if another process does. A Lease whose holder seems dead is waited for until
 // this process itself saw that it was not renewed, even after the deadline.
 func (s *Store) Acquire(ctx context.Context, w Wanted, deadline <-chan time.Time) (*Lease, []byte, error) {
-	late := false
+	late, version := false, "" // of the Lease that was in the way when the deadline fired
 	for {
 		l, blocked, err := s.try(ctx, w)
 		if l != nil || err != nil {
 			return l, nil, s.describe(w.Lock, err)
 		}
 		holder := []byte(blocked.Metadata.Annotations[holderText])
-		if late && !s.overdue(blocked) {
-			return nil, holder, nil
+		if late && (versionOf(blocked) != version || !s.overdue(blocked)) {
+			return nil, holder, nil // it lives
 		}
 		retry := time.NewTimer(min(pollEvery, s.config.TTL/8))
 		select {
@@ -42,8 +42,8 @@ func (s *Store) Acquire(ctx context.Context, w Wanted, deadline <-chan time.Time
 			retry.Stop()
 			return nil, holder, ctx.Err()
 		case <-deadline:
-			if late = true; !s.overdue(blocked) {
-				retry.Stop()
+			retry.Stop()
+			if late, version = true, versionOf(blocked); !s.overdue(blocked) {
 				return nil, holder, nil
 			}
 		case <-retry.C:
@@ -70,7 +70,7 @@ func (s *Store) try(ctx context.Context, w Wanted) (*Lease, object, error) {
 		return nil, blocked, err
 	}
 	l.kept.Add(1)
-	go l.keep()
+	go l.keep() //nolint:contextcheck // the lease outlives the call that took it
 	return l, object{}, nil
 }
 

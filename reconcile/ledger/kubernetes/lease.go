@@ -200,19 +200,24 @@ func (l *Lease) keep() {
 func (l *Lease) renew() bool {
 	ctx, cancel := context.WithDeadline(l.running, l.Until())
 	defer cancel()
-	asked, o := time.Now(), l.version()
-	spec := *o.Spec
-	spec.RenewTime = asked.UTC().Format(microTime)
-	o.Spec = &spec
-	written, done, err := l.store.put(ctx, leases, o, false)
-	if err != nil {
-		return true
+	for range tries {
+		asked, o := time.Now(), l.version()
+		spec := *o.Spec
+		spec.RenewTime = asked.UTC().Format(microTime)
+		o.Spec = &spec
+		written, done, err := l.store.put(ctx, leases, o, false)
+		if err != nil {
+			return true
+		}
+		if done {
+			l.extend(asked, written)
+			return true
+		}
+		if !l.reread(ctx) { // somebody annotated it, or took it
+			return false
+		}
 	}
-	if done {
-		l.extend(asked, written)
-		return true
-	}
-	return l.reread(ctx)
+	return true
 }
 
 // reread takes up a version that somebody else wrote, and reports whether it is still our lease.
@@ -257,14 +262,15 @@ func (l *Lease) free(ctx context.Context) error {
 		o := l.version()
 		spec := *o.Spec
 		spec.HolderIdentity, o.Spec = "", &spec
-		if _, done, err := l.store.put(ctx, leases, o, false); done || err != nil {
-			return err
-		}
-		if !l.reread(ctx) {
+		_, done, err := l.store.put(ctx, leases, o, false)
+		if done || !l.reread(ctx) { // or it was freed, and only the answer was lost
 			return nil
 		}
+		if err != nil {
+			return err // it ends by itself
+		}
 	}
-	return nil // it ends by itself
+	return nil
 }
 
 // newID returns what no other taking of a lock has.

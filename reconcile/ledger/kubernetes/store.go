@@ -10,9 +10,11 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -144,13 +146,29 @@ func (s *Store) put(ctx context.Context, resource string, o object, dryRun bool)
 	return object{}, false, s.refused(verb, resource, err)
 }
 
-// RightsHint is the remedy for a right that is missing.
-const RightsHint = "(hint: 'kubectl apply -f docs/deploy/kubernetes/ledger.yaml' gives exactly the rights that it needs)"
+// MissingRightsError says which rights a role must still give.
+type MissingRightsError struct {
+	Rights    []string // as "update configmaps"
+	Namespace string
+}
 
-// refused names the right that is missing.
+// Error names the rights and the remedy.
+func (e *MissingRightsError) Error() string {
+	what := "the right"
+	if len(e.Rights) > 1 {
+		what = "the rights"
+	}
+	verb := map[bool]string{true: "is", false: "are"}[len(e.Rights) == 1]
+	return fmt.Sprintf("%s to %s in namespace %s %s missing (hint: 'kubectl apply -f docs/deploy/kubernetes/ledger.yaml' gives exactly the rights that it needs)",
+		what, strings.Join(e.Rights, ", "), e.Namespace, verb)
+}
+
+// refused names the right that is missing. The API server also forbids what an admission
+// controller does not like; that is told as it is.
 func (s *Store) refused(verb, resource string, err error) error {
-	if !kubeapi.IsForbidden(err) {
+	var status *kubeapi.StatusError
+	if !kubeapi.IsForbidden(err) || !errors.As(err, &status) || !strings.Contains(status.Message, " cannot "+verb+" resource ") {
 		return err
 	}
-	return fmt.Errorf("the right to %s %s in namespace %s is missing: %w %s", verb, resource, s.config.Namespace, err, RightsHint)
+	return &MissingRightsError{Rights: []string{verb + " " + resource}, Namespace: s.config.Namespace}
 }

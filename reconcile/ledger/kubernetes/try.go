@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -11,32 +12,45 @@ import (
 // that are missing are told at once.
 func (s *Store) Try(ctx context.Context) error {
 	_, listErr := s.list(ctx, leases, "1")
-	c, readErr := s.Read(ctx)
-	out := []error{listErr}
-	if readErr != nil && (listErr == nil || readErr.Error() != listErr.Error()) {
-		out = append(out, readErr)
-	}
-	out = append(out, s.tryWrites(ctx, configMaps, c.object), s.tryLease(ctx))
-	return errors.Join(out...)
+	head, _, headErr := s.get(ctx, configMaps, s.config.Name)
+	_, _, leaseErr := s.get(ctx, leases, s.leaseName("try"))
+	lease := s.claimedBy(s.named(leases, s.leaseName("try")), Token{Number: 1, ID: "try"}, nil, time.Now())
+	faults := []error{listErr, headErr, leaseErr}
+	faults = append(faults, s.tryWrites(ctx, configMaps, s.named(configMaps, s.leaseName("try")), head)...)
+	faults = append(faults, s.tryWrites(ctx, leases, lease, object{})...)
+	return inOne(faults)
 }
 
-// tryWrites asks for both verbs that write: with an object that is there, or is not.
-func (s *Store) tryWrites(ctx context.Context, resource string, o object) error {
-	absent := s.named(resource, s.config.Name+".try")
-	if resource == leases {
-		absent = s.claimedBy(absent, Token{Number: 1, ID: "try"}, nil, time.Now())
-	}
+// tryWrites asks for both verbs that write: with an object that is not there, and with one
+// that is, or the same one as if it was.
+func (s *Store) tryWrites(ctx context.Context, resource string, absent, present object) []error {
 	_, _, createErr := s.put(ctx, resource, absent, true)
-	if o.Metadata.ResourceVersion == "" { // the right is asked for before the object
-		o = absent
-		o.Metadata.ResourceVersion = "1"
+	if present.Metadata.ResourceVersion == "" { // the right is asked for before the object
+		present = absent
+		present.Metadata.ResourceVersion = "1"
 	}
-	_, _, updateErr := s.put(ctx, resource, o, true)
-	return errors.Join(createErr, updateErr)
+	_, _, updateErr := s.put(ctx, resource, present, true)
+	return []error{createErr, updateErr}
 }
 
-// tryLease asks for the rights on Leases. One that nobody made is asked for.
-func (s *Store) tryLease(ctx context.Context) error {
-	_, _, getErr := s.get(ctx, leases, s.leaseName("try"))
-	return errors.Join(getErr, s.tryWrites(ctx, leases, object{}))
+// inOne returns one error for all rights that are missing, or else the first fault.
+func inOne(faults []error) error {
+	var all *MissingRightsError
+	var first error
+	for _, err := range faults {
+		var missing *MissingRightsError
+		switch {
+		case errors.As(err, &missing) && all == nil:
+			all = missing
+		case missing != nil:
+			all.Rights = append(all.Rights, missing.Rights...)
+		case first == nil:
+			first = err
+		}
+	}
+	if all == nil {
+		return first
+	}
+	slices.Sort(all.Rights)
+	return errors.Join(first, all)
 }

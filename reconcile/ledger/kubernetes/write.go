@@ -201,7 +201,14 @@ func (s *Store) setFence(ctx context.Context, lock string, token Token) (bool, e
 		if err := o.writeJSON(keyFences, fences); err != nil {
 			return false, err
 		}
-		if _, done, err := s.put(ctx, configMaps, o, false); done || err != nil {
+		_, done, err := s.put(ctx, configMaps, o, false)
+		if err != nil && !kubeapi.Refused(err) { // it may have been written
+			if after, readErr := s.Read(ctx); readErr == nil && parseToken(after.fences[lock]) == token {
+				return true, nil
+			}
+			return false, err
+		}
+		if done || err != nil {
 			return done, err
 		}
 	}

@@ -28,9 +28,10 @@ type Server struct {
 	CA    string // the file of its authority
 	Token string // of an administrator
 
-	etcd   string // host:port
-	roots  *x509.CertPool
-	client *http.Client
+	standIn *standIn // nil: it is a real one
+	etcd    string   // host:port
+	roots   *x509.CertPool
+	client  *http.Client
 }
 
 const (
@@ -56,15 +57,42 @@ func Start(t testing.TB) *Server {
 	s.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.roots, MinVersion: tls.VersionTLS12}}}
 	t.Cleanup(s.client.CloseIdleConnections)
 	log := s.run(t, path, dir, address)
-	s.wait(t, log)
+	if err := s.wait(t); err != nil {
+		text, _ := os.ReadFile(log) // else there is no more to tell
+		t.Fatalf("kube-apiserver does not become ready: %v\n%s", err, text[max(0, len(text)-4000):])
+	}
 	return s
 }
 
 // Etcd is where the server keeps its objects, host:port.
 func (s *Server) Etcd() string { return s.etcd }
 
+// Each runs a test on the stand-in, and on the real server if `make test-kubernetes` demands it
+// or if it is built and the test runs in full.
+func Each(t *testing.T, do func(*testing.T, *Server)) {
+	t.Helper()
+	t.Run("stand-in", func(t *testing.T) { do(t, StartStandIn(t)) })
+	if os.Getenv(Demand) != "" || !testing.Short() && exists(filepath.Join(workTree(t), program)) {
+		t.Run("kube-apiserver", func(t *testing.T) { do(t, Start(t)) })
+	}
+}
+
 // binary returns the path of the built server.
 func binary(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(workTree(t), filepath.FromSlash(program))
+	if exists(path) {
+		return path
+	}
+	if os.Getenv(Demand) != "" {
+		t.Fatalf("%s is not built", program)
+	}
+	t.Skipf("%s is not built; 'make test-kubernetes' builds it and runs this test", program)
+	return ""
+}
+
+// workTree returns the folder of the repository.
+func workTree(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	for err == nil && !exists(filepath.Join(dir, "go.mod")) {
@@ -76,15 +104,7 @@ func binary(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, filepath.FromSlash(program))
-	if exists(path) {
-		return path
-	}
-	if os.Getenv(Demand) != "" {
-		t.Fatalf("%s is not built", program)
-	}
-	t.Skipf("%s is not built; 'make test-kubernetes' builds it and runs this test", program)
-	return ""
+	return dir
 }
 
 func exists(path string) bool {
@@ -93,7 +113,7 @@ func exists(path string) bool {
 }
 
 // run starts the process. It ends with its standard input, at the latest with this process.
-func (s *Server) run(t testing.TB, path, dir, address string) *bytes.Buffer {
+func (s *Server) run(t testing.TB, path, dir, address string) (log string) {
 	t.Helper()
 	_, port, _ := bytes.Cut([]byte(address), []byte(":"))
 	in := func(name string) string { return filepath.Join(dir, name) }
@@ -108,8 +128,11 @@ func (s *Server) run(t testing.TB, path, dir, address string) *bytes.Buffer {
 		// No controller gives an account its token, and none maintains the endpoints of the server.
 		"--disable-admission-plugins=ServiceAccount", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/16",
 		"--v=0")
-	log := &bytes.Buffer{}
-	cmd.Stdout, cmd.Stderr = log, log
+	log = in("log")
+	out, err := os.Create(log)
+	must(t, err)
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
 	stdin, err := cmd.StdinPipe()
 	must(t, err)
 	must(t, cmd.Start())
@@ -117,24 +140,21 @@ func (s *Server) run(t testing.TB, path, dir, address string) *bytes.Buffer {
 		_ = stdin.Close()
 		cancel()
 		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("the end of the log of kube-apiserver:\n%s", log.Bytes()[max(0, log.Len()-4000):])
-		}
 	})
 	return log
 }
 
 // wait waits until the server is ready.
-func (s *Server) wait(t testing.TB, _ *bytes.Buffer) {
+func (s *Server) wait(t testing.TB) error {
 	t.Helper()
 	deadline := time.Now().Add(readyWithin)
 	for {
 		status, answer, err := s.do(t.Context(), s.Token, http.MethodGet, "/readyz", "", nil)
 		if err == nil && status == http.StatusOK {
-			return
+			return nil
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("kube-apiserver does not become ready: %d %s %v", status, answer, err)
+			return fmt.Errorf("%d %s %w", status, answer, err)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}

@@ -70,11 +70,7 @@ func (g *globals) withLedger(ctx context.Context, do func(ctx context.Context, l
 	if err != nil {
 		return err
 	}
-	where := e.Config.Ledger.Path
-	if c := e.Config.Ledger.Etcd; c != nil {
-		where = "etcd " + strings.Join(c.Endpoints, ", ") + ", below " + c.Prefix
-	}
-	return errors.Join(do(ctx, l, where), l.Close())
+	return errors.Join(do(ctx, l, e.LedgerPlace()), l.Close())
 }
 
 func (g *globals) showLedger(ctx context.Context, l *ledger.Ledger, where string) error {

@@ -111,7 +111,7 @@ func TestWhereThingsLie(t *testing.T) {
 		}
 	}
 	etcd := schema.Ledger{Etcd: &schema.LedgerEtcd{Endpoints: []string{"https://e0.example:2379", "e1.example:2379", "e2.example"}}}
-	if got := ledgerHosts(etcd); !slices.Equal(got, []string{"e0.example", "e1.example", "e2.example"}) {
+	if got := hostsOf(etcd); !slices.Equal(got, []string{"e0.example", "e1.example", "e2.example"}) {
 		t.Errorf("%q", got)
 	}
 	for _, c := range []struct {

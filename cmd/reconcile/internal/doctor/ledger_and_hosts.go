@@ -33,10 +33,7 @@ func (x *examination) ledgerCheck(s ledger.Snapshot) render.Check {
 
 // checkLedgerWrites tries what an apply would write, and leaves nothing in the ledger.
 func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, topologies []plan.Topology, open []plan.Intent) {
-	c := render.Check{Area: "ledger", Subject: x.e.Config.Ledger.Path, Verdict: render.CheckOK, Message: "it can be written, and its locks can be taken: both were tested, and nothing was left behind"}
-	if x.e.Config.Ledger.Etcd != nil {
-		c.Subject = strings.Join(x.e.Config.Ledger.Etcd.Endpoints, ", ")
-	}
+	c := render.Check{Area: "ledger", Subject: x.ledgerSubject(), Verdict: render.CheckOK, Message: "it can be written, and its locks can be taken: both were tested, and nothing was left behind"}
 	var names []string
 	for _, t := range topologies {
 		names = append(names, t.Name)
@@ -45,6 +42,10 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 	if err != nil {
 		c.Verdict, c.Blocks, c.Message = render.CheckFailed, true, "it cannot be written: "+err.Error()
 		c.Remedy = "make room, and let the user of reconcile write it and every file in its folder"
+		if x.e.Config.Ledger.Kubernetes != nil {
+			c.Message, _, _ = strings.Cut(c.Message, " (hint: ")
+			c.Remedy = "give it its rights: 'kubectl apply -f docs/deploy/kubernetes/ledger.yaml'; and see that the API server answers"
+		}
 	}
 	x.check(c)
 	for _, note := range tried.Notes {
@@ -60,6 +61,14 @@ func (x *examination) checkLedgerWrites(ctx context.Context, l *ledger.Ledger, t
 			Remedy:  "wait until it ends: 'reconcile status " + held.Topology + " --watch'",
 		})
 	}
+}
+
+// ledgerSubject names the ledger in one word.
+func (x *examination) ledgerSubject() string {
+	if etcd := x.e.Config.Ledger.Etcd; etcd != nil {
+		return strings.Join(etcd.Endpoints, ", ")
+	}
+	return x.e.LedgerPlace()
 }
 
 // checkShards finds the topologies on which no daemon acts, and the shards without a leader.
@@ -94,7 +103,7 @@ func (x *examination) checkShards(ctx context.Context, l *ledger.Ledger, d plan.
 func (x *examination) checkLocations(ctx context.Context, topologies []plan.Topology) {
 	defer x.e.Doing("resolving the addresses of the ledger and Git")()
 	if !x.e.Config.Ledger.IsZero() {
-		x.checkLocation(ctx, "the ledger", ledgerHosts(x.e.Config.Ledger), topologies)
+		x.checkLocation(ctx, "the ledger", x.ledgerHosts(), topologies)
 	}
 	x.checkLocation(ctx, "Git", gitHosts(x.e.Git.URL), topologies)
 }
@@ -102,7 +111,16 @@ func (x *examination) checkLocations(ctx context.Context, topologies []plan.Topo
 // thisMachine is the host of a file.
 const thisMachine = ""
 
-func ledgerHosts(l schema.Ledger) []string {
+// ledgerHosts returns the hosts of the ledger. An API server whose credentials cannot be read
+// has none that is known.
+func (x *examination) ledgerHosts() []string {
+	if x.e.Config.Ledger.Kubernetes != nil {
+		return x.e.KubernetesHosts()
+	}
+	return hostsOf(x.e.Config.Ledger)
+}
+
+func hostsOf(l schema.Ledger) []string {
 	if l.Etcd == nil {
 		return []string{thisMachine}
 	}

@@ -36,6 +36,11 @@ func (e *Environment) NamedFiles() []NamedFile {
 	if k := c.KubernetesStatus; k != nil {
 		out.kubernetes(k.Access)
 	}
+	if kube := c.Ledger.Kubernetes; kube != nil {
+		plain, secret, _ := kubernetesAPI(*kube).Files() // opening the ledger gives the error
+		out.plain(plain...)
+		out.secret(secret...)
+	}
 	for _, credential := range c.Credentials {
 		out.secret(credential.Token.File, credential.ReplicationToken.File)
 		out.connection(credential.TLS)

@@ -5,10 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
 	"milvus-reconcile/reconcile/gitsource"
+	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/ledger"
 	"milvus-reconcile/reconcile/milvus"
 	"milvus-reconcile/reconcile/plainfile"
@@ -151,6 +153,36 @@ func (e *Environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
 		return out, wrapped(errors.Join(tlsErr, userErr, passwordErr), use)
 	}
 	return ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL, Login: login}
+}
+
+// kubernetesAPI returns how to reach the API server of a ledger in Kubernetes.
+func kubernetesAPI(c schema.LedgerKubernetes) kubeapi.Config {
+	return kubeapi.Config{Kubeconfig: c.Kubeconfig, Context: c.Context}
+}
+
+// KubernetesHosts returns the host of the API server of a ledger in Kubernetes; empty: it is
+// not known.
+func (e *Environment) KubernetesHosts() []string {
+	address, err := kubeapi.New(kubernetesAPI(*e.Config.Ledger.Kubernetes)).Address()
+	if err != nil {
+		return nil
+	}
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return []string{host}
+	}
+	return []string{address}
+}
+
+// LedgerPlace names where the ledger is.
+func (e *Environment) LedgerPlace() string {
+	switch l := e.Config.Ledger; {
+	case l.Etcd != nil:
+		return "etcd " + strings.Join(l.Etcd.Endpoints, ", ") + ", below " + l.Etcd.Prefix
+	case l.Kubernetes != nil:
+		return "ConfigMap " + l.Kubernetes.Name + " in namespace " + l.Kubernetes.Namespace
+	default:
+		return l.Path
+	}
 }
 
 // ServerTLS reads the files of the daemon's own TLS configuration. With a caFile, clients

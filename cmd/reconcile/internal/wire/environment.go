@@ -144,16 +144,30 @@ func (e *Environment) Ledger() (*ledger.Ledger, error) {
 	}
 	options := ledger.Options{Clock: e.options.Clock, Host: e.options.TestHooks.host(), Shard: e.options.Shard}
 	var err error
-	if c := e.Config.Ledger.Etcd; c == nil {
-		e.opened, err = ledger.Embedded(e.Config.Ledger.Path, options)
-	} else {
-		conf := e.etcdConfig(*c)
-		if dir := e.Config.Git.CacheDir; dir != "" {
-			conf.NotePath = dir + ".ledger" + strings.ReplaceAll(strings.TrimSuffix("/"+strings.Trim(c.Prefix, "/"), "/"), "/", "-")
-		}
+	switch c := e.Config.Ledger; {
+	case c.Kubernetes != nil:
+		k := c.Kubernetes
+		e.opened, err = ledger.Kubernetes(ledger.KubernetesConfig{
+			API: kubernetesAPI(*k), Namespace: k.Namespace, Name: k.Name, TTL: k.TTL, NotePath: e.notePath("kubernetes", k.Namespace, k.Name),
+		}, options)
+	case c.Etcd != nil:
+		conf := e.etcdConfig(*c.Etcd)
+		conf.NotePath = e.notePath(strings.Split(strings.Trim(c.Etcd.Prefix, "/"), "/")...)
 		e.opened, err = ledger.Etcd(conf, options)
+	default:
+		e.opened, err = ledger.Embedded(c.Path, options)
 	}
 	return e.opened, err
+}
+
+// notePath returns the file that names the newest record of a ledger elsewhere; empty: there
+// is no folder for it.
+func (e *Environment) notePath(parts ...string) string {
+	dir := e.Config.Git.CacheDir
+	if dir == "" {
+		return ""
+	}
+	return strings.TrimSuffix(dir+".ledger-"+strings.Join(parts, "-"), "-")
 }
 
 // Apply prepares a run that may change clusters. It creates the ledger if there is none.
