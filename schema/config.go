@@ -182,11 +182,10 @@ type LedgerEtcd struct {
 
 // LedgerKubernetes is a ledger in objects of Kubernetes.
 type LedgerKubernetes struct {
-	Namespace  string
-	Name       string // of its ConfigMap
-	Kubeconfig string // empty: the service account of this pod
-	Context    string // of the kubeconfig
-	TTL        time.Duration
+	Access    KubernetesAccess
+	Namespace string
+	Name      string // of its ConfigMap
+	TTL       time.Duration
 }
 
 // ClusterCare is what the operator lets be done to a cluster apart from Milvus' own

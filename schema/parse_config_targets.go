@@ -67,26 +67,16 @@ func ledger(f field) Ledger {
 	}
 	if kube := f.get("kubernetes"); kube.set {
 		out.Kubernetes = &LedgerKubernetes{
-			Namespace:  kube.get("namespace").text(),
-			Name:       kube.get("name").text(),
-			Kubeconfig: kube.get("kubeconfig").text(),
-			Context:    kube.get("context").text(),
-			TTL:        kube.get("ttl").intervalOr(15 * time.Second),
+			Access:    kubernetesAccess(kube),
+			Namespace: kube.get("namespace").text(),
+			Name:      kube.get("name").text(),
+			TTL:       kube.get("ttl").intervalOr(15 * time.Second),
 		}
-		checkLedgerKubernetes(kube, out.Kubernetes.TTL)
+		if out.Kubernetes.TTL%time.Second != 0 {
+			kube.get("ttl").fail("Kubernetes counts a lease in whole seconds", "write whole seconds, such as 15s")
+		}
 	}
 	return out
-}
-
-// checkLedgerKubernetes: the current context of a kubeconfig changes with every 'kubectl config
-// use-context', and another cluster would look like a ledger without records.
-func checkLedgerKubernetes(f field, ttl time.Duration) {
-	if f.get("kubeconfig").set != f.get("context").set {
-		f.fail("kubeconfig and context go together", "write both, or neither for the service account of the pod")
-	}
-	if ttl%time.Second != 0 {
-		f.get("ttl").fail("Kubernetes counts a lease in whole seconds", "write whole seconds, such as 15s")
-	}
 }
 
 func checkEndpoint(f field) {

@@ -112,7 +112,7 @@ var imports = map[string][]string{
 		"reconcile/gitsource", "reconcile/milvus", "reconcile/ledger", "reconcile/redirect",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/discovery", "cmd/reconcile/internal/rehearsal", "cmd/reconcile/internal/render", "cmd/reconcile/internal/wire",
 	},
-	"cmd/reconcile/internal/testkit": {"cmd/reconcile/internal/cli", "cmd/reconcile/internal/wire", "reconcile/ledger", "reconcile/milvus/milvussim/badwire", "reconcile/reconciletest/etcdserver", "reconcile/reconciletest/freeport"},
+	"cmd/reconcile/internal/testkit": {"cmd/reconcile/internal/cli", "cmd/reconcile/internal/wire", "reconcile/ledger", "reconcile/milvus/milvussim/badwire", "reconcile/reconciletest/etcdserver", "reconcile/reconciletest/freeport", "reconcile/reconciletest/kubeserver"},
 
 	"reconcile/reconciletest/etcdserver": {"reconcile/reconciletest/freeport"},
 	"reconcile/reconciletest/freeport":   {},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"milvus-reconcile/plan"
 )
 
 // Accepted is the result of Accept.
@@ -63,7 +65,11 @@ func (s Snapshot) Proof() (text string, complete bool) {
 	case len(n.missing) > 0:
 		return "the note of its newest record, " + n.missing[0] + ", does not exist yet: this machine creates it with the next record that it writes", false
 	}
-	return "no note on this machine names its newest record (git.cacheDir is not set): restored old data is detected only by a process that keeps running, or if another etcd cluster holds it", true
+	other := "another etcd cluster holds it"
+	if s.memory.Ledger == plan.LedgerKubernetes {
+		other = "its object was made again"
+	}
+	return "no note on this machine names its newest record (git.cacheDir is not set): restored old data is detected only by a process that keeps running, or if " + other, true
 }
 
 // accept records the acceptance. It ignores the notes of the newest record.

@@ -95,6 +95,9 @@ var stories = map[string][]string{
 	"R88": {"testdata/script/switchover.txtar", "testdata/script/run-suspend.txtar", "reconcile/daemon/freeze_test.go TestLoopWaitsForTheEndOfAFreeze", "reconcile/daemon/freeze_test.go TestAFreezeThatEndedWhileNobodyRan", "reconcile/daemon/freeze_test.go TestAnApprovalThatEndsInAFreeze"},
 	"R86": {"testdata/script/status-and-drift.txtar", "plan/outage_status_test.go TestTheLagOfADeadPrimaryStands", "reconcile/record_loss_bounds_test.go TestKeepWhatWasProven"},
 
+	"R103": {"cmd/reconcile/crash/kubernetes_test.go TestKubernetesReplicas", "reconcile/ledger/kubernetes_lease_test.go TestKubernetesFencesAFormerHolder", "reconcile/ledger/kubernetes_lease_test.go TestKubernetesTrustsNoOtherClock"},
+	"R104": {"cmd/reconcile/scenarios/kubernetes_lost_test.go TestKubernetesLedgerIsNeitherLostNorForeign", "reconcile/ledger/kubernetes_test.go TestKubernetesOutOfReachIsNotEmpty", "reconcile/ledger/kubernetes_test.go TestKubernetesRightsAreTheLeast"},
+	"R105": {"cmd/reconcile/scenarios/kubernetes_lost_test.go TestKubernetesLedgerIsNeitherLostNorForeign", "reconcile/ledger/kubernetes_lost_test.go TestKubernetesThatWasPutBack", "reconcile/ledger/kubernetes_lost_test.go TestKubernetesDamageIsReported"},
 	"R106": {"reconcile/redirect/kubernetes_test.go TestKubernetes"},
 	"R107": {"reconcile/kubeview/kubeview_test.go TestKubernetesView", "reconcile/kubeview/kubeview_test.go TestAServerThatHangsHoldsNothingUp"},
 	"R109": {"reconcile/redirect/dns_test.go TestDNSIsNotDoneBeforeEveryServerAnswers", "testdata/script/redirect-dns.txtar"},

@@ -50,10 +50,22 @@ func (s *Store) Write(ctx context.Context, base Content, c Change, held *Lease) 
 		return false, ErrLost
 	}
 	_, done, err := s.put(ctx, configMaps, o, false)
-	if err == nil || kubeapi.Refused(err) {
-		return done, err
+	if err != nil && !kubeapi.Refused(err) {
+		done, err = s.wasWritten(ctx, c, err)
 	}
-	return s.wasWritten(ctx, c, err)
+	if done && base.Format == "" {
+		s.leaveTrace(ctx)
+	}
+	return done, err
+}
+
+// leaveTrace makes a Lease that nobody ever holds: it shows that there was a ledger if its
+// object is deleted before any lock was taken. An error is ignored: the first lock is a trace
+// too.
+func (s *Store) leaveTrace(ctx context.Context) {
+	o := s.named(leases, s.leaseName("made"))
+	o.Spec = &leaseSpec{}
+	_, _, _ = s.put(ctx, leases, o, false)
 }
 
 // makeObject makes the object, without content: only then its uid is known.

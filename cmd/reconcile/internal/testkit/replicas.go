@@ -23,6 +23,7 @@ type Replicas struct {
 	Control string
 	All     []*Replica
 	lease   time.Duration
+	kept    ledgerIn
 	folder  string // of the topology, in the repository
 	shards  string // of the configuration; empty: there are none
 }
@@ -83,24 +84,40 @@ const (
 // lost on a busy machine.
 func NewReplicasWithLease(t *testing.T, n int, lease time.Duration) *Replicas {
 	t.Helper()
-	return newReplicas(t, make([]string, n), lease)
+	return newReplicas(t, make([]string, n), lease, inEtcd(t))
 }
 
 // NewShards starts one daemon for each shard, on a pair that is in sync and belongs to the
 // first. Each shard takes the folder topologies/SHARD.
 func NewShards(t *testing.T, shards ...string) *Replicas {
 	t.Helper()
-	return newReplicas(t, shards, shortLease)
+	return newReplicas(t, shards, shortLease, inEtcd(t))
 }
 
-func newReplicas(t *testing.T, shards []string, lease time.Duration) *Replicas {
+// ledgerIn is where daemons keep their ledger.
+type ledgerIn struct {
+	address string // that each has a line to, host:port
+	// setting is what the configuration says of a ledger that is reached at an address.
+	setting func(address string, lease time.Duration) string
+}
+
+func inEtcd(t *testing.T) ledgerIn {
+	t.Helper()
+	return ledgerIn{StartEtcd(t), etcdSetting}
+}
+
+func etcdSetting(address string, lease time.Duration) string {
+	return fmt.Sprintf("{etcd: {endpoints: [%q], ttl: %s}}", "http://"+address, lease)
+}
+
+func newReplicas(t *testing.T, shards []string, lease time.Duration, kept ledgerIn) *Replicas {
 	t.Helper()
 	n := len(shards)
 	ctx, cancel := context.WithTimeout(t.Context(), ReplicasPatience)
 	t.Cleanup(cancel)
 	dir := t.TempDir()
 	addresses := freeport.Addresses(t, 3+n)
-	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], lease: lease, folder: "topologies"}
+	d := &Replicas{Ctx: ctx, Play: filepath.Join(dir, "play"), Control: "http://" + addresses[0], lease: lease, kept: kept, folder: "topologies"}
 	files := filepath.Join(dir, "topologies")
 	if n > 0 && shards[0] != "" {
 		d.folder = "topologies/" + shards[0]
@@ -112,9 +129,8 @@ func newReplicas(t *testing.T, shards []string, lease time.Duration) *Replicas {
 	WritePair(t, filepath.Join(dir, d.folder), addresses[1:3], 1, "primary", "standby")
 	d.Start(t, filepath.Join(dir, "sim.log"), "sim", "--dir", files, "--git", d.Play, "--control", addresses[0])
 	d.Await(t, "the simulator", func() bool { _, err := Request("GET", d.Control+"/world", ""); return err == nil })
-	etcd := StartEtcd(t)
 	for i := range n {
-		l := NewLine(t, etcd)
+		l := NewLine(t, kept.address)
 		r := &Replica{Line: l, Serves: addresses[3+i], Log: filepath.Join(dir, fmt.Sprintf("%d.log", i)), Shard: shards[i]}
 		d.Configure(t, r.Config(), r.Serves, l.Address())
 		args := []string{"run", "--config", r.Config(), "--log-level", "debug"}
@@ -145,9 +161,9 @@ func WritePair(t testing.TB, dir string, addresses []string, generation int, a, 
 	}
 }
 
-// Configure writes the configuration of a daemon that serves at an address and keeps
-// its ledger in an etcd.
-func (d *Replicas) Configure(t *testing.T, path, serve, etcd string) {
+// Configure writes the configuration of a daemon that serves at an address and reaches its
+// ledger at another.
+func (d *Replicas) Configure(t *testing.T, path, serve, ledger string) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(d.Play, "reconcile.yaml"))
 	if err != nil {
@@ -156,7 +172,7 @@ func (d *Replicas) Configure(t *testing.T, path, serve, etcd string) {
 	text, _, _ := strings.Cut(string(data), "ledger:\n")
 	text = strings.Replace(text, "mode: observe\n", "mode: apply\nsweepInterval: 300ms\n", 1)
 	text = strings.Replace(text, "\ngit:\n", "\ngit:\n  pollInterval: 200ms\n", 1)
-	text += d.shards + fmt.Sprintf("ledger: {etcd: {endpoints: [%q], ttl: %s}}\nserve: {address: %q}\n", "http://"+etcd, d.lease, serve)
+	text += d.shards + fmt.Sprintf("ledger: %s\nserve: {address: %q}\n", d.kept.setting(ledger, d.lease), serve)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"milvus-reconcile/reconcile/gitsource"
-	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/plainfile"
 	"milvus-reconcile/schema"
 )
@@ -36,10 +35,8 @@ func (e *Environment) NamedFiles() []NamedFile {
 	if k := c.KubernetesStatus; k != nil {
 		out.kubernetes(k.Access)
 	}
-	if kube := c.Ledger.Kubernetes; kube != nil {
-		plain, secret, _ := kubernetesAPI(*kube).Files() // opening the ledger gives the error
-		out.plain(plain...)
-		out.secret(secret...)
+	if k := c.Ledger.Kubernetes; k != nil {
+		out.kubernetes(k.Access)
 	}
 	for _, credential := range c.Credentials {
 		out.secret(credential.Token.File, credential.ReplicationToken.File)
@@ -95,9 +92,9 @@ func (f *namedFiles) connection(t *schema.TLS) {
 }
 
 // kubernetes adds a kubeconfig and the files that its context names. One that cannot be read
-// names none; the target that uses it says why.
+// names none; the target or the ledger that uses it says why.
 func (f *namedFiles) kubernetes(a schema.KubernetesAccess) {
-	plain, secret, _ := kubeapi.Config{Kubeconfig: a.Kubeconfig, Context: a.Context}.Files() //nolint:errcheck // its target says so
+	plain, secret, _ := kubernetesAPI(a).Files() //nolint:errcheck // its target, or the ledger, says so
 	f.plain(plain...)
 	f.secret(secret...)
 }

@@ -155,15 +155,15 @@ func (e *Environment) etcdConfig(c schema.LedgerEtcd) ledger.EtcdConfig {
 	return ledger.EtcdConfig{Endpoints: c.Endpoints, Prefix: c.Prefix, TTL: c.TTL, Login: login}
 }
 
-// kubernetesAPI returns how to reach the API server of a ledger in Kubernetes.
-func kubernetesAPI(c schema.LedgerKubernetes) kubeapi.Config {
-	return kubeapi.Config{Kubeconfig: c.Kubeconfig, Context: c.Context}
+// kubernetesAPI returns how to reach an API server of Kubernetes.
+func kubernetesAPI(a schema.KubernetesAccess) kubeapi.Config {
+	return kubeapi.Config{Kubeconfig: a.Kubeconfig, Context: a.Context}
 }
 
 // KubernetesHosts returns the host of the API server of a ledger in Kubernetes; empty: it is
 // not known.
 func (e *Environment) KubernetesHosts() []string {
-	address, err := kubeapi.New(kubernetesAPI(*e.Config.Ledger.Kubernetes)).Address()
+	address, err := kubeapi.New(kubernetesAPI(e.Config.Ledger.Kubernetes.Access)).Address()
 	if err != nil {
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"milvus-reconcile/plan"
-	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/notify"
 	"milvus-reconcile/reconcile/redirect"
 	"milvus-reconcile/reconcile/restart"
@@ -70,7 +69,7 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 	case t.Kubernetes != nil:
 		k := t.Kubernetes
 		out.Kubernetes = &redirect.Kubernetes{
-			API: kubeapi.Config{Kubeconfig: k.Access.Kubeconfig, Context: k.Access.Context}, Namespace: k.Namespace, Service: k.Service,
+			API: kubernetesAPI(k.Access), Namespace: k.Namespace, Service: k.Service,
 			Port: k.Port, Selectors: k.Selectors, Endpoints: k.Endpoints, ExternalNames: k.ExternalNames,
 		}
 	case t.HAProxy != nil:
