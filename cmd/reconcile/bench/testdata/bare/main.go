@@ -2,6 +2,9 @@
 // as those have ended that had ended before it was made then, over the same
 // connections. It is what the calls of a failover cost the process that makes them; see
 // BenchmarkApplyOverhead. Its argument is the recording.
+//
+// With a second argument, the recording holds the calls of several topologies, and so many of
+// them are made at once; it then prints how long that took. See BenchmarkSiteFailover.
 package main
 
 import (
@@ -12,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -41,21 +45,59 @@ type call struct {
 }
 
 func main() {
-	if err := run(os.Args[1]); err != nil {
+	do := one
+	if len(os.Args) > 2 {
+		do = several
+	}
+	if err := do(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(recording string) error {
+// one makes the calls of one topology.
+func one(recording string) error {
+	var all []*call
+	if err := read(recording, &all); err != nil {
+		return err
+	}
+	return run(all)
+}
+
+// several makes the calls of several topologies.
+func several(recording string) error {
+	var all [][]*call
+	if err := read(recording, &all); err != nil {
+		return err
+	}
+	concurrency, err := strconv.Atoi(os.Args[2])
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	limit, errs := make(chan struct{}, concurrency), make([]error, len(all))
+	var group sync.WaitGroup
+	for i, calls := range all {
+		limit <- struct{}{}
+		group.Go(func() {
+			defer func() { <-limit }()
+			errs[i] = run(calls)
+		})
+	}
+	group.Wait()
+	fmt.Println(time.Since(began))
+	return errors.Join(errs...)
+}
+
+func read(recording string, into any) error {
 	data, err := os.ReadFile(recording)
 	if err != nil {
 		return err
 	}
-	var all []*call
-	if err := json.Unmarshal(data, &all); err != nil {
-		return err
-	}
+	return json.Unmarshal(data, into)
+}
+
+func run(all []*call) (err error) {
 	connections := map[int]*grpc.ClientConn{}
 	for _, c := range all {
 		c.done = make(chan struct{})
