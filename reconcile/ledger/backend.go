@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -167,8 +168,8 @@ type asked struct {
 // writeTogetherWithin bounds one transaction for several callers.
 const writeTogetherWithin = 30 * time.Second
 
-// writeTogether writes the record of one rule. The record may be written although ctx ends
-// first.
+// writeTogether writes the record of one rule. If ctx ends before that is begun, nothing is
+// written.
 func (l *Ledger) writeTogether(ctx context.Context, about string, r rule) error {
 	if err := contextError(ctx); err != nil {
 		return err
@@ -186,8 +187,25 @@ func (l *Ledger) writeTogether(ctx context.Context, about string, r rule) error 
 	case <-a.done:
 		return a.err
 	case <-ctx.Done():
+	}
+	if t.leave(a) {
 		return contextError(ctx)
 	}
+	<-a.done // it is being written
+	return a.err
+}
+
+// leave takes what a caller asked for out of what waits; false: it is being written, or is
+// already.
+func (t *together) leave(a *asked) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := slices.Index(t.waiting, a)
+	if i < 0 {
+		return false
+	}
+	t.waiting = slices.Delete(t.waiting, i, i+1)
+	return true
 }
 
 // writeWaiting writes what callers wait for until nothing is left.

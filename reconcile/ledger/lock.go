@@ -43,8 +43,27 @@ func (k *Lock) Finish(ctx context.Context, result, detail string) error {
 	return k.write(ctx, finishRule(k.topology, result, detail))
 }
 
+// write writes a record under the lock. Many topologies may be acted on at once: where the
+// lock can be checked within a transaction of several callers, their records share one.
 func (k *Lock) write(ctx context.Context, r rule) error {
-	return k.ledger.write(ctx, k.guard, k.ledger.ofShard(r))
+	r = k.ledger.ofShard(r)
+	lock, ok := k.guard.(checkedGuard)
+	if !ok {
+		return k.ledger.write(ctx, k.guard, r)
+	}
+	return k.ledger.writeTogether(ctx, k.topology, func(s *state) (*entry, error) {
+		e, err := r(s)
+		if err == nil {
+			err = lock.check()
+		}
+		return e, err
+	})
+}
+
+// checkedGuard is a held lock that says whether it is still held.
+type checkedGuard interface {
+	guard
+	check() error
 }
 
 // ofShard returns the rule with the shard of this process in its record.

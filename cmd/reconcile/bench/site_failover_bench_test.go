@@ -20,7 +20,7 @@ import (
 )
 
 // lostTopologies is how many topologies a lost site has.
-const lostTopologies = 300
+const lostTopologies = 200
 
 // BenchmarkSiteFailover is `reconcile apply --site` of 300 approved failovers, from the start of
 // the process to its end, next to a program that only makes the same calls for each of them,
