@@ -20,7 +20,7 @@ import (
 )
 
 // lostTopologies is how many topologies a lost site has.
-const lostTopologies = 200
+const lostTopologies = 300
 
 // BenchmarkSiteFailover is `reconcile apply --site` of 300 approved failovers, from the start of
 // the process to its end, next to a program that only makes the same calls for each of them,
@@ -33,15 +33,17 @@ func BenchmarkSiteFailover(b *testing.B) {
 	recording := recordedSite(b, lostTopologies)
 	bare := builtBare(b)
 	var took, calls []time.Duration
+	var cpu [2][]time.Duration
 	for range b.N {
 		e := newLostSite(b, lostTopologies)
-		wall, _ := e.timed(b, e.binary, "apply", "--site", "eu-1", "--config", e.config, "--concurrency", strconv.Itoa(concurrency))
-		took = append(took, wall)
+		wall, spent := e.timed(b, e.binary, "apply", "--site", "eu-1", "--config", e.config, "--concurrency", strconv.Itoa(concurrency))
+		took, cpu[0] = append(took, wall), append(cpu[0], spent)
 		e.allPromoted(b, lostTopologies)
 		e.end()
 
 		e = newLostSite(b, lostTopologies)
-		out, err := exec.Command(bare, recording, strconv.Itoa(concurrency)).CombinedOutput()
+		cmd := exec.Command(bare, recording, strconv.Itoa(concurrency))
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			b.Fatalf("%v\n%s", err, out)
 		}
@@ -49,13 +51,15 @@ func BenchmarkSiteFailover(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		calls = append(calls, d)
+		calls, cpu[1] = append(calls, d), append(cpu[1], cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
 		e.allPromoted(b, lostTopologies)
 		e.end()
 	}
 	b.ReportMetric(median(took), "ms/apply")
 	b.ReportMetric(median(calls), "ms/bare")
 	b.ReportMetric(median(took)/median(calls), "x-of-bare")
+	b.ReportMetric(median(cpu[0]), "cpu-ms/apply")
+	b.ReportMetric(median(cpu[1]), "cpu-ms/bare")
 }
 
 // newLostSite is a world of n topologies whose primaries are lost with the site eu-1, a ledger
