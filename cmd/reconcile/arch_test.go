@@ -70,7 +70,7 @@ var imports = map[string][]string{
 	"reconcile/restart":                   {"plan", "reconcile/program"},
 	"cmd/reconcile":                       {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render":       {"plan", "plan/explain", "plan/upgrade", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/replay", "cmd/reconcile/internal/jsonyaml", "cmd/reconcile/internal/safetext", "cmd/reconcile/internal/sitepage"},
-	"cmd/reconcile/internal/sitepage":     {"plan", "plan/siteplan", "reconcile/approval"},
+	"cmd/reconcile/internal/sitepage":     {"plan", "plan/siteplan", "reconcile/approval", "reconcile/ledger"},
 	"cmd/reconcile/internal/desired":      {"plan", "plan/suggest", "schema", "schema/recent", "reconcile/approval", "reconcile/gitsource", "cmd/reconcile/internal/wholefile"},
 	"cmd/reconcile/internal/console":      {"plan", "cmd/reconcile/internal/jsonyaml", "cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/screen":       {},
@@ -103,9 +103,9 @@ var imports = map[string][]string{
 	"cmd/reconcile/scenarios":          {},
 	"cmd/reconcile/soak":               {},
 	"cmd/reconcile/internal/wire": {
-		"plan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
+		"plan", "plan/siteplan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
 		"reconcile/gitsource", "reconcile/kubeapi", "reconcile/kubeview", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/replay", "reconcile/restart",
-		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve",
+		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve", "cmd/reconcile/internal/sitepage",
 	},
 	"cmd/reconcile/internal/doctor": {
 		"plan", "plan/release", "plan/upgrade", "schema", "reconcile/approval", "reconcile/plainfile", "reconcile/program",

@@ -22,6 +22,7 @@ const (
 	KindLapsed   Kind = "approval.lapsed"  // the old primary lives: a person must approve again
 	KindWanted   Kind = "approval.wanted"  // a change waits for people to approve it
 	KindSettled  Kind = "approval.settled" // it waits for them no longer
+	KindSite     Kind = "site.finished"    // what came of the move of a site; its name stands for a topology
 	KindTest     Kind = "notify.test"      // nothing happened: somebody tries whether it arrives
 	KindStatus   Kind = "commit.status"    // how far a commit has come, for the forge
 )

@@ -112,6 +112,8 @@ func head(e Event) string {
 		return "the approval lapsed, since " + e.Cluster + " answers"
 	case KindSettled:
 		return "no approval is wanted any more"
+	case KindSite:
+		return e.Title
 	case KindTest:
 		return "a test message"
 	default:
@@ -256,6 +258,8 @@ func (e Event) asks() bool {
 		return true
 	case KindRaised:
 		return e.Severity != plan.SeverityInfo
+	case KindSite:
+		return e.Command != ""
 	case KindApplied:
 		return e.Outcome != OutcomeDone
 	default:

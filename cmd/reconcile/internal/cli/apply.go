@@ -86,10 +86,10 @@ func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) 
 		return reconcile.Report{}, err
 	}
 	e.Remember(ctx, a, report, t)
-	e.NotifyApplied(ctx, report)
 	g.exit = applyExit(report, rev)
 	d := documentOf(report, rev, render.KindPlan, g.Clock())
 	d.Site = g.siteReport(ctx, e, rev, report)
+	e.NotifyApplied(ctx, report, d.Site)
 	ended := g.endedBy(command, ctx)
 	g.emitAfterAction(func(w io.Writer, form string) error {
 		return g.writeApply(w, form, d, report, ended)

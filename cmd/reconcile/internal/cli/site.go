@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/approve"
 	"milvus-reconcile/cmd/reconcile/internal/console"
@@ -252,17 +251,9 @@ func (g *globals) siteReport(ctx context.Context, e *wire.Environment, rev desir
 
 // came joins what an apply did with what the ledger holds of it.
 func came(m siteplan.Planned, r reconcile.Result, records []ledger.Record) sitepage.Came {
-	out := sitepage.Came{Planned: m, Outcome: r.Outcome.String(), Detail: r.Detail}
-	for _, rec := range records {
-		switch {
-		case rec.Generation != m.Generation:
-		case rec.Kind == ledger.KindIntent:
-			out.Begun, out.Promoted, out.Transition = rec.At, time.Time{}, rec.Transition
-		case rec.Kind == ledger.KindEffected:
-			out.Promoted = rec.At
-		case rec.Kind == ledger.KindResult && r.Outcome == reconcile.OutcomeUnchanged:
-			out.Detail = rec.Detail // an earlier run carried it out
-		}
+	out := sitepage.FromLedger(m, records)
+	if out.Outcome = r.Outcome.String(); r.Outcome != reconcile.OutcomeUnchanged {
+		out.Detail = r.Detail
 	}
 	out.Done = r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnchanged
 	if r.DataLoss != nil {

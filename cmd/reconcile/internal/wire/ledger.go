@@ -279,7 +279,7 @@ func (e *Environment) RecordsOf(ctx context.Context) map[string][]ledger.Record 
 	if err != nil {
 		return nil
 	}
-	snapshot, err := e.Recall(ctx, l)
+	snapshot, err := l.Read(ctx)
 	if err != nil {
 		return nil
 	}

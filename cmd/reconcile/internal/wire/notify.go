@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/cmd/reconcile/internal/sitepage"
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/notify"
@@ -61,9 +62,10 @@ func notifySource() string {
 	return "/reconcile/" + host
 }
 
-// NotifyApplied sends the result of an apply to the receivers, and waits a little for
+// NotifyApplied sends the result of an apply to the receivers, and that of a site if it was
+// one, and waits a little for
 // the delivery. A failed delivery is reported on stderr and changes no exit code.
-func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report) {
+func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report, site *sitepage.Site) {
 	n := e.notifier()
 	for _, r := range report.Results {
 		t, _ := report.Plan.Topology(r.Topology)
@@ -71,6 +73,9 @@ func (e *Environment) NotifyApplied(ctx context.Context, report reconcile.Report
 			event.Link = e.statusPage(r.Topology)
 			n.Notify(event)
 		}
+	}
+	if site != nil {
+		n.Notify(e.siteEvent(*site))
 	}
 	defer e.options.Messages.Doing("telling the targets of notify")()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), notifyGrace)

@@ -30,6 +30,7 @@ type passNotifier struct {
 	told        map[string]*reconcile.Result
 	done        map[string]doneChange // that the pass which follows at once tells of
 	settled     map[string]string     // why no approval is wanted any more, of a change that is done and told with the next pass
+	sites       map[string]bool       // of whose end people were told, by the digest of the approval
 	tokens      badTokens
 	tokensTold  bool // people were told of a token that several topologies share
 	closing     sync.WaitGroup
@@ -49,7 +50,7 @@ const nextPassWithin = 10 * time.Second
 func newPassNotifier() *passNotifier {
 	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
-		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, tokens: badTokens{},
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, sites: map[string]bool{}, tokens: badTokens{},
 	}
 }
 
@@ -106,6 +107,9 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 		p.notifier.Notify(notify.Event{
 			Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
 		})
+	}
+	if leads && ended {
+		p.tellSite(s)
 	}
 	if ended && event.Outcome == notify.OutcomeDone && s.State == daemon.StateApplying { // its observation is from before the change
 		p.seen[s.Name], p.settled[s.Name] = s.Plan.Findings, settled(s)

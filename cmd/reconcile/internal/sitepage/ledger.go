@@ -1,0 +1,53 @@
+package sitepage
+
+import (
+	"strings"
+	"time"
+
+	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
+	"milvus-reconcile/reconcile/ledger"
+)
+
+// FromLedger returns what the records of a topology say of a move: when it was begun and
+// promoted, and whether it was carried out to its end.
+func FromLedger(m siteplan.Planned, records []ledger.Record) Came {
+	out := Came{Planned: m, Outcome: "unchanged"}
+	for _, r := range records {
+		switch {
+		case r.Generation != m.Generation:
+		case r.Kind == ledger.KindIntent:
+			out.Begun, out.Promoted, out.Transition, out.Done, out.Detail = r.At, time.Time{}, r.Transition, false, ""
+		case r.Kind == ledger.KindEffected:
+			out.Promoted = r.At
+		case r.Kind == ledger.KindResult:
+			out.Done, out.Detail = r.Result == "applied", r.Detail
+		}
+	}
+	return out
+}
+
+// Troubles are the lines of what did not move, at most so many, for a message.
+func (s Site) Troubles(most int) string {
+	var out []string
+	for _, w := range s.Waves {
+		for _, m := range w.Topologies {
+			if m.trouble() && len(out) < most {
+				out = append(out, m.line())
+			}
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// Severity is how much the end of a site matters: what did not move most of all.
+func (s Site) Severity() plan.Severity {
+	switch {
+	case s.Ended() < s.Moves:
+		return plan.SeverityCritical
+	case s.Failovers > 0:
+		return plan.SeverityWarning
+	default:
+		return plan.SeverityInfo
+	}
+}
