@@ -255,9 +255,10 @@ func (r Revision) Superseded(tip Revision) map[string]string {
 			out[name] = cmp.Or(at, tip.Commit)
 		}
 	}
+	oneTree := r.Commit != "" && r.Commit == tip.Commit && r.Folder == tip.Folder // one place in it holds one document
 	for _, t := range r.Desired.Topologies {
 		same := slices.ContainsFunc(tip.Desired.Topologies, func(x plan.Topology) bool {
-			return x.Name == t.Name && plan.DocumentHash(x) == plan.DocumentHash(t)
+			return x.Name == t.Name && (oneTree && x.At == t.At || plan.DocumentHash(x) == plan.DocumentHash(t))
 		})
 		if !same && out[t.Name] == "" {
 			out[t.Name] = cmp.Or(tip.Changes[t.Name].Commit, tip.Commit)
