@@ -89,7 +89,7 @@ func rehearseOnce(ctx context.Context, g *globals, o rehearseOptions, topology s
 		return reconcile.Report{}, err
 	}
 	e.Remember(ctx, a, report, t)
-	e.NotifyApplied(ctx, report)
+	e.NotifyApplied(ctx, report, nil)
 	g.exit = applyExit(report, desired.Revision{})
 	ended := g.endedBy(command, ctx)
 	d := documentOf(report, rev, render.KindPlan, g.Clock())
