@@ -55,7 +55,8 @@
 //
 // A process that observes once, as plan does, begins with a brief connection (package
 // unary) in the place of a kept one, and waits D/4 for it instead of S. It counts only if
-// it answers every question, also which cluster answers.
+// it answers every question, also which cluster answers: so the first questions are asked
+// at once, and the coordinator is asked over the other connection alone.
 //
 // A deadline that passes while this process does not run (an overloaded machine, a stopped
 // process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up
