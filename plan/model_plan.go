@@ -100,9 +100,7 @@ type TopologyPlan struct {
 	Rehearsals []RehearsalRecord
 	// LastOutage is the newest outage that ended without a failover; nil: none is recorded.
 	LastOutage *EndedOutage
-	// ProvenEqual says when an audit last proved the standbys equal to their primary: in a
-	// promotion the cluster that is promoted, else each standby for which one ever did.
-	ProvenEqual []EqualProof
+	ProvenEqual []EqualProof // when audits last proved the cluster to promote, or at rest each standby
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
 	Matches bool
