@@ -99,7 +99,7 @@ type TopologyPlan struct {
 	// Rehearsals are those that the ledger keeps, the newest last.
 	Rehearsals []RehearsalRecord
 	// LastOutage is the newest outage that ended without a failover; nil: none is recorded.
-	LastOutage *EndedOutage
+	LastOutage  *EndedOutage
 	ProvenEqual []EqualProof // when audits last proved the cluster to promote, or at rest each standby
 	// Matches: no transition is open, and every cluster that matters was seen to
 	// be as Git wants it, wherever the traffic goes.
