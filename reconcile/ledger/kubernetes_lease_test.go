@@ -35,7 +35,7 @@ func editLease(t *testing.T, s *kubeserver.Server, edit func(*leaseObject)) {
 func TestKubernetesLockOfASilentHolder(t *testing.T) {
 	t.Parallel()
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		c := configFor(t, s, rightsOfTheManifest(t))
+		c := configFor(t, s, kubeserver.LedgerGrants(t))
 		c.TTL = shortLease
 		through, cut := cutLine(t, c.API.Kubeconfig, s.URL)
 		own := c
@@ -70,7 +70,7 @@ func TestKubernetesFencesAFormerHolder(t *testing.T) {
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
-				c := configFor(t, s, rightsOfTheManifest(t))
+				c := configFor(t, s, kubeserver.LedgerGrants(t))
 				l := newKubernetes(t, c, Options{})
 				fillLedger(t, l)
 				k := taken(t, l)
@@ -96,7 +96,7 @@ func TestKubernetesFencesAFormerHolder(t *testing.T) {
 func TestKubernetesTrustsNoOtherClock(t *testing.T) {
 	t.Parallel()
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		c := configFor(t, s, rightsOfTheManifest(t))
+		c := configFor(t, s, kubeserver.LedgerGrants(t))
 		c.TTL = shortLease
 		l := newKubernetes(t, c, Options{})
 		fillLedger(t, l)

@@ -47,7 +47,7 @@ const thirdRecord = "record-00000000000000000003"
 // from the damaged record on, and nothing is written.
 func TestKubernetesDamageIsReported(t *testing.T) {
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		c := configFor(t, s, rightsOfTheManifest(t))
+		c := configFor(t, s, kubeserver.LedgerGrants(t))
 		for name, one := range map[string]struct {
 			edit func(*configMap)
 			seq  uint64
@@ -110,7 +110,7 @@ func removeLeases(t *testing.T, s *kubeserver.Server) {
 // Each way in which the ledger is lost or put back, for each that can know of it.
 func TestKubernetesThatWasPutBack(t *testing.T) {
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		c := configFor(t, s, rightsOfTheManifest(t))
+		c := configFor(t, s, kubeserver.LedgerGrants(t))
 		var older configMap
 		for name, one := range map[string]struct {
 			lose   func(*testing.T)

@@ -4,12 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
-
-	"sigs.k8s.io/yaml"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/kubeapi"
@@ -19,7 +16,7 @@ import (
 
 func TestKubernetes(t *testing.T) {
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		config := configFor(t, s, rightsOfTheManifest(t))
+		config := configFor(t, s, kubeserver.LedgerGrants(t))
 		ledgers := 0
 		conformance(t, func(t *testing.T) func(Options) *Ledger {
 			ledgers++
@@ -54,32 +51,11 @@ func newKubernetes(t *testing.T, c KubernetesConfig, o Options) *Ledger {
 	return l
 }
 
-// rightsOfTheManifest reads the role that is shipped.
-func rightsOfTheManifest(t *testing.T) kubeserver.Grants {
-	t.Helper()
-	text, err := os.ReadFile("../../docs/deploy/kubernetes/ledger.yaml")
-	must(t, err)
-	out := kubeserver.Grants{}
-	for document := range strings.SplitSeq(string(text), "\n---\n") {
-		var role struct {
-			Kind  string
-			Rules []struct{ Resources, Verbs []string }
-		}
-		must(t, yaml.Unmarshal([]byte(document), &role))
-		for _, r := range role.Rules {
-			for _, resource := range r.Resources {
-				out[resource] = r.Verbs
-			}
-		}
-	}
-	return out
-}
-
 // Without any one of the rights of the manifest something fails and names it; and before that,
 // Try names it.
 func TestKubernetesRightsAreTheLeast(t *testing.T) {
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		all := rightsOfTheManifest(t)
+		all := kubeserver.LedgerGrants(t)
 		whole := newKubernetes(t, configFor(t, s, all), Options{})
 		_, err := whole.Try(t.Context(), nil)
 		must(t, err)
@@ -132,7 +108,7 @@ func useAll(t *testing.T, l *Ledger) error {
 // A server that does not answer, or that lets nobody in, is no ledger without records.
 func TestKubernetesOutOfReachIsNotEmpty(t *testing.T) {
 	s := kubeserver.StartStandIn(t)
-	c := configFor(t, s, rightsOfTheManifest(t))
+	c := configFor(t, s, kubeserver.LedgerGrants(t))
 	fillLedger(t, newKubernetes(t, c, Options{}))
 	nobody, none := c, c
 	nobody.API.Kubeconfig = s.Kubeconfig(t, "of-nobody")
@@ -156,7 +132,7 @@ func TestKubernetesOutOfReachIsNotEmpty(t *testing.T) {
 // An answer that is lost is neither a failure nor a second record.
 func TestKubernetesLosesAnAnswer(t *testing.T) {
 	s := kubeserver.StartStandIn(t)
-	l := newKubernetes(t, configFor(t, s, rightsOfTheManifest(t)), Options{})
+	l := newKubernetes(t, configFor(t, s, kubeserver.LedgerGrants(t)), Options{})
 	_, _, err := l.Ensure(t.Context())
 	must(t, err)
 	lost := map[string]bool{}
@@ -185,7 +161,7 @@ func TestKubernetesLosesAnAnswer(t *testing.T) {
 // The object stays small: older records lie in objects that nobody can edit.
 func TestKubernetesMovesOlderRecords(t *testing.T) {
 	kubeserver.Each(t, func(t *testing.T, s *kubeserver.Server) {
-		c := configFor(t, s, rightsOfTheManifest(t))
+		c := configFor(t, s, kubeserver.LedgerGrants(t))
 		l := newKubernetes(t, c, Options{})
 		const many = 1600
 		im := longChain(t, l, many)

@@ -46,9 +46,9 @@ func TestKubernetesLedgerIsNeitherLostNorForeign(t *testing.T) {
 		run(0, show, "ConfigMap ledger in namespace reconcile-ledger", "records 4")
 		run(0, doctor)
 
-		s.Granted(t, testkit.LedgerNamespace, "reconcile", testkit.LedgerRights.Without("leases", "update"))
+		s.Granted(t, testkit.LedgerNamespace, "reconcile", kubeserver.LedgerGrants(t).Without("leases", "update"))
 		d.awaitRefusal(t, run)
-		s.Granted(t, testkit.LedgerNamespace, "reconcile", testkit.LedgerRights)
+		s.Granted(t, testkit.LedgerNamespace, "reconcile", kubeserver.LedgerGrants(t))
 		d.Await(t, "the right", func() bool {
 			return exec.CommandContext(d.Ctx, "reconcile", "doctor", "--config", d.config).Run() == nil
 		})

@@ -4,9 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
 // Grants are verbs by resource, as "leases".
@@ -16,6 +20,26 @@ type Grants map[string][]string
 func (g Grants) Without(resource, verb string) Grants {
 	out := maps.Clone(g)
 	out[resource] = slices.DeleteFunc(slices.Clone(g[resource]), func(v string) bool { return v == verb })
+	return out
+}
+
+// LedgerGrants are the rights that docs/deploy/kubernetes/ledger.yaml gives.
+func LedgerGrants(t testing.TB) Grants {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(workTree(t), "docs", "deploy", "kubernetes", "ledger.yaml"))
+	must(t, err)
+	out := Grants{}
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		var role struct {
+			Rules []struct{ Resources, Verbs []string }
+		}
+		must(t, yaml.Unmarshal([]byte(document), &role))
+		for _, r := range role.Rules {
+			for _, resource := range r.Resources {
+				out[resource] = r.Verbs
+			}
+		}
+	}
 	return out
 }
 

@@ -12,14 +12,11 @@ import (
 // LedgerNamespace is the namespace of docs/deploy/kubernetes/ledger.yaml.
 const LedgerNamespace = "reconcile-ledger"
 
-// LedgerRights are those of that file; a test of the ledger compares the two.
-var LedgerRights = kubeserver.Grants{"configmaps": {"get", "create", "update"}, "leases": {"get", "list", "create", "update"}}
-
 // NewReplicasInKubernetes starts n daemons that keep their ledger in a server of Kubernetes,
 // as an account with the rights of the ledger. They observe a pair which is in sync.
 func NewReplicasInKubernetes(t *testing.T, n int, s *kubeserver.Server) *Replicas {
 	t.Helper()
-	bearer := s.Granted(t, LedgerNamespace, "reconcile", LedgerRights)
+	bearer := s.Granted(t, LedgerNamespace, "reconcile", kubeserver.LedgerGrants(t))
 	lease := shortLease
 	if n == 0 {
 		lease = keptLease
