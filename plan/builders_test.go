@@ -179,6 +179,8 @@ type world struct {
 	limits   Failover
 	memory   Memory
 	loads    bool
+	wipes    []WipeProof
+	programs []string
 }
 
 func (w world) inputs() (Desired, Observed, Memory) {
@@ -187,8 +189,8 @@ func (w world) inputs() (Desired, Observed, Memory) {
 	if m.Ledger == LedgerNone {
 		m.Ledger = LedgerEmbedded
 	}
-	return Desired{Commit: "c0ffee", Topologies: []Topology{w.t}, Limits: w.limits, Loads: w.loads},
-		Observed{Views: w.views, Evidence: w.evidence, Traffic: w.traffic}, m
+	return Desired{Commit: "c0ffee", Topologies: []Topology{w.t}, Limits: w.limits, Loads: w.loads, Rebuilders: w.programs},
+		Observed{Views: w.views, Evidence: w.evidence, Traffic: w.traffic, Wipes: w.wipes}, m
 }
 
 func (w world) plan(t *testing.T) TopologyPlan {

@@ -40,6 +40,16 @@ var codeSpecs = []CodeSpec{
 		When: "a switchover makes a cluster the primary that was stale and joined by its `provisioned` alone: unless it was wiped, its log replays its fence",
 	},
 	{
+		Code: CodeRebuildWaits, Severity: SeverityBlocking, Drift: DriftFound, Audience: AudienceOperator, Guide: guideRebuild,
+		fence: fenceGoesOn, End: EndNotFound, ByObservation: true,
+		When: "an open rebuild waits for the wipe of its cluster, for its data, or for the end of a replay: since when, what is proven, what is missing, and what to do. A warning while the operator's program is about to be started for it (contract.md §8.21)",
+	},
+	{
+		Code: CodeRebuildDiscardsWrites, Severity: SeverityBlocking, Acceptable: true, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
+		fence: fenceGoesOn, End: EndNotFound, OfHalfDone: true,
+		When: "a rebuild is asked for, and what only the stale cluster holds was not counted exactly while it was fenced, or not exported (contract.md §8.21)",
+	},
+	{
 		Code: CodeFenceInLog, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,
 		fence: fenceGoesOn, End: EndNotFound,
 		When: "a cluster joins a primary that was stale and promoted again: its log may hold the change that fenced it; Milvus without #52728 replays this change to an attached cluster, and then there are two primaries",

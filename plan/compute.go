@@ -85,9 +85,9 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t.Replication = s.replication(d)
 	t.Matches = s.matches(d, t)
 	t.InSync = t.Live() && t.undisputed()
-	t = s.withFreeze(s.planFence(d, s.resume(d, t)))
+	t = s.withRebuild(s.withFreeze(s.planFence(d, s.resume(d, t))))
 	t.Findings = append(t.Findings, s.notBack(t)...)
-	t.Findings = append(t.Findings, s.receiverFindings(t.Steps)...)
+	t.Findings = append(t.Findings, s.receiverFindings(t.dueSteps())...)
 	if t.Transition == TransitionFence {
 		t.Findings = relaxForFence(append(t.Findings, s.resumedFenceFindings(d, t.Steps)...))
 	}
@@ -243,9 +243,10 @@ func sortedTopologies(in []Topology) []Topology {
 // and logs by cluster, traffic by topology and target. Rounds of evidence are sorted
 // where they are judged.
 func sortedObserved(o Observed) Observed {
-	out := Observed{Views: slices.Clone(o.Views), Before: o.Before, Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs), assumedLost: o.assumedLost}
+	out := Observed{Views: slices.Clone(o.Views), Before: o.Before, Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs), Wipes: slices.Clone(o.Wipes), assumedLost: o.assumedLost}
 	slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Logs, func(a, b StaleLog) int { return compareStrings(a.Cluster, b.Cluster) })
+	slices.SortStableFunc(out.Wipes, func(a, b WipeProof) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Traffic, func(a, b TrafficState) int {
 		return compareStrings(a.Topology+"/"+a.Target, b.Topology+"/"+b.Target)
 	})

@@ -96,7 +96,7 @@ func (s situation) promotedInsteadOf(primary, stale string) bool {
 // the first of this list is planned, and MIXED_CHANGE blocks it.
 var transitionRank = []Transition{
 	TransitionFailover, TransitionSwitchover,
-	TransitionBootstrap, TransitionAddStandby, TransitionDetach,
+	TransitionBootstrap, TransitionRebuild, TransitionAddStandby, TransitionDetach,
 }
 
 // leadingTransition is the transition that the pairs ask for, or TransitionNone. While
@@ -150,6 +150,8 @@ func (s situation) pairFindings(d decision, p pair) []Finding {
 		return s.lossFindings(d, p)
 	case p.cell.join:
 		return s.joinFindings(d.primary, p.member)
+	case p.cell.rebuild:
+		return s.rebuildFindings(p.member)
 	case p.cell.stale && p.other != stateNone:
 		return []Finding{s.staleFinding(d, p.member)}
 	default:
@@ -213,6 +215,7 @@ func (s situation) mixedGrowth(d decision) []Finding {
 //	the source of the desired primary       its answer needs proof
 //	one that Git alone calls the primary    may be in force: must be judged lost, too
 //	any other member of that source         joins the failover or switchover, or blocks it
+//	a stale cluster that is to be rebuilt   its wipe and its data must be proven
 //	a rebuilt cluster with an old edge      may join under the join rules
 //	a cluster promoted instead, now down    may be replaced: a failover back
 func (s situation) refineCells(d *decision) {
@@ -228,6 +231,8 @@ func (s situation) refineCells(d *decision) {
 			d.pairs[i].cell = s.inForceCell(p)
 		case p.primary == stateSibling:
 			d.pairs[i].cell = s.otherMemberCell(*d, p)
+		case s.rebuilds(p.member):
+			d.pairs[i].cell = s.rebuildCell(p)
 		case p.cell.code == CodeStaleRejoin && s.attestedRebuild(*d, p):
 			d.pairs[i].cell = joinCell(TransitionAddStandby)
 		case p.primary == stateForward && p.other == stateDown && s.wasPromotedInstead(d.primary, p.member):

@@ -207,6 +207,9 @@ func (s situation) neverFollowed(primary, stale string) bool {
 // chose.
 func (s situation) splitRemedy(d decision, stale []string) string {
 	t := s.topology.Name
+	if c, asked := s.topology.Rebuilds(); asked && s.rebuilds(c) && canWrite(s.view(c.ID)) {
+		return "stop writes to " + c.ID + " by network or load balancer now; take the change back" + s.takeBack() + "; then make it refuse writes: 'reconcile fence " + t + "/" + c.ID + "'"
+	}
 	if len(stale) == 0 {
 		remedy := "stop writes to all but one by network or load balancer now; see which role each stores: 'reconcile status " + t + "'"
 		for _, c := range s.topology.withRole(RoleStandby) {

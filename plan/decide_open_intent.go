@@ -89,7 +89,8 @@ func (s situation) begunBy(i Intent) bool {
 //
 // An intent that sent nothing changed nothing. It is not resumed: its approval is
 // judged as if it were unused, so that it cannot act in a later outage than the one it
-// was given for.
+// was given for. A rebuild is resumed: whatever it waits for, it was begun for this one
+// cluster.
 //
 //	it took effect                      only verification and redirect are left
 //	a failover                          repeated while the table asks for that failover
@@ -101,10 +102,14 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 		return t
 	}
 	t.InSync = false
-	if !s.begunBy(*i) || !i.MayHaveSent && !i.Effected && !i.Turned {
+	unsent := !i.MayHaveSent && !i.Effected && !i.Turned
+	if !s.begunBy(*i) || unsent && (i.Transition != TransitionRebuild || t.Transition != TransitionRebuild) {
 		return t
 	}
 	state, again := s.intentState(*i), s.resendSteps(*i)
+	if unsent { // what a rebuild wipes and fills does not store what it did
+		state = intentWaiting
+	}
 	effected := len(again) == 0 && (i.Effected || state == intentDone)
 	switch {
 	case effected, len(again) > 0:
@@ -128,7 +133,10 @@ func (s situation) resume(d decision, t TopologyPlan) TopologyPlan {
 	case i.Transition == TransitionFailover:
 		t.Findings = s.resumedPromotion(d, withoutCodes(t.Findings, CodeRecoveryBlock))
 	default:
-		t.Findings = append(withoutCodes(t.Findings, dropsOnResume()...), s.filledSinceBegun(i.Steps)...)
+		t.Findings = withoutCodes(t.Findings, dropsOnResume()...)
+		if i.Transition != TransitionRebuild { // whose own proof says what it holds
+			t.Findings = append(t.Findings, s.filledSinceBegun(i.Steps)...)
+		}
 	}
 	return t
 }
@@ -202,7 +210,7 @@ func oldPrimaryOf(i Intent, known string) string {
 func stepsAfterSending(steps []Step) []Step {
 	var out []Step
 	for _, s := range steps {
-		if !s.Action.Sends() && s.Action != ActionRecordStale {
+		if before := s.Action == ActionRecordStale || s.Action == ActionWipe || s.Action == ActionRestore; !s.Action.Sends() && !before {
 			out = append(out, s)
 		}
 	}

@@ -32,6 +32,7 @@ type situation struct {
 	wayThere bool     // of a rehearsal: two clusters have each other's role in topology, not in document
 	rules    Failover // effective failover rules
 	loads    bool     // a new primary loads what the old one had loaded
+	programs []string // the clusters that the operator's program wipes and fills
 	audits   schedule
 	observed Observed
 	memory   Memory
@@ -45,7 +46,7 @@ type situation struct {
 
 // newSituation takes from the inputs what belongs to one topology.
 func newSituation(d Desired, t Topology, o Observed, m Memory) situation {
-	s := situation{topology: t, document: t, rules: effectiveRules(t, d.Limits), loads: d.Loads, audits: schedule{d.AuditEvery, d.AuditsSince}, observed: o, memory: m, freezes: d.Freezes}
+	s := situation{topology: t, document: t, rules: effectiveRules(t, d.Limits), loads: d.Loads, programs: d.Rebuilders, audits: schedule{d.AuditEvery, d.AuditsSince}, observed: o, memory: m, freezes: d.Freezes}
 	for _, c := range t.Clusters {
 		s.views = append(s.views, normalView(c, o.View(c.ID)))
 	}

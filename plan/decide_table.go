@@ -17,6 +17,7 @@ type cell struct {
 	probe      bool // the rounds of evidence decide
 	stale      bool // a stale cluster that lives: flagged, fenced by its own command
 	follows    bool // takes part in what another pair decides
+	rebuild    bool // the document asks for the rebuild of a stale cluster, whose proofs decide
 }
 
 // settledCell: the pair is as Git wants it, and nothing is to do.

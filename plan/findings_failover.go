@@ -173,7 +173,7 @@ func (s situation) provenReadOnly(id string) bool {
 // elsewhere since is not in it.
 func (s situation) revivalFindings(d decision) []Finding {
 	switch d.transition {
-	case TransitionFailover, TransitionBootstrap, TransitionAddStandby:
+	case TransitionFailover, TransitionBootstrap, TransitionAddStandby, TransitionRebuild:
 	default:
 		return nil
 	}

@@ -121,7 +121,7 @@ func TestJoinAfterLeaving(t *testing.T) {
 		{"attested in the future", ago(-1), Memory{}, own + "its 'provisioned' of 2026-11-22T12:01:00Z is in the future"},
 		{
 			"by a value that served", ago(30),
-			Memory{Provisions: []UsedProvision{{"b", ago(30)}}},
+			Memory{Provisions: []UsedProvision{{Cluster: "b", At: ago(30)}}},
 			own + "its 'provisioned' of 2026-11-22T11:30:00Z was used for a join before",
 		},
 	} {

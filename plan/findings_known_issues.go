@@ -109,7 +109,7 @@ func (s situation) attaches(d decision, c Cluster) bool {
 // carry tokens.
 func sendsOrdinary(t Transition) bool {
 	switch t {
-	case TransitionAddStandby, TransitionDetach, TransitionGrowChannels, TransitionSwitchover:
+	case TransitionAddStandby, TransitionRebuild, TransitionDetach, TransitionGrowChannels, TransitionSwitchover:
 		return true
 	default:
 		return false

@@ -327,7 +327,7 @@ func (s situation) rejoinedFindings(d decision) []Finding {
 // wipe of the cluster that joins does not help: the change is in the primary's log.
 func (s situation) fenceInLogFindings(d decision) []Finding {
 	mark, wasStale := s.memory.staleMark(d.primary.ID)
-	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.join })
+	joins := slices.ContainsFunc(d.pairs, func(p pair) bool { return p.cell.join || p.cell.rebuild })
 	dropped := s.view(d.primary.ID).version().Provides(release.FeatureStaleDropped)
 	if !wasStale || !joins || dropped {
 		return nil

@@ -193,6 +193,8 @@ const (
 	CodeStalePrimary            Code = "STALE_PRIMARY"
 	CodeRebuildUnverified       Code = "REBUILD_UNVERIFIED"
 	CodeRejoinedWithoutRebuild  Code = "REJOINED_WITHOUT_REBUILD"
+	CodeRebuildWaits            Code = "REBUILD_WAITS"
+	CodeRebuildDiscardsWrites   Code = "REBUILD_DISCARDS_WRITES"
 	CodeFenceInLog              Code = "FENCE_IN_LOG"
 	CodeSplitBrain              Code = "SPLIT_BRAIN"
 	CodeNoPrimary               Code = "NO_PRIMARY"
@@ -257,3 +259,13 @@ const (
 	CodeLedgerNew               Code = "LEDGER_NEW"
 	CodeKnownIssue              Code = "KNOWN_ISSUE"
 )
+
+// containsCode says whether a code is in the list.
+func containsCode(codes []Code, code Code) bool {
+	for _, c := range codes {
+		if c == code {
+			return true
+		}
+	}
+	return false
+}

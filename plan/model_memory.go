@@ -50,6 +50,7 @@ type Intent struct {
 	At          time.Time
 	FailedAt    time.Time // of a failover: when the old primary was first seen to fail; zero: not recorded
 	StepAt      time.Time // of its newest record; zero: not known
+	Advances    []Advance // of a rebuild, in their order
 	MayHaveSent bool      // an RPC may have left: the outcome is decided by reading
 	Effected    bool      // read-back showed the transition; what is left is to verify and redirect
 }
@@ -125,10 +126,11 @@ type Home struct {
 	Topology string
 }
 
-// UsedProvision is a `provisioned` value that has served a join.
+// UsedProvision is a `provisioned` value that has served a join, or a rebuild that was proven.
 type UsedProvision struct {
 	Cluster string
 	At      time.Time
+	Proven  bool // by a rebuild: its wipe was proven, and At is when it was attached
 }
 
 // FreedMark records that a cluster ceased to be a standby by a step of ours: it was
@@ -206,14 +208,18 @@ func (m Memory) staleMark(cluster string) (StaleMark, bool) {
 }
 
 // rejoinedAt is the time in the last attestation on which a cluster joined after it had
-// been stale; the zero time: it never did.
+// been stale; the zero time: it never did, or it was wiped since, which was proven.
 func (m Memory) rejoinedAt(cluster string) time.Time {
 	var newest time.Time
+	proven := false
 	for _, p := range m.Provisions {
 		wasStale := slices.ContainsFunc(m.Stale, func(s StaleMark) bool { return s.Cluster == cluster && p.At.After(s.Since) })
 		if p.Cluster == cluster && wasStale && p.At.After(newest) {
-			newest = p.At
+			newest, proven = p.At, p.Proven
 		}
+	}
+	if proven {
+		return time.Time{}
 	}
 	return newest
 }
@@ -299,6 +305,13 @@ func (m Memory) StaleSince(cluster string) (time.Time, bool) {
 	return mark.Since, ok
 }
 
+// Fenced says whether a cluster that is stale now was made a standby by a fence; stale is
+// false if it is not stale.
+func (m Memory) Fenced(cluster string) (fenced, stale bool) {
+	mark, ok := m.staleMark(cluster)
+	return mark.Fenced, ok
+}
+
 // countedLoss returns what was counted of the failover that made a cluster stale.
 func (m Memory) countedLoss(cluster string) (CountedLoss, bool) {
 	mark, ok := m.staleMark(cluster)
@@ -323,6 +336,7 @@ type CountedLoss struct {
 	At       time.Time // when it was counted
 	Until    time.Time // what it wrote later, by its own clock, is not in it
 	Closed   bool      // it was fenced: nothing comes on top
+	Exported bool      // all of it was exported to a file
 	Lost     []LossCount
 	First    time.Time // of the messages in Lost; zero: there is none
 	Last     time.Time

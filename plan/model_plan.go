@@ -107,6 +107,8 @@ type TopologyPlan struct {
 	// InSync: nothing is to do, everything that matters was seen to be as Git wants
 	// it, and no standby is known to be behind its objective. Unknown is not in sync.
 	InSync bool
+	// Rebuild is how far the rebuild of a stale cluster is; nil: the transition is another one.
+	Rebuild *RebuildState
 	// Replication is how the old primary's writes reach the new one, before a
 	// switchover.
 	Replication ReplicationState
@@ -236,16 +238,6 @@ func (t TopologyPlan) Changes() bool {
 	return false
 }
 
-// containsCode says whether a code is in the list.
-func containsCode(codes []Code, code Code) bool {
-	for _, c := range codes {
-		if c == code {
-			return true
-		}
-	}
-	return false
-}
-
 // Transition is what a plan does to one topology.
 type Transition string
 
@@ -254,6 +246,7 @@ const (
 	TransitionNone         Transition = ""
 	TransitionBootstrap    Transition = "bootstrap"
 	TransitionAddStandby   Transition = "add_standby"
+	TransitionRebuild      Transition = "rebuild"
 	TransitionDetach       Transition = "detach"
 	TransitionGrowChannels Transition = "grow_channels"
 	TransitionSwitchover   Transition = "switchover"
@@ -282,6 +275,9 @@ const (
 	ActionRedirect     Action = "redirect_traffic"
 	ActionRecordStale  Action = "record_stale"
 	ActionLoad         Action = "load_collections"
+	ActionWipe         Action = "wipe_cluster"
+	ActionRestore      Action = "restore_data"
+	ActionAudit        Action = "audit_standby"
 )
 
 // Sends says whether the action sends a configuration to a cluster.
@@ -308,6 +304,8 @@ const (
 	ReasonMoveTraffic      Reason = "move_traffic"
 	ReasonRemember         Reason = "remember"
 	ReasonServeAsBefore    Reason = "serve_as_before"
+	ReasonRebuilt          Reason = "rebuilt"
+	ReasonProveContent     Reason = "prove_content"
 )
 
 // Step is one action of a plan: data, never code. A step that sends a configuration

@@ -59,6 +59,7 @@ type Cluster struct {
 	PChannels     []string // own physical channels in numeric order
 	Promotable    bool     // a failover or switchover may choose it
 	Provisioned   Provisioned
+	Rebuild       RebuildRequest `json:",omitzero"`
 	// Site is where it runs; empty: not said. It is no part of the document: an approval does
 	// not depend on it.
 	Site string `json:"-"`
@@ -150,6 +151,9 @@ type Desired struct {
 	// Loads says that the operator wants a new primary to load and index what the old one had
 	// loaded and indexed.
 	Loads bool
+	// Rebuilders are the clusters for which the operator's configuration has a program that
+	// wipes and fills them.
+	Rebuilders []string
 	// AuditEvery is how often the operator wants each standby to be audited; 0: never.
 	AuditEvery time.Duration
 	// AuditsSince is since when this process can have audited; zero: it does not audit.

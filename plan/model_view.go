@@ -205,6 +205,8 @@ type Observed struct {
 	Before []View
 	// Logs holds what stale clusters that take writes hold alone.
 	Logs []StaleLog
+	// Wipes holds what shows whether stale clusters that are to be rebuilt were wiped.
+	Wipes []WipeProof
 	// assumedLost is the primary that [Rehearse] takes to be lost and that was not observed
 	// to be: no text may say that it was.
 	assumedLost string

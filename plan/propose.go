@@ -330,6 +330,9 @@ func (s situation) servingPrimary() (string, error) {
 // mayServe says whether Git gives a cluster a role by which it may be the primary, now or
 // before the change.
 func (s situation) mayServe(c Cluster) bool {
+	if s.rebuilds(c) { // it was stale, whatever it does now
+		return false
+	}
 	serving := []Role{RolePrimary, RoleStandby}
 	if slices.Contains(serving, c.Role) {
 		return true
@@ -368,9 +371,22 @@ func (s situation) roleBefore(c Cluster, primary string) (Role, error) {
 	return c.Role, nil // it was no standby of what serves
 }
 
-// staleNow says whether the ledger holds that a cluster which Git calls stale became so by
-// a failover that took effect. It may follow the primary by its fence, and is no standby.
+// staleNow says whether the ledger holds that a cluster which Git calls stale, or asks to
+// rebuild, became stale by a failover that took effect. It may follow the primary by its fence, and is no standby.
 func (s situation) staleNow(c Cluster) bool {
 	mark, recorded := s.memory.staleMark(c.ID)
-	return recorded && mark.Effected && c.Role == RoleStale
+	return recorded && mark.Effected && (c.Role == RoleStale || s.rebuilds(c))
+}
+
+// ProposeRebuild gives the roles with which a stale cluster becomes a standby again. The error
+// says why it is none to rebuild, with a hint.
+func ProposeRebuild(t Topology, cluster string) (map[string]Role, error) {
+	c, listed := t.Cluster(cluster)
+	switch {
+	case !listed:
+		return nil, fmt.Errorf("topology %s has no cluster %s (hint: it has %s)", t.Name, cluster, strings.Join(t.IDs(), ", "))
+	case c.Role != RoleStale:
+		return nil, fmt.Errorf("%s is %s in the file of %s, not stale (hint: only a stale cluster is rebuilt; 'reconcile status %s' shows the role of each)", cluster, c.Role, t.Name, t.Name)
+	}
+	return map[string]Role{cluster: RoleStandby}, nil
 }

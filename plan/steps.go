@@ -23,6 +23,8 @@ func (s situation) steps(d decision) []Step {
 		out = s.switchoverSteps(d)
 	case TransitionBootstrap, TransitionAddStandby:
 		out = s.joinSteps(d)
+	case TransitionRebuild:
+		out = s.rebuildSteps(d)
 	case TransitionDetach:
 		out = s.detachSteps(d)
 	case TransitionGrowChannels:
@@ -164,7 +166,11 @@ func (s situation) keepsStandby(d decision, c Cluster) bool {
 	if !s.view(d.primary.ID).Belief.Configuration.HasEdge(d.primary.ID, c.ID) {
 		return false
 	}
-	return v.Belief.Kind == BeliefUnknown || d.transition == TransitionAddStandby && v.Belief.Source == d.primary.ID
+	if asked, ok := s.topology.Rebuilds(); ok && asked.ID == c.ID {
+		return false
+	}
+	adds := d.transition == TransitionAddStandby || d.transition == TransitionRebuild
+	return v.Belief.Kind == BeliefUnknown || adds && v.Belief.Source == d.primary.ID
 }
 
 // detachSteps let the detached standbys go: the primary and the rest drop

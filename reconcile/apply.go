@@ -27,6 +27,7 @@ type Apply struct {
 	Restart  Restarter  // nil: no restart command is configured
 	Loading  Loading
 	Probe    ProbeClient // nil: the gap of writes in a rehearsal is not measured
+	Rebuilds Rebuilds
 	// LockWait is how long to wait for a lock that another process holds. 0: not at all.
 	LockWait time.Duration
 	// RereadGit reads Git once more: after a wait for a lock, and under the lock as the

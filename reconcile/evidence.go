@@ -22,6 +22,7 @@ func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.O
 	p, enough := p.withFreshProbe(ctx, o.Evidence)
 	defer enough()
 	o.Views = observe(p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
+	o.Wipes = p.wipeProofs(ctx, o, p.compute(o, m))
 	o.Evidence = r.lastRounds(ctx, p, o, m)
 	return o
 }

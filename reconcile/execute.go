@@ -54,7 +54,7 @@ func (r run) execute(ctx context.Context) Result {
 	if prep.plan.Transition == plan.TransitionRehearsal {
 		return r.rehearse(ctx, prep, res)
 	}
-	if r.send(ctx, prep, &res) {
+	if r.rebuild(ctx, &prep, &res) && r.send(ctx, prep, &res) {
 		r.finish(ctx, prep, &res)
 	}
 	r.listNotAttempted(prep.plan, &res)

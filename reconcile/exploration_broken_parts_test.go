@@ -1,9 +1,12 @@
 package reconcile_test
 
 import (
+	"time"
+
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
+	"milvus-reconcile/reconcile/reconciletest"
 )
 
 // broken are parts that do not do their duty. The zero value breaks nothing.
@@ -17,6 +20,7 @@ type broken struct {
 	readsGitOnce   bool // Git is not read again under the lock
 	trustsOldGit   bool // what Git said before counts where it cannot be read again
 	neverAsks      bool // requests are sent again without another look
+	seesWiped      bool // every cluster is reported as wiped
 }
 
 func (b broken) change(g history) approval.Change {
@@ -35,6 +39,13 @@ func (b broken) view(v plan.View) plan.View {
 		v = plan.View{Cluster: v.Cluster, At: v.At, Credential: v.Credential, Reach: plan.ReachUnreachable, Class: plan.ClassTimeout}
 	}
 	return v
+}
+
+func (b broken) wipeProof(w plan.WipeProof) plan.WipeProof {
+	if b.seesWiped {
+		w.Instance, w.LogRead, w.Oldest = reconciletest.Start, true, time.Time{}
+	}
+	return w
 }
 
 func (b broken) round(r plan.Round) plan.Round {

@@ -53,10 +53,14 @@ type node struct {
 	reach    clientReach
 	lone     bool    // its peers do not reach it, nor it them
 	salvage  uint8   // 1 + the source from which it was promoted by force
+	wiped    wiping  // what of it was wiped since the exploration began
 	pending  request // at most one: the server's exclusive lock
 	inbox    [2]form // sent by its source and not yet arrived, oldest first
 	from     uint8   // the source of the inbox
 }
+
+// wiping says which parts of a cluster are new.
+type wiping struct{ metadata, log bool }
 
 func (n node) writes(i int) bool { return n.up && !n.form.standby(i) }
 

@@ -22,6 +22,7 @@ func (m model) events() []event {
 		if i < unlike {
 			out = append(out, m.faults(i)...)
 			out = append(out, m.hands(i)...)
+			out = append(out, m.rebuilds(i)...)
 		}
 	}
 	out = append(out, m.commits()...)

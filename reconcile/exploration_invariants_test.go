@@ -14,7 +14,7 @@ import (
 func (p *machine) checkBegin(b reconcile.Beginning) {
 	g, seen := p.state.git, p.state.seen.visible
 	for _, s := range b.Intent.Steps {
-		if s.Action.Sends() && !reached(seen, index(s.Cluster)) {
+		if s.Action.Sends() && !reached(seen, index(s.Cluster)) && int(g.rebuild) != 1+index(s.Cluster) {
 			p.breaks(fmt.Sprintf("a %s is planned for %s, which was not seen", s.Action, s.Cluster))
 		}
 		if s.ForcePromote() {
@@ -92,6 +92,7 @@ func (p *machine) checkSend(a *arrival) {
 		p.breaks("a request to " + a.step.Cluster + " leaves without an approval")
 	}
 	p.checkAge(a.step)
+	p.checkRebuilt()
 	if !a.step.ForcePromote() {
 		return
 	}
@@ -107,8 +108,12 @@ func (p *machine) checkSend(a *arrival) {
 
 // checkAge: the approval that this run began with held when the run last looked
 // at the clock before it sent. An intent that is resumed has no age, nor has the
-// second wave of one: what is half done is to be finished.
+// second wave of one: what is half done is to be finished. Nor has a rebuild, which may take
+// days.
 func (p *machine) checkAge(s plan.Step) {
+	if p.intent.Transition == plan.TransitionRebuild {
+		return
+	}
 	g := p.state.git
 	if p.intent.Turned { // the way back of a rehearsal is to be gone, however late it is
 		return
@@ -156,6 +161,9 @@ func (p *machine) checkForced() {
 // approved document says, or by a fence next to another that takes them; and
 // where no other does, only after replication to the next one was proven.
 func (p *machine) checkDemotion(before model, i int) {
+	if p.intent.Transition == plan.TransitionRebuild && int(p.begun.git.rebuild) == 1+i {
+		return // it was wiped, and holds what it was filled with: see checkRebuilt
+	}
 	next := int(p.m.nodes[i].form.center)
 	seen := p.state.seen
 	other := reached(seen.visible, next) && !seen.visible.nodes[next].form.standby(next)

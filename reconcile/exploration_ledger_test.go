@@ -114,12 +114,29 @@ func (r records) sent() (records, error) {
 	return r.changed(func(i *plan.Intent) { i.MayHaveSent = true }), nil
 }
 
+// advanced notes a proof; one that is noted is not noted again.
+func (r records) advanced(a plan.Advance) (records, error) {
+	open, ok := r.open()
+	if !ok || open.Transition != plan.TransitionRebuild {
+		return r, errLedger
+	}
+	if slices.Contains(open.Advances, a) {
+		return r, nil
+	}
+	return r.changed(func(i *plan.Intent) { i.Advances = append(slices.Clone(i.Advances), a) }), nil
+}
+
 func (r records) effected() (records, error) {
 	open, ok := r.open()
 	if !ok {
 		return r, errLedger
 	}
 	out := r.changed(func(i *plan.Intent) { i.MayHaveSent, i.Effected = true, true })
+	for _, s := range open.Steps {
+		if s.Action == plan.ActionWipe {
+			out.Memory.Provisions = append(slices.Clone(r.Memory.Provisions), plan.UsedProvision{Cluster: s.Cluster, At: r.Newest, Proven: true})
+		}
+	}
 	out.Memory.Stale = slices.Clone(r.Memory.Stale)
 	for i, m := range out.Memory.Stale {
 		fenced := slices.ContainsFunc(open.Steps, func(s plan.Step) bool { return s.Action == plan.ActionFence && s.Cluster == m.Cluster })

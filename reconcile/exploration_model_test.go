@@ -49,6 +49,7 @@ type history struct {
 	rehearses  uint8 // 1 + the cluster to which it asks for a rehearsal; 0: it asks for none
 	wide       bool  // it gives two channels to each cluster
 	wasWide    bool  // the previous document did
+	rebuild    uint8 // 1 + the cluster whose rebuild it asks for
 	approved   bool
 	short      uint8 // when it was approved
 	long       uint8
@@ -103,6 +104,9 @@ func (h history) document() plan.Topology {
 	if h.rehearses > 0 {
 		t.Rehearse = &plan.RehearsalRequest{To: name(int(h.rehearses) - 1), Generation: t.Generation}
 	}
+	if h.rebuild > 0 {
+		t.Clusters[h.rebuild-1].Rebuild = plan.RebuildRequest{Generation: t.Generation, Data: plan.ProvisionedRestored}
+	}
 	if h.earlier > 0 {
 		before := h.before.topology(h.earlier, h.wasWide)
 		t.Previous = &before
@@ -147,13 +151,14 @@ type seen struct {
 	half          bool // a force promote of it is half done
 	form          form
 	salvage, flow uint8 // flow: 1 + the source that it replicates from just now
+	wiped         wiping
 }
 
 func (m *model) see() visible {
 	v := visible{n: m.n}
 	for i := range int(m.n) {
 		n := m.nodes[i]
-		s := seen{reach: n.reach, down: !n.up, data: n.data, serves: m.serves, half: n.pending.half, form: n.form, salvage: n.salvage}
+		s := seen{reach: n.reach, down: !n.up, data: n.data, serves: m.serves, half: n.pending.half, form: n.form, salvage: n.salvage, wiped: n.wiped}
 		if n.form.standby(i) && m.follows(int(n.form.center), i) {
 			s.flow = 1 + n.form.center
 		}
@@ -187,6 +192,24 @@ func (v visible) view(i int, at time.Time, depth plan.Depth) plan.View {
 	}
 	if depth.Progress {
 		out.Progress = v.progress(i, 0)
+	}
+	return out
+}
+
+// wipeProof is how the observer reports what was wiped of one cluster: every failover is of
+// the first two days, and every wipe is later.
+func (v visible) wipeProof(i int) plan.WipeProof {
+	n := v.nodes[i]
+	out := plan.WipeProof{Cluster: name(i)}
+	if n.down || n.reach != reachFull {
+		return out
+	}
+	out.Instance, out.LogRead = reconciletest.Start.Add(-24*time.Hour), true
+	if n.wiped.metadata {
+		out.Instance = reconciletest.Start.Add(48 * time.Hour)
+		if !n.wiped.log {
+			out.Oldest = reconciletest.Start
+		}
 	}
 	return out
 }

@@ -29,6 +29,8 @@ const (
 	atReadBack boundary = "read back"
 	atAgain    boundary = "look before sending again"
 	atEffected boundary = "record the effect"
+	atAdvance  boundary = "record a proof"
+	atReread   boundary = "read how far the rebuild is"
 	atVerify   boundary = "verify"
 	atTurn     boundary = "turn back"
 	atFinish   boundary = "record the result"
@@ -39,7 +41,7 @@ const (
 
 var pauses = map[boundary]bool{
 	atLock: true, atBegin: true, atSent: true, atAttempt: true, atReadBack: true,
-	atAgain: true, atEffected: true, atVerify: true, atTurn: true, atFinish: true, atReverse: true, atMatch: true,
+	atAgain: true, atEffected: true, atAdvance: true, atReread: true, atVerify: true, atTurn: true, atFinish: true, atReverse: true, atMatch: true,
 }
 
 // process is one run of apply between two pauses. It is a value: what the run
@@ -112,6 +114,7 @@ type machine struct {
 	now    time.Time
 	before time.Time // what the clock said at the reply before
 	fresh  bool      // the run has begun an intent of its own with an approval
+	begins bool      // it has just begun a rebuild
 	intent plan.Intent
 	lost   chan struct{}
 	waves  []*arrival
@@ -169,7 +172,7 @@ func (p *machine) relevant(at boundary) int32 {
 	return -max(n, probed)
 }
 
-var needsLock = map[boundary]bool{atBegin: true, atSent: true, atAttempt: true, atEffected: true, atTurn: true, atFinish: true, atReverse: true}
+var needsLock = map[boundary]bool{atBegin: true, atAdvance: true, atSent: true, atAttempt: true, atEffected: true, atTurn: true, atFinish: true, atReverse: true}
 
 // loseIf tells the run that its right is gone, and waits until it knows.
 func (p *machine) loseIf(ctx context.Context, lost bool) {

@@ -48,6 +48,16 @@ func (p *machine) StaleLog(_ context.Context, _ plan.Topology, _, stale string) 
 	return plan.StaleLog{Cluster: stale}
 }
 
+// WipeProof shows since when the cluster's metadata exist, and whether its log is older.
+func (p *machine) WipeProof(ctx context.Context, _ plan.Topology, _, stale string) plan.WipeProof {
+	r := p.say(ctx, atLook, func() (any, any, error) {
+		v := p.look()
+		return p.x.broken.wipeProof(v.wipeProof(index(stale))), glance{v, plan.Depth{}}, nil
+	})
+	proof, _ := r.value.(plan.WipeProof)
+	return proof
+}
+
 func (p *machine) Sample(context.Context, plan.Topology, plan.Want, <-chan struct{}) (plan.Round, bool) {
 	return plan.Round{}, false
 }
@@ -110,7 +120,11 @@ func (p *machine) Verify(ctx context.Context, _ plan.Topology, cluster string, _
 }
 
 func (p *machine) Read(ctx context.Context) (reconcile.Remembered, error) {
-	r := p.say(ctx, atRead, func() (any, any, error) { return p.m.ledger, p.m.ledger, nil })
+	at := atRead
+	if p.begins { // a rebuild reads all once more: what follows is not of the ledger alone
+		at, p.begins = atReread, false
+	}
+	r := p.say(ctx, at, func() (any, any, error) { return p.m.ledger, p.m.ledger, nil })
 	number, ok := r.value.(int32)
 	if !ok {
 		return reconcile.Remembered{}, r.err
@@ -179,11 +193,16 @@ func (r machineRight) Begin(ctx context.Context, b reconcile.Beginning) error {
 		return out, err
 	})
 	r.p.fresh = err == nil && len(b.Payloads) > 0
+	r.p.begins = b.Intent.Transition == plan.TransitionRebuild
 	return err
 }
 
 func (r machineRight) Sent(ctx context.Context) error {
 	return r.p.write(ctx, atSent, records.sent)
+}
+
+func (r machineRight) Advance(ctx context.Context, a plan.Advance, _ string) error {
+	return r.p.write(ctx, atAdvance, func(known records) (records, error) { return known.advanced(a) })
 }
 
 func (r machineRight) Effected(ctx context.Context) error {

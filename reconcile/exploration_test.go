@@ -137,6 +137,10 @@ func seeds() []seed {
 		{"two clusters, a rehearsal has turned", after(rehearsed("PS"), turned...), 3, 1500, true},
 		{"two clusters, a rehearsal has half of its way back behind it", after(rehearsed("PS"), slices.Concat(turned[:len(turned)-1], stuck[3:])...), 2, 2300, true},
 		{"three clusters, a rehearsal is approved", rehearsed("PSS"), 2, 70000, true},
+		{"two clusters, a rebuild is approved", func(x *explorer) state { return x.rebuilding() }, 3, 3000, false},
+		{"two clusters, a rebuild has begun and its cluster is filled", func(x *explorer) state {
+			return x.follow(x.rebuilding(), "apply starts", "take the lock", "write the intent", "somebody wipes cluster-a", "somebody fills cluster-a")
+		}, 1, 150, false},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })
 		}, 2, 1400, false},
@@ -192,7 +196,7 @@ func TestExploration(t *testing.T) {
 
 // explored are the transitions; some of them must end well.
 var explored = []plan.Transition{
-	plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionDetach,
+	plan.TransitionBootstrap, plan.TransitionAddStandby, plan.TransitionRebuild, plan.TransitionDetach,
 	plan.TransitionGrowChannels, plan.TransitionSwitchover, plan.TransitionRehearsal, plan.TransitionFailover, plan.TransitionFence,
 }
 

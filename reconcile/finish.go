@@ -32,6 +32,7 @@ func (r run) finish(ctx context.Context, prep prepared, res *Result) {
 	if err := r.right.Finish(ctx, OutcomeApplied.String(), res.WhatCame(prep.plan)); err != nil {
 		res.Outcome, res.Detail = OutcomeUnverified, fmt.Errorf("record the result: %w", err).Error()
 	}
+	judgeAudit(res)
 }
 
 // close carries out the steps that follow the requests, in their order. The first that fails
@@ -50,6 +51,8 @@ func (r run) close(ctx context.Context, prep prepared, res *Result) {
 			x = r.redirect(ctx, prep, s)
 		case plan.ActionLoad:
 			x = r.load(ctx, prep, s, res)
+		case plan.ActionAudit:
+			x = r.auditRebuilt(ctx, prep, s)
 		default:
 			end(plan.StepNotAttempted.String())
 			continue
@@ -57,7 +60,7 @@ func (r run) close(ctx context.Context, prep prepared, res *Result) {
 		end(x.Status.String())
 		x.Step, x.Took = s, r.apply.Clock().Sub(began)
 		res.Steps = append(res.Steps, x)
-		if x.Status == plan.StepFailed && s.Action != plan.ActionLoad {
+		if x.Status == plan.StepFailed && s.Action != plan.ActionLoad && s.Action != plan.ActionAudit {
 			res.Outcome = OutcomeUnverified
 			res.Detail = fmt.Sprintf("%s: %s; the change itself took effect, and the next apply continues here", s.Action, x.Detail)
 			if s.Action != plan.ActionRedirect {
@@ -102,7 +105,8 @@ func (r run) awaitConvergence(ctx context.Context, prep prepared) StepResult {
 // first read holds what its primary does not.
 func (r run) checkJoined(ctx context.Context, prep prepared, joining []plan.Cluster) StepResult {
 	done := StepResult{Status: plan.StepDone, Detail: "every member was read back with the wanted configuration"}
-	empty := slices.DeleteFunc(slices.Clone(joining), func(c plan.Cluster) bool { return c.Provisioned.From == plan.ProvisionedRestored })
+	rebuild := prep.plan.Transition == plan.TransitionRebuild // whatever it was filled with, the primary must have it
+	empty := slices.DeleteFunc(slices.Clone(joining), func(c plan.Cluster) bool { return !rebuild && c.Provisioned.From == plan.ProvisionedRestored })
 	if len(empty) == 0 {
 		return done
 	}
@@ -236,7 +240,7 @@ func (r Result) WhatCame(t plan.TopologyPlan) string {
 		parts = append(parts, r.Detail)
 	}
 	for _, x := range r.Steps {
-		if x.Step.Action == plan.ActionVerify || x.Step.Action == plan.ActionRedirect || x.Step.Action == plan.ActionLoad {
+		if x.Step.Action == plan.ActionVerify || x.Step.Action == plan.ActionRedirect || x.Step.Action == plan.ActionLoad || x.Step.Action == plan.ActionAudit {
 			parts = append(parts, x.Detail)
 		}
 	}

@@ -47,7 +47,7 @@ func (r run) writeIntent(ctx context.Context, prep prepared) error {
 		}
 	}
 	for _, c := range prep.topology.Clusters {
-		if c.Role == plan.RoleStandby && joinsBy(t, c.ID) && !c.Provisioned.At.IsZero() {
+		if c.Role == plan.RoleStandby && t.Transition != plan.TransitionRebuild && joinsBy(t, c.ID) && !c.Provisioned.At.IsZero() {
 			b.Used = append(b.Used, plan.UsedProvision{Cluster: c.ID, At: c.Provisioned.At})
 		}
 	}
@@ -131,6 +131,8 @@ func endingOf(i plan.Intent, t plan.TopologyPlan) ending {
 	switch {
 	case i.Generation > t.Generation:
 		return endOpen
+	case i.Transition == plan.TransitionRebuild && i.Generation == t.Generation && !i.Effected:
+		return endOpen // it goes on once its clusters answer
 	case !i.MayHaveSent && !i.Effected && !i.Turned:
 		return endUnsent
 	case t.Resumed:

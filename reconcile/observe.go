@@ -39,10 +39,11 @@ func (p Pass) observe(ctx context.Context) (observation, error) {
 	}
 	observed.Views, observed.Before = p.watchReplication(ctx, observed.Views, computed)
 	observed.Logs = p.staleLogs(ctx, observed)
+	observed.Wipes = p.wipeProofs(ctx, observed, computed)
 	if err := ctx.Err(); err != nil {
 		return observation{}, fmt.Errorf("observe the clusters: %w", err)
 	}
-	if !sameViews(first, observed.Views) || len(observed.Before)+len(observed.Logs) > 0 {
+	if !sameViews(first, observed.Views) || len(observed.Before)+len(observed.Logs)+len(observed.Wipes) > 0 {
 		computed = p.compute(observed, remembered)
 	}
 	return observation{observed, remembered, computed}, nil
@@ -110,7 +111,7 @@ func (p Pass) withContents(computed plan.Plan, r Remembered) []plan.Topology {
 	for _, t := range p.Desired.Topologies {
 		tp, _ := computed.Topology(t.Name)
 		_, promoted := m.Promoted(t.Name)
-		if promoted || tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby {
+		if promoted || tp.Transition == plan.TransitionBootstrap || tp.Transition == plan.TransitionAddStandby || tp.Transition == plan.TransitionRebuild {
 			out = append(out, t)
 		}
 	}

@@ -20,6 +20,8 @@ type Observer interface {
 	// StaleLog reads what the stale cluster holds that its successor, promoted, never got.
 	// It reads a bounded part.
 	StaleLog(ctx context.Context, t plan.Topology, promoted, stale string) plan.StaleLog
+	// WipeProof reads what shows whether a stale cluster was wiped.
+	WipeProof(ctx context.Context, t plan.Topology, promoted, stale string) plan.WipeProof
 	// Probe makes the rounds of evidence that a plan lacks. It ends early when the old
 	// primary answers. It calls tell after each round.
 	Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence
@@ -112,6 +114,13 @@ type Probing interface {
 	Stop(ctx context.Context, primary string) (written, lost int64, err error)
 }
 
+// Rebuilder wipes and fills clusters by the program of the operator's configuration.
+type Rebuilder interface {
+	// Rebuild starts the program of a cluster for a phase and waits until it ends. source is
+	// the cluster from which it is filled. Nil means that the program says that it succeeded.
+	Rebuild(ctx context.Context, topology, cluster, source string, phase plan.RebuildPhase) error
+}
+
 // ErrLockHeld is the error of [Ledger.Lock] when another process holds the lock.
 var ErrLockHeld = errors.New("the lock is held")
 
@@ -143,6 +152,8 @@ type HeldLock interface {
 	// Reverse takes back an intent without any effect, and the spent approval
 	// with it.
 	Reverse(ctx context.Context, reason string) error
+	// Advance records that an open rebuild went on.
+	Advance(ctx context.Context, a plan.Advance, detail string) error
 	// Finish closes the intent.
 	Finish(ctx context.Context, result, detail string) error
 	// Lost is closed when the lock is gone.

@@ -167,7 +167,7 @@ func (r run) endFailed(ctx context.Context, prep prepared, f StepResult, res *Re
 // reverseIntent reverses an intent without any effect. An intent for which an
 // earlier process may have sent a request stays open.
 func (r run) reverseIntent(ctx context.Context, prep prepared, res *Result) {
-	if prep.mayHaveSent {
+	if prep.mayHaveSent || prep.plan.Transition == plan.TransitionRebuild {
 		return
 	}
 	if err := r.right.Reverse(context.WithoutCancel(ctx), res.Detail); err != nil {

@@ -193,6 +193,7 @@ type LedgerKubernetes struct {
 type ClusterCare struct {
 	ID         string
 	Restart    *Restart         // nil: its coordinator is not restarted
+	Rebuild    *Rebuild         // nil: a person wipes and fills it
 	Kubernetes *KubernetesPlace // nil: not said
 	At         plan.Position
 }
@@ -207,6 +208,12 @@ type KubernetesPlace struct {
 
 // Restart restarts the coordinator process of a cluster.
 type Restart struct {
+	Command []string // program and arguments
+	Timeout time.Duration
+}
+
+// Rebuild wipes and fills a cluster that an approved rebuild names.
+type Rebuild struct {
 	Command []string // program and arguments
 	Timeout time.Duration
 }

@@ -26,6 +26,7 @@ type Change struct {
 	Roles       map[string]plan.Role
 	Provisioned map[string]plan.Provisioned // all three values; an empty From is refused
 	Rehearse    *plan.RehearsalRequest      // nil: left as it is
+	Rebuild     map[string]plan.RebuildRequest
 }
 
 // EditError says why a file cannot be edited without guessing.
@@ -126,8 +127,14 @@ func (change Change) applyTo(file string, out plan.Topology) (plan.Topology, err
 			return out, &EditError{File: file, Reason: "what provisioned " + quoted(id) + " and when is not said", Hint: "give from and at"}
 		}
 	}
+	for id := range change.Rebuild {
+		asked[id] = true
+	}
 	for i, c := range out.Clusters {
 		delete(asked, c.ID)
+		if r, ok := change.Rebuild[c.ID]; ok {
+			out.Clusters[i].Rebuild = r
+		}
 		if role, ok := change.Roles[c.ID]; ok {
 			out.Clusters[i].Role = role
 		}
@@ -172,6 +179,9 @@ func (e *editor) apply(change Change, wanted plan.Topology) {
 		}
 		if _, ok := change.Provisioned[c.ID]; ok {
 			e.provision(node, c.Provisioned)
+		}
+		if r, ok := change.Rebuild[c.ID]; ok {
+			e.setAfterRole(node, "rebuild", fmt.Sprintf("{generation: %d, data: %s}", r.Generation, r.Data))
 		}
 	}
 }
@@ -249,19 +259,24 @@ func (e *editor) refusal(n *yaml.Node, reason string) *EditError {
 	return &EditError{File: e.file, Line: line, Reason: reason, Hint: "edit the file by hand; nothing was changed"}
 }
 
-// provision writes the attestation of one cluster: over an earlier one, or
-// after the role.
+// provision writes the attestation of one cluster.
 func (e *editor) provision(cluster *yaml.Node, p plan.Provisioned) {
 	value, err := flowProvisioned(p)
 	if err != nil {
 		e.fail(cluster, err.Error())
 		return
 	}
-	if old := childNode(cluster, "provisioned"); old != nil {
-		e.overwrite(old, "provisioned", value)
+	e.setAfterRole(cluster, "provisioned", value)
+}
+
+// setAfterRole writes a mapping of one cluster in braces: over an earlier one, or after the
+// role.
+func (e *editor) setAfterRole(cluster *yaml.Node, key, value string) {
+	if old := childNode(cluster, key); old != nil {
+		e.overwrite(old, key, value)
 		return
 	}
-	e.addAfter(cluster, "role", "provisioned: "+value)
+	e.addAfter(cluster, "role", key+": "+value)
 }
 
 // rehearse writes the request for a rehearsal: over an earlier one, or after the generation.

@@ -99,6 +99,11 @@ type (
 		PChannels     []string             `json:"pchannels"`
 		Promotable    bool                 `json:"promotable"`
 		Provisioned   canonicalProvisioned `json:"provisioned"`
+		Rebuild       canonicalRebuild     `json:"rebuild,omitzero"`
+	}
+	canonicalRebuild struct {
+		Generation int64  `json:"generation"`
+		Data       string `json:"data"`
 	}
 	canonicalProvisioned struct {
 		From     string `json:"from"`
@@ -141,6 +146,7 @@ func Hash(t plan.Topology) string {
 			Provisioned: canonicalProvisioned{
 				From: string(c.Provisioned.From), At: c.Provisioned.At.UTC().Format(time.RFC3339Nano), Evidence: c.Provisioned.Evidence,
 			},
+			Rebuild: canonicalRebuild{Generation: c.Rebuild.Generation, Data: string(c.Rebuild.Data)},
 		})
 	}
 	slices.SortStableFunc(out.Clusters, func(a, b canonicalCluster) int { return cmp.Compare(a.ID, b.ID) })

@@ -163,6 +163,11 @@ func clusters(f, credentials field) []ClusterCare {
 			checkProgram(argv)
 			c.Restart = &Restart{Command: argv.texts(), Timeout: restart.get("timeout").intervalOr(2 * time.Minute)}
 		}
+		if rebuild := item.get("rebuild"); rebuild.set {
+			argv := rebuild.get("exec").get("command")
+			checkProgram(argv)
+			c.Rebuild = &Rebuild{Command: argv.texts(), Timeout: rebuild.get("timeout").intervalOr(10 * time.Minute)}
+		}
 		if place := item.get("kubernetes"); place.set {
 			c.Kubernetes = &KubernetesPlace{
 				Namespace: place.get("namespace").text(), Instance: place.get("instance").text(),

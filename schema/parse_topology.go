@@ -213,6 +213,7 @@ func cluster(f field) plan.Cluster {
 		PChannels:     channels(f.get("pchannels"), id),
 		Promotable:    f.get("promotable").flagOr(true),
 		Provisioned:   provisioned(f.get("provisioned")),
+		Rebuild:       rebuild(f.get("rebuild")),
 		Site:          f.get("site").text(),
 		At:            f.position(),
 	}
@@ -312,4 +313,8 @@ func provisioned(f field) plan.Provisioned {
 		At:       f.get("at").time(),
 		Evidence: f.get("evidence").text(),
 	}
+}
+
+func rebuild(f field) plan.RebuildRequest {
+	return plan.RebuildRequest{Generation: f.get("generation").numberOr(0), Data: plan.ProvisionedFrom(f.get("data").text())}
 }

@@ -68,6 +68,7 @@ var imports = map[string][]string{
 	"reconcile/redirect":                  {"plan", "reconcile/foreign", "reconcile/kubeapi", "reconcile/notify", "reconcile/plainfile", "reconcile/program", "reconcile/reason", "reconcile/redirect/nameserver"},
 	"reconcile/redirect/nameserver":       {"reconcile/foreign"},
 	"reconcile/restart":                   {"plan", "reconcile/program"},
+	"reconcile/rebuild":                   {"plan", "reconcile/program"},
 	"cmd/reconcile":                       {"cmd/reconcile/internal/cli"},
 	"cmd/reconcile/internal/render":       {"plan", "plan/explain", "plan/upgrade", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/replay", "cmd/reconcile/internal/jsonyaml", "cmd/reconcile/internal/safetext", "cmd/reconcile/internal/sitepage"},
 	"cmd/reconcile/internal/sitepage":     {"plan", "plan/siteplan", "reconcile/approval", "reconcile/ledger"},
@@ -104,7 +105,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/soak":               {},
 	"cmd/reconcile/internal/wire": {
 		"plan", "plan/siteplan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
-		"reconcile/gitsource", "reconcile/kubeapi", "reconcile/kubeview", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/replay", "reconcile/restart",
+		"reconcile/gitsource", "reconcile/kubeapi", "reconcile/kubeview", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/rebuild", "reconcile/replay", "reconcile/restart",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve", "cmd/reconcile/internal/sitepage",
 	},
 	"cmd/reconcile/internal/doctor": {

@@ -68,6 +68,7 @@ func TestNothingOfThePlannersTypesIsLost(t *testing.T) {
 	}
 	b.Intent.At, b.Intent.StepAt = m.Intents[0].At, m.Intents[0].StepAt // the ledger's own clock
 	b.Stale[0].Fenced, b.Intent.Turned = false, false                   // told by a fence, and by a way that is over
+	b.Intent.Advances, b.Provisions[0].Proven = nil, false              // told by a rebuild only
 	same(t, m.Intents, []plan.Intent{b.Intent})
 	same(t, m.Stale, b.Stale)
 	same(t, m.Provisions, b.Provisions)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // Lock is the right to act on one topology. Everything that it writes is
@@ -27,6 +29,11 @@ func (k *Lock) Begin(ctx context.Context, b Beginning) error {
 // Sent records that a request may have been sent. It is written before the first one:
 // from here on only a read of the cluster shows the result.
 func (k *Lock) Sent(ctx context.Context) error { return k.write(ctx, sentRule(k.topology)) }
+
+// Advance records that an open rebuild went on.
+func (k *Lock) Advance(ctx context.Context, a plan.Advance, detail string) error {
+	return k.write(ctx, advancedRule(k.topology, a, detail))
+}
 
 // Effected records that a read of the clusters showed the transition in effect.
 func (k *Lock) Effected(ctx context.Context) error { return k.write(ctx, effectedRule(k.topology)) }

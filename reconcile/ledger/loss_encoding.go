@@ -17,6 +17,7 @@ type lossWire struct {
 	Promoted string          `json:"promoted"`
 	Until    time.Time       `json:"until"`
 	Closed   bool            `json:"closed,omitempty"`
+	Exported bool            `json:"exported,omitempty"`
 	Lost     []lossCountWire `json:"lost,omitempty"`
 	First    *time.Time      `json:"first,omitempty"`
 	Last     *time.Time      `json:"last,omitempty"`
@@ -53,8 +54,10 @@ func lossRule(c plan.CountedLoss) rule {
 			case now.Messages < before.Messages || now.Rows < before.Rows:
 				return nil, fmt.Errorf("%w: %d rows in %d messages were counted before on %s, and now %d in %d: its log lacks some", ErrTransition,
 					before.Rows, before.Messages, c.Cluster, now.Rows, now.Messages)
-			case now == before && known.Closed == c.Closed:
+			case now == before && known.Closed == c.Closed && (known.Exported || !c.Exported):
 				return nil, nil
+			case now == before:
+				c.Exported = c.Exported || known.Exported
 			}
 		}
 		e := &entry{
@@ -115,7 +118,7 @@ func (s *state) count(e entry) error {
 
 func lossToWire(c plan.CountedLoss, intent uint64) *lossWire {
 	return &lossWire{
-		Intent: intent, Promoted: c.Promoted, Until: wallTime(c.Until), Closed: c.Closed,
+		Intent: intent, Promoted: c.Promoted, Until: wallTime(c.Until), Closed: c.Closed, Exported: c.Exported,
 		Lost: countsToWire(c.Lost), First: timeOrNil(c.First), Last: timeOrNil(c.Last), Later: countsToWire(c.Later),
 	}
 }
@@ -141,7 +144,7 @@ func countsFromWire(counts []lossCountWire) []plan.LossCount {
 func (e entry) loss(since time.Time) plan.CountedLoss {
 	w := e.Loss
 	return plan.CountedLoss{
-		Topology: e.Topology, Cluster: e.Cluster, Promoted: w.Promoted, Since: since, At: e.At, Until: w.Until, Closed: w.Closed,
+		Topology: e.Topology, Cluster: e.Cluster, Promoted: w.Promoted, Since: since, At: e.At, Until: w.Until, Closed: w.Closed, Exported: w.Exported,
 		Lost: countsFromWire(w.Lost), First: timeOrZero(w.First), Last: timeOrZero(w.Last), Later: countsFromWire(w.Later),
 	}
 }

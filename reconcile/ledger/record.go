@@ -39,6 +39,7 @@ const (
 	KindCounted    Kind = "counted"    // exactly what a failover lost, from the whole log of the old primary
 	KindReplay     Kind = "replay"     // lost rows begin to be written again; the approval of that is spent
 	KindReplayed   Kind = "replayed"   // the replay is closed
+	KindAdvanced   Kind = "advanced"   // an open rebuild went on: its program was started or ended, or a proof was read
 )
 
 // Record is one entry of the ledger as history shows it (contract.md §6).
@@ -68,6 +69,7 @@ type Record struct {
 	Loss *plan.CountedLoss
 	// Rehearsal is of the result of a rehearsal; nil: of any other record.
 	Rehearsal *plan.RehearsalRecord
+	Phase     string // of a rebuild that went on; Result is what happened in it
 	Shard     string // of the daemon that carried it out; empty: a command did, or it had none
 	PrevHash  string // empty for the first record
 	Hash      string
@@ -108,6 +110,7 @@ type entry struct {
 	Replay     *replayWire `json:"replay,omitempty"`   // that begins
 	Way        *wayWire    `json:"way,omitempty"`      // of a rehearsal that ended
 	Probe      *probeWire  `json:"probe,omitempty"`    // of a rehearsal
+	Phase      string      `json:"phase,omitempty"`    // of a rebuild that went on
 	Shard      string      `json:"shard,omitempty"`    // of the daemon that wrote it
 	PrevHash   string      `json:"prevHash"`
 }
@@ -124,7 +127,7 @@ func (e entry) record(hash string) Record {
 	out := Record{
 		Seq: e.Seq, At: e.At, Kind: e.Kind, Topology: e.Topology, Generation: e.Generation, Commit: e.Commit,
 		By: e.By, Transition: plan.Transition(e.Transition), Result: e.Result, Detail: e.Detail,
-		Cluster: e.Cluster, Version: e.Version, Shard: e.Shard, PrevHash: e.PrevHash, Hash: hash,
+		Cluster: e.Cluster, Version: e.Version, Phase: e.Phase, Shard: e.Shard, PrevHash: e.PrevHash, Hash: hash,
 	}
 	out.addIntent(e.Begin)
 	if e.Replay != nil {
@@ -215,7 +218,7 @@ const (
 	format3       = "3" // records of an acceptance, and of counted losses
 	format4       = "4" // audits among the latest values
 	format5       = "5" // what primaries serve, what standbys lack, what drift found, outages that ended and how far replays are among the latest values
-	formatVersion = "6" // records of the two ways of a rehearsal
+	formatVersion = "6" // records of rebuilds, and of the two ways of a rehearsal
 )
 
 // migration brings an image to the next format.

@@ -108,6 +108,25 @@ func effectedRule(topology string) rule {
 	return onceRule(topology, KindEffected, func(in openIntent) bool { return in.Effected })
 }
 
+// advancedRule records that an open rebuild went on.
+func advancedRule(topology string, a plan.Advance, detail string) rule {
+	return func(s *state) (*entry, error) {
+		in, ok := s.intents[topology]
+		switch {
+		case !ok:
+			return nil, ErrNoIntent
+		case in.Transition != plan.TransitionRebuild || a.Phase == plan.RebuildUnknown || a.Event == "":
+			return nil, fmt.Errorf("%w: only a rebuild goes on in phases", ErrTransition)
+		case a.Event == plan.AdvanceProven && slices.ContainsFunc(in.Advances, func(o plan.Advance) bool { return o.Phase == a.Phase && o.Event == a.Event }):
+			return nil, nil
+		}
+		e := followUp(KindAdvanced, in)
+		e.Cluster = in.rebuilt()
+		e.Phase, e.Result, e.Detail = string(a.Phase), string(a.Event), detail
+		return e, nil
+	}
+}
+
 // onceRule advances an open intent; nil if already reports true.
 func onceRule(topology string, kind Kind, already func(openIntent) bool) rule {
 	return func(s *state) (*entry, error) {

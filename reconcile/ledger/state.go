@@ -98,7 +98,7 @@ func (s *state) apply(e entry) error {
 		s.accepted = e.At
 	case KindIntent:
 		return s.begin(e)
-	case KindSent, KindEffected, KindTurned, KindReversed, KindResult:
+	case KindSent, KindEffected, KindTurned, KindAdvanced, KindReversed, KindResult:
 		return s.continueIntent(e)
 	case KindMatched:
 		s.spend(e, "")
@@ -144,7 +144,7 @@ func (s *state) begin(e entry) error {
 		s.stale = append(s.stale, numbered[plan.StaleMark]{e.Seq, m.mark()})
 	}
 	for _, p := range e.Begin.Provisions {
-		s.provisions = append(s.provisions, numbered[plan.UsedProvision]{e.Seq, plan.UsedProvision(p)})
+		s.provisions = append(s.provisions, numbered[plan.UsedProvision]{e.Seq, plan.UsedProvision{Cluster: p.Cluster, At: p.At}})
 	}
 	s.raiseGeneration(e)
 	return nil
@@ -160,9 +160,12 @@ func (s *state) continueIntent(e entry) error {
 	case KindSent:
 		in.MayHaveSent = true
 		s.markFreed(in, e.At)
+	case KindAdvanced:
+		in.Advances = append(slices.Clone(in.Advances), plan.Advance{Phase: plan.RebuildPhase(e.Phase), Event: plan.AdvanceEvent(e.Result), At: e.At})
 	case KindEffected:
 		in.MayHaveSent, in.Effected, in.effectedAt = true, true, e.At
 		s.markEffected(in)
+		s.markRebuilt(in, e.At)
 		s.markFreed(in, e.At)
 	case KindTurned:
 		if err := in.turn(e); err != nil {
@@ -193,6 +196,23 @@ func (s *state) markEffected(in openIntent) {
 			s.stale[i].value.Fenced = true
 		}
 	}
+}
+
+// markRebuilt ends the stale mark of a cluster that a rebuild attached: its wipe was proven.
+func (s *state) markRebuilt(in openIntent, at time.Time) {
+	if cluster := in.rebuilt(); cluster != "" {
+		s.provisions = append(s.provisions, numbered[plan.UsedProvision]{in.seq, plan.UsedProvision{Cluster: cluster, At: at, Proven: true}})
+	}
+}
+
+// rebuilt is the cluster that a rebuild wipes.
+func (i openIntent) rebuilt() string {
+	for _, s := range i.Steps {
+		if s.Action == plan.ActionWipe {
+			return s.Cluster
+		}
+	}
+	return ""
 }
 
 func (i openIntent) fences(cluster string) bool {

@@ -30,6 +30,8 @@ func (r Record) Lines() []string {
 		return append([]string{"the lost rows of " + r.Cluster + " are written again"}, strings.Split(r.Detail, "; ")...)
 	case KindAccepted:
 		return []string{withDetail("the ledger was accepted as it is, although newer records may be lost", r.Detail)}
+	case KindAdvanced:
+		return []string{withDetail(r.advance(), r.Detail)}
 	case KindReversed:
 		return []string{withDetail("the "+r.TransitionText()+" was taken back, and its approval is unused again", r.Detail)}
 	default:
@@ -98,6 +100,21 @@ func (r Record) beginning() []string {
 		out = append(out, ProposedBy(r.ProposedBy))
 	}
 	return append(out, r.approvers()...)
+}
+
+// advance says how an open rebuild went on.
+func (r Record) advance() string {
+	step := "the " + r.Phase + " of " + r.Cluster
+	switch plan.AdvanceEvent(r.Result) {
+	case plan.AdvanceStarted:
+		return step + " is begun by the operator's program"
+	case plan.AdvanceEnded:
+		return "the operator's program has ended " + step
+	case plan.AdvanceProven:
+		return step + " is proven"
+	default:
+		return step
+	}
 }
 
 // replayBegins tells which rows begin to be written again, and who approved it and why.
@@ -208,7 +225,7 @@ func subjectsOf(transition plan.Transition, steps []plan.Step) []string {
 	var out []string
 	for _, s := range steps {
 		fenced := transition == plan.TransitionFence && s.Action == plan.ActionFence
-		joins := transition == plan.TransitionAddStandby && s.Reason == plan.ReasonJoins
+		joins := transition == plan.TransitionAddStandby && s.Reason == plan.ReasonJoins || s.Action == plan.ActionWipe
 		leaves := transition == plan.TransitionDetach && s.Reason == plan.ReasonLeaves
 		if (fenced || joins || leaves) && !slices.Contains(out, s.Cluster) {
 			out = append(out, s.Cluster)

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
@@ -13,6 +16,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/milvus/parallel"
+	"milvus-reconcile/reconcile/milvus/tokens"
 	"milvus-reconcile/reconcile/milvus/wal"
 )
 
@@ -178,3 +182,90 @@ func (a *attachment) add(m *commonpb.ImmutableMessage) error {
 func noBeginning(a attachment) error {
 	return fmt.Errorf("its log does not hold any more where the replication from %s to %s began", a.source, a.standby)
 }
+
+// WipeProof reads what shows whether a stale cluster was wiped: since when the database
+// exists that every Milvus makes with its metadata, and whether its log holds an older
+// message. promoted names the message queue of that log: it keeps salvage checkpoints.
+func (r *Reader) WipeProof(ctx context.Context, t plan.Topology, promoted, stale string) plan.WipeProof {
+	f, out := r.fleet, wipeProof{plan.WipeProof{Cluster: stale}}
+	bound := f.bind(t)
+	if !bound[stale].allowed() {
+		out.Unread = bound[stale].reason
+		return out.WipeProof
+	}
+	l, err := f.dialBound(bound[stale])
+	if err != nil {
+		out.Unread = tokens.Text(f.secrets.Err(err))
+		return out.WipeProof
+	}
+	defer l.close()
+	if out.Instance, err = l.instance(ctx); err != nil {
+		out.Unread = "since when its metadata exist could not be read: " + tokens.Text(err)
+		return out.WipeProof
+	}
+	marks, err := f.salvageMarks(ctx, bound[promoted], stale)
+	if err != nil {
+		out.Unread = fmt.Sprintf("which message queue holds its log could not be read from %s: %s", promoted, tokens.Text(f.secrets.Err(err)))
+		return out.WipeProof
+	}
+	ctx, cancel := f.withSeriesTimeout(ctx)
+	defer cancel()
+	out.readLog(ctx, newSalvaging(l, promoted, stale, marks, 0), bound[stale].cluster.PChannels, f.concurrency)
+	return out.WipeProof
+}
+
+// wipeProof is a proof while it is read.
+type wipeProof struct{ plan.WipeProof }
+
+// readLog looks for a message in each channel that is older than the metadata.
+func (p *wipeProof) readLog(ctx context.Context, s *salvaging, channels []string, lanes int) {
+	start := wal.Beginning(s.wal)
+	if start == nil {
+		p.Unread = "nothing shows which message queue holds its log"
+		return
+	}
+	older, errs := make([]time.Time, len(channels)), make([]error, len(channels))
+	parallel.Each(len(channels), lanes, func(i int) {
+		part := stretch{channel: channels[i], start: start, after: true, until: plan.TickOf(p.Instance)}
+		errs[i] = s.read(ctx, part, func(m *commonpb.ImmutableMessage) bool {
+			tick, _ := wal.Tick(m)
+			older[i] = plan.TickTime(tick)
+			return false
+		})
+	})
+	for i, at := range older {
+		switch {
+		case !at.IsZero() && (p.Oldest.IsZero() || at.Before(p.Oldest)):
+			p.Oldest = at
+		case at.IsZero() && errs[i] != nil && p.Unread == "":
+			p.Unread = fmt.Sprintf("the log of its channel %s could not be read: %s", channels[i], errs[i])
+		}
+	}
+	p.LogRead = p.Unread == ""
+}
+
+// instance returns since when the default database exists, by the cluster's own clock. Milvus
+// makes it with the first start on empty metadata, and gives its time in nanoseconds.
+func (l *link) instance(ctx context.Context) (time.Time, error) {
+	ctx, cancel := l.withReadTimeout(ctx)
+	defer cancel()
+	resp, err := l.api.ListDatabases(ctx, &milvuspb.ListDatabasesRequest{})
+	if err == nil {
+		err = classifyStatus(resp.GetStatus()).err
+	}
+	if err != nil {
+		return time.Time{}, l.fleet.secrets.Err(err)
+	}
+	i := slices.Index(resp.GetDbNames(), defaultDatabase)
+	if i < 0 || i >= len(resp.GetCreatedTimestamp()) {
+		return time.Time{}, fmt.Errorf("it does not show its database %q to our user", defaultDatabase)
+	}
+	nanos := resp.GetCreatedTimestamp()[i]
+	if at := time.Unix(0, int64(min(nanos, math.MaxInt64))).UTC(); at.Year() >= firstYear {
+		return at, nil
+	}
+	return time.Time{}, fmt.Errorf("it does not say when its database %q was made", defaultDatabase)
+}
+
+// firstYear is the least year that can be the time of a database.
+const firstYear = 2020

@@ -52,6 +52,7 @@ type Clusters struct {
 	Instant   bool          // a round takes no time, since something else moves the clock
 	Limit     time.Duration // of a whole round; 0: a second
 	Pending   []*Pending    // probes in flight
+	Wipes     map[string]plan.WipeProof
 	// CandidateReads is how often the cluster to promote was asked alone; OnCandidate
 	// changes the clusters before that.
 	CandidateReads int
@@ -163,6 +164,15 @@ func (w *Clusters) Deepen(ctx context.Context, topologies []plan.Topology, _ []p
 // StaleLog returns an empty log.
 func (w *Clusters) StaleLog(_ context.Context, _ plan.Topology, _, stale string) plan.StaleLog {
 	return plan.StaleLog{Cluster: stale, Known: true}
+}
+
+// WipeProof returns what Wipes holds of the cluster.
+func (w *Clusters) WipeProof(_ context.Context, _ plan.Topology, _, stale string) plan.WipeProof {
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
+	out := w.Wipes[stale]
+	out.Cluster = stale
+	return out
 }
 
 // Round makes one round of evidence. It takes the interval of want, unless Instant.

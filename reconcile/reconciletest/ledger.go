@@ -140,8 +140,19 @@ func (r *right) Sent(ctx context.Context) error {
 	return r.write(ctx, "sent", func(i *plan.Intent) { i.MayHaveSent = true })
 }
 
+func (r *right) Advance(ctx context.Context, a plan.Advance, _ string) error {
+	return r.write(ctx, "advance "+string(a.Phase)+" "+string(a.Event), func(i *plan.Intent) { i.Advances = append(slices.Clone(i.Advances), a) })
+}
+
 func (r *right) Effected(ctx context.Context) error {
-	return r.write(ctx, "effected", func(i *plan.Intent) { i.Effected = true })
+	return r.write(ctx, "effected", func(i *plan.Intent) {
+		i.Effected = true
+		for _, s := range i.Steps {
+			if s.Action == plan.ActionWipe { // its rebuild is proven
+				r.ledger.Memory.Provisions = append(slices.Clone(r.ledger.Memory.Provisions), plan.UsedProvision{Cluster: s.Cluster, At: i.At, Proven: true})
+			}
+		}
+	})
 }
 
 func (r *right) Reverse(ctx context.Context, _ string) error {

@@ -227,12 +227,14 @@ func TestGuideRebuild(t *testing.T) {
 		page:    "docs/rebuild.md",
 		prelude: `failover; reconcile fence orders/cluster-a >/dev/null`,
 		endings: []ending{
+			{line: "reconcile salvage orders --from cluster-a --export lost.jsonl", says: "Export"},
+			{line: "reconcile propose orders/cluster-a --rebuild --commit", says: "cluster-a stale → standby"},
+			{line: `reconcile approve orders/cluster-b --reason "cluster-a comes back, INFRA-91" --push`, before: "as alice"},
+			{line: "reconcile apply orders", code: 4, says: "waits for its wipe"},
 			{
-				line:   "reconcile plan orders --commit HEAD --repo .",
-				before: `generation 3; edit "s/role: stale, \(.*\)}/role: standby, \1, provisioned: {from: restored, at: $(now), evidence: INFRA-91}}/" rebuilt`, says: "REBUILD_UNVERIFIED",
+				line:   "reconcile apply orders",
+				before: `cluster cluster-a/wipe; cluster cluster-a/restore '{"from":"cluster-b"}'`, says: "done and verified",
 			},
-			{line: `reconcile approve orders/cluster-b --reason "cluster-a rebuilt, INFRA-91" --push`, before: "as alice"},
-			{line: "reconcile apply orders", says: "done and verified"},
 		},
 	}, "primary", "standby")
 }

@@ -30,6 +30,16 @@ func TestMain(m *testing.M) {
 			}
 			fmt.Println(strings.Join(os.Environ(), "\n"))
 		},
+		"rebuild-cluster": func() {
+			body := ""
+			if os.Getenv("RECONCILE_ACTION") == "restore" {
+				body = fmt.Sprintf(`{"from":%q}`, os.Getenv("RECONCILE_SOURCE"))
+			}
+			if _, err := testkit.Request("POST", "http://"+os.Args[1]+"/clusters/"+os.Getenv("RECONCILE_CLUSTER")+"/"+os.Getenv("RECONCILE_ACTION"), body); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+		},
 		"trickle": func() { trickle(os.Args[1], os.Args[2]) },
 		"relay":   func() { relay(os.Args[1], os.Args[2]) },
 		"writer":  func() { writer(os.Args[1], os.Args[2]) }, "receiver": func() { receiver(os.Args[1], os.Args[2]) },

@@ -194,7 +194,7 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 	c := &cluster{
 		world: w, id: s.ID, address: s.Address, uri: s.URI, profile: profile, wal: s.WAL,
 		retention: s.Retention, stored: cloneConfiguration(s.Configuration), open: w.options.NoAuthorization,
-		databases: map[string]*database{defaultDatabase: {name: defaultDatabase, id: 1, collections: map[string]*collection{}}},
+		databases: map[string]*database{defaultDatabase: newDatabase(defaultDatabase, 1, w.clock.Now().Add(-s.age()))},
 	}
 	c.resourceGroups = map[string]bool{defaultResourceGroup: true}
 	c.endpoint = &endpoint{cluster: c, reserved: s.reserved}
@@ -203,6 +203,15 @@ func (w *World) newCluster(s ClusterSpec) (*cluster, error) {
 	maps.Copy(c.groups, s.Groups)
 	c.addChannels(s.PChannels)
 	return c, nil
+}
+
+// age is for how long the metadata of a cluster exist when it is started. One that comes with
+// a configuration has had it for a while.
+func (s ClusterSpec) age() time.Duration {
+	if s.Configuration == nil {
+		return 0
+	}
+	return time.Hour
 }
 
 // PChannels are the live channels of a cluster in order; nil for an id that the

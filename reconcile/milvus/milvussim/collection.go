@@ -27,8 +27,14 @@ const (
 type database struct {
 	name        string
 	id          int64
+	created     time.Time
 	collections map[string]*collection
 	aliases     map[string]int64
+}
+
+// newDatabase is a database without collections, made at that time by the cluster's own clock.
+func newDatabase(name string, id int64, created time.Time) *database {
+	return &database{name: name, id: id, created: created, collections: map[string]*collection{}}
 }
 
 // collection is a collection of a cluster, in the coordinator's metadata. Its

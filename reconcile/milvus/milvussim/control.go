@@ -325,6 +325,7 @@ func (w *World) handleInside(mux *http.ServeMux) {
 		return nil, w.Grow(id, in.PChannels...)
 	})
 	w.handlePromotionAndContent(mux)
+	w.handleRebuild(mux)
 	w.handleChannels(mux)
 }
 

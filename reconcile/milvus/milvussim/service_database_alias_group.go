@@ -16,7 +16,7 @@ func (*createDatabase) kind() kind { return kindCreateDatabase }
 
 func (d *createDatabase) apply(c *cluster, _ *broadcast) {
 	if c.databases[d.name] == nil {
-		c.databases[d.name] = &database{name: d.name, id: d.id, collections: map[string]*collection{}}
+		c.databases[d.name] = newDatabase(d.name, d.id, c.now())
 	}
 }
 
@@ -67,7 +67,7 @@ func (service) ListDatabases(ctx context.Context, _ *milvuspb.ListDatabasesReque
 	for _, name := range sortedKeys(c.databases) {
 		if c.seesDatabase(rpcOf(ctx).user, name) {
 			resp.DbNames = append(resp.DbNames, name)
-			resp.CreatedTimestamp = append(resp.CreatedTimestamp, uint64(c.databases[name].id))
+			resp.CreatedTimestamp = append(resp.CreatedTimestamp, uint64(c.databases[name].created.UnixNano()))
 			resp.DbIds = append(resp.DbIds, c.databases[name].id)
 		}
 	}
@@ -80,7 +80,7 @@ func (service) DescribeDatabase(ctx context.Context, req *milvuspb.DescribeDatab
 	resp := &milvuspb.DescribeDatabaseResponse{DbName: req.GetDbName()}
 	if err == nil {
 		if db := c.databases[req.GetDbName()]; db != nil {
-			resp.DbID = db.id
+			resp.DbID, resp.CreatedTimestamp = db.id, uint64(db.created.UnixNano())
 		} else {
 			err = failf(codeDatabaseNotFound, "database not found[database=%s]", req.GetDbName())
 		}

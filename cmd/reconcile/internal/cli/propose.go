@@ -13,6 +13,7 @@ import (
 	"milvus-reconcile/cmd/reconcile/internal/console"
 	"milvus-reconcile/cmd/reconcile/internal/propose"
 	"milvus-reconcile/cmd/reconcile/internal/render"
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 )
 
@@ -22,6 +23,8 @@ type proposeOptions struct {
 	cancel     bool
 	rehearse   bool
 	commit     bool
+	rebuild    bool
+	data       string
 	site       string
 	back       bool
 }
@@ -29,8 +32,8 @@ type proposeOptions struct {
 func newPropose(g *globals) *cobra.Command {
 	var o proposeOptions
 	cmd := &cobra.Command{
-		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--rehearse|--cancel | --site SITE --failover|--switchover|--back",
-		Short: "Edit the file for a switchover or failover, or to take a change back",
+		Use:   "propose TOPOLOGY[/CLUSTER] --failover|--switchover|--rebuild|--rehearse|--cancel | --site SITE --failover|--switchover|--back",
+		Short: "Edit the file for a switchover, failover, rebuild or rehearsal, or to take a change back",
 		Long: `propose edits the topology file in the work tree (--repo, else the current folder): it
 sets the roles so that CLUSTER becomes the primary, raises the generation, and keeps
 comments and layout. Then it shows what the change asks for.
@@ -43,6 +46,9 @@ changes no role; see 'reconcile rehearse'.
 
 Without CLUSTER, propose reads the clusters, as plan does. It chooses the standby that
 has the most data, and says why.
+
+--rebuild asks for the stale CLUSTER to be wiped, filled and attached as a standby. --data
+says what it holds when it is attached: restored, all that the primary holds, or empty.
 
 --cancel takes back a change that was committed by mistake and has not begun, such as
 the failover of a primary that serves. It reads the clusters and the ledger, writes the
@@ -63,6 +69,7 @@ with --commit, in your name and with your own git configuration.`,
   reconcile propose orders --failover --commit
   reconcile propose orders/cluster-b --failover --commit
   reconcile propose orders/cluster-b --rehearse --commit
+  reconcile propose orders/cluster-a --rebuild --commit
   reconcile propose orders --cancel
   reconcile propose --site eu-1 --failover --commit`,
 		Args: cobra.MaximumNArgs(1),
@@ -80,12 +87,14 @@ with --commit, in your name and with your own git configuration.`,
 	f.BoolVar(&o.failover, "failover", false, "the primary is lost: promote CLUSTER by force")
 	f.BoolVar(&o.switchover, "switchover", false, "both work: swap their roles")
 	f.BoolVar(&o.rehearse, "rehearse", false, "both work: switch over to CLUSTER and back, as a rehearsal")
+	f.BoolVar(&o.rebuild, "rebuild", false, "wipe and fill a stale CLUSTER, and attach it as a standby")
+	f.StringVar(&o.data, "data", string(plan.ProvisionedRestored), "with --rebuild: what it holds when it is attached: restored|empty")
 	f.BoolVar(&o.cancel, "cancel", false, "take back a change that has not begun")
 	f.BoolVar(&o.commit, "commit", false, "commit the edited files")
 	f.StringVar(&o.site, "site", "", "all topologies whose primary is at this site; with --back, those that have a standby there")
 	f.BoolVar(&o.back, "back", false, "with --site: switch over to the standbys at that site")
-	cmd.MarkFlagsOneRequired("failover", "switchover", "rehearse", "cancel", "back")
-	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "rehearse", "cancel", "back")
+	cmd.MarkFlagsOneRequired("failover", "switchover", "rebuild", "rehearse", "cancel", "back")
+	cmd.MarkFlagsMutuallyExclusive("failover", "switchover", "rebuild", "rehearse", "cancel", "back")
 	return cmd
 }
 
@@ -112,8 +121,10 @@ func runPropose(ctx context.Context, g *globals, o proposeOptions, target string
 		edit = propose.Failover
 	case o.rehearse:
 		edit = propose.Rehearsal
+	case o.rebuild:
+		edit = propose.Rebuild
 	}
-	e, err := edit(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Cluster: cluster, Commit: o.commit})
+	e, err := edit(ctx, g.options(), propose.Request{Dir: cmp.Or(g.repo, "."), Topology: name, Cluster: cluster, Commit: o.commit, Data: plan.ProvisionedFrom(o.data)})
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ nothing twice, and needs no further approval. At the end it reads all rows back.
 	return cmd
 }
 
-func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology string) (err error) {
+func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, g.timeout, fmt.Errorf("--timeout %s is over (hint: what was read until then is whole; give it longer)", g.timeout))
 	defer cancel()
 	e, err := g.options().Open(ctx)
@@ -94,16 +94,16 @@ func runSalvage(ctx context.Context, g *globals, o salvageOptions, topology stri
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, reading.Close(err == nil)) }()
 	g.Tell(topology, "reading what "+stale+" holds and "+primary.ID+" never got")
 	done := g.Doing("reading the log of " + stale)
 	since, unknown := e.StaleSince(ctx, stale)
 	report, loss, err := reading.Read(ctx, e.Fleet.Reader(), t, primary.ID, stale, since)
 	done()
-	if err != nil {
+	if err = errors.Join(err, reading.Close(err == nil)); err != nil {
 		return fmt.Errorf("salvage %s: %w", stale, err)
 	}
 	if loss != nil {
+		loss.Exported = o.export != ""
 		report.NotKept = keptInLedger(ctx, e, *loss, unknown)
 	}
 	if !report.Whole() {

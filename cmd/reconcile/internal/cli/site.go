@@ -45,6 +45,10 @@ func (o proposeOptions) checkTarget(args []string) error {
 		return fmt.Errorf("--cancel takes one topology back (hint: 'reconcile propose orders --cancel', for each)")
 	case o.site == "" && o.back:
 		return fmt.Errorf("--back needs --site (hint: for one topology name the standby: 'reconcile propose orders/cluster-a --switchover')")
+	case o.site != "" && o.rebuild:
+		return fmt.Errorf("--rebuild takes one cluster (hint: 'reconcile propose orders/cluster-a --rebuild', for each)")
+	case o.data != string(plan.ProvisionedRestored) && o.data != string(plan.ProvisionedEmpty):
+		return fmt.Errorf("--data %s is not known (hint: restored or empty)", o.data)
 	default:
 		return nil
 	}

@@ -36,6 +36,9 @@ func (x *examination) checkFiles(ctx context.Context, now time.Time) {
 		})
 	}
 	for _, c := range x.e.Config.Clusters {
+		if c.Rebuild != nil {
+			x.rebuildProgram(c.ID, c.Rebuild.Command)
+		}
 		if c.Restart == nil {
 			continue
 		}
@@ -46,6 +49,16 @@ func (x *examination) checkFiles(ctx context.Context, now time.Time) {
 		}
 		x.check(check)
 	}
+}
+
+// rebuildProgram checks the program that wipes and fills a cluster. No failover needs it.
+func (x *examination) rebuildProgram(cluster string, command []string) {
+	check := render.Check{Area: "rebuild", Subject: cluster, Verdict: render.CheckOK, Message: "the program that wipes and fills it is there"}
+	if err := program.Usable(command); err != nil {
+		check.Verdict, check.Message = render.CheckWarning, "it could not be rebuilt by the program: "+err.Error()
+		check.Remedy = "correct clusters[].rebuild, or wipe and fill it by hand (docs/rebuild.md)"
+	}
+	x.check(check)
 }
 
 // validity is the period in which a certificate, or a file of certificates, is valid.

@@ -35,6 +35,22 @@ func cautions(ctx context.Context, o wire.Options, w desired.WorkFile, to string
 	return cautionsOf(w.Topology.Name, seen.View(old.ID), seen.View(to), failover)
 }
 
+// rebuildCautions says what the ledger knows against a rebuild.
+func rebuildCautions(ctx context.Context, o wire.Options, w desired.WorkFile, cluster string) []Caution {
+	memory, err := o.KnownMemory(ctx, w.Top)
+	if err != nil || memory.Ledger == plan.LedgerNone {
+		return nil
+	}
+	if fenced, stale := memory.Fenced(cluster); stale && !fenced {
+		return []Caution{{
+			"no fence of " + cluster + " is recorded: no rebuild begins while it takes writes",
+			"if it answers, fence it first",
+			"reconcile fence " + w.Topology.Name + "/" + cluster,
+		}}
+	}
+	return nil
+}
+
 // cautionsOf says what two clusters, the primary and the one to promote, show against a
 // change.
 func cautionsOf(topology string, old, to plan.View, failover bool) []Caution {

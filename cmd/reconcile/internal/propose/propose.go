@@ -20,8 +20,9 @@ import (
 type Request struct {
 	Dir      string // a folder of the work tree
 	Topology string
-	Cluster  string // the one that becomes the primary; "": it is found (Failover, Adopt, Cancel)
-	Commit   bool   // commit the edited file, with the user's git configuration
+	Cluster  string               // the one that becomes the primary; "": it is found (Failover, Adopt, Cancel)
+	Commit   bool                 // commit the edited file, with the user's git configuration
+	Data     plan.ProvisionedFrom // of Rebuild: what the cluster holds when it is attached
 }
 
 // Edit is what was written into a file.
@@ -73,6 +74,48 @@ func Rehearsal(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 		return Edit{}, err
 	}
 	return r.write(ctx, o, change{file: w, before: w.Topology, rehearse: r.Cluster, subject: "Rehearse a switchover of " + r.Topology + " to " + r.Cluster, compute: plan.Offline, unproven: true})
+}
+
+// Rebuild asks for a stale cluster to be wiped, filled and attached as a standby. Without a
+// cluster it takes the only stale one.
+func Rebuild(ctx context.Context, o wire.Options, r Request) (Edit, error) {
+	w, err := r.open(ctx, o)
+	if err != nil {
+		return Edit{}, err
+	}
+	if r.Cluster == "" {
+		if r.Cluster, err = onlyStale(w.Topology); err != nil {
+			return Edit{}, err
+		}
+	}
+	roles, err := plan.ProposeRebuild(w.Topology, r.Cluster)
+	if err != nil {
+		return Edit{}, err
+	}
+	against := rebuildCautions(ctx, o, w, r.Cluster)
+	e, err := r.write(ctx, o, change{
+		file: w, before: w.Topology, roles: roles, rebuilds: r.Cluster, data: r.Data,
+		subject: "Rebuild " + r.Cluster + " of " + r.Topology, compute: plan.Offline,
+	})
+	e.Cautions = against
+	return e, err
+}
+
+// onlyStale returns the stale cluster to rebuild. Of several, a person names one.
+func onlyStale(t plan.Topology) (string, error) {
+	var found []string
+	for _, c := range t.Clusters {
+		if c.Role == plan.RoleStale {
+			found = append(found, t.Name+"/"+c.ID)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%s has no stale cluster (hint: 'reconcile status %s')", t.Name, t.Name)
+	case 1:
+		return strings.TrimPrefix(found[0], t.Name+"/"), nil
+	}
+	return "", fmt.Errorf("%s has several stale clusters (hint: name the one to rebuild: %s)", t.Name, strings.Join(found, " or "))
 }
 
 // onlyStandby returns the standby to switch over to. Of several, a person names one.
@@ -244,6 +287,9 @@ type change struct {
 	rehearse string
 	subject  string
 	why      string
+	// rebuilds is the cluster whose rebuild is asked for, and data what it is filled with.
+	rebuilds string
+	data     plan.ProvisionedFrom
 	// unproven: the file alone does not tell the primary in force, if its history names
 	// several.
 	unproven bool
@@ -265,6 +311,9 @@ func (r Request) write(ctx context.Context, o wire.Options, c change) (Edit, err
 	edit := schema.Change{Generation: c.file.NextGeneration(memory), Roles: c.file.RolesThatChange(c.roles)}
 	if c.rehearse != "" {
 		edit.Rehearse = &plan.RehearsalRequest{To: c.rehearse, Generation: edit.Generation}
+	}
+	if c.rebuilds != "" {
+		edit.Rebuild = map[string]plan.RebuildRequest{c.rebuilds: {Generation: edit.Generation, Data: c.data}}
 	}
 	after, err := c.file.Edit(edit)
 	if err != nil {

@@ -45,6 +45,8 @@ func transitionDoes(t plan.TopologyPlan) []string {
 			return []string{"attaches " + list(joins) + " as read-only standbys of " + t.Primary}
 		}
 		return []string{"attaches " + orElse(list(joins), "a cluster") + " as a read-only standby of " + t.Primary}
+	case plan.TransitionRebuild:
+		return []string{"brings " + orElse(list(joining(t)), "a stale cluster") + " back as a standby of " + t.Primary, "wiped, filled and attached, each proven before the next"}
 	case plan.TransitionDetach:
 		return []string{fmt.Sprintf("ends replication from %s to %s, which becomes an independent, writable cluster%s",
 			t.Primary, orElse(list(leaving(t)), "a standby"), noStandbyWords(t))}
@@ -122,9 +124,20 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 		return "nothing: " + t.Primary + " first receives all writes", plain
 	case t.Transition == plan.TransitionFence:
 		return "nothing more: writes to " + orElse(list(fenced(t)), "the stale cluster") + " since the failover stay there, not merged", attention
+	case t.Transition == plan.TransitionRebuild:
+		return rebuildLoses(t)
 	default:
 		return "nothing: no data is dropped", plain
 	}
+}
+
+// rebuildLoses says what the wipe of a rebuild destroys.
+func rebuildLoses(t plan.TopologyPlan) (string, style) {
+	stale := orElse(list(joining(t)), "the stale cluster")
+	if t.Has(plan.CodeRebuildDiscardsWrites) {
+		return "what only " + stale + " holds: its wipe destroys that, and an approver waived it", bad
+	}
+	return "nothing of " + t.Primary + "; the wipe destroys what " + stale + " holds", attention
 }
 
 func failoverLoses(t plan.TopologyPlan) string {

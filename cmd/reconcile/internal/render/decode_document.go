@@ -170,6 +170,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Digest:      r.digest(w.Digest),
 		DataLoss:    r.loss(w.DataLoss),
 		Losses:      r.countedLosses(w.Name, w.Lost),
+		Rebuild:     r.rebuild(w.Rebuild),
 		Frozen:      r.frozen(w.Frozen),
 		UnderWay:    r.underWay(w.UnderWay),
 		Outage:      r.outage(w.Outage),

@@ -48,6 +48,8 @@ func transitionWords(t plan.TopologyPlan) string {
 		return "rehearsal to " + t.Primary + " and back"
 	case plan.TransitionAddStandby:
 		return "add standby" + named(joining(t))
+	case plan.TransitionRebuild:
+		return "rebuild" + named(joining(t))
 	case plan.TransitionDetach:
 		return "detach" + named(leaving(t))
 	case plan.TransitionGrowChannels:
@@ -81,6 +83,9 @@ func happeningNew(t plan.TopologyPlan) string {
 		return fmt.Sprintf("Replication is set up: %s becomes the primary, %s.", t.Primary, becomeStandbys(t))
 	case plan.TransitionAddStandby:
 		return joinWords(joining(t), t.Primary)
+	case plan.TransitionRebuild:
+		return fmt.Sprintf("%s, which is stale, is wiped and filled, and then attached as a read-only standby of %s; each is proven before the next.",
+			orElse(list(joining(t)), "A cluster"), t.Primary)
 	case plan.TransitionDetach:
 		return fmt.Sprintf("%s stops replicating to %s, which becomes an independent, writable cluster.",
 			t.Primary, orElse(list(leaving(t)), "a standby"))
@@ -253,6 +258,9 @@ var actionWords = map[plan.Action]string{
 	plan.ActionRedirect:     "redirect traffic",
 	plan.ActionRecordStale:  "record as stale",
 	plan.ActionLoad:         "load collections",
+	plan.ActionWipe:         "wipe",
+	plan.ActionRestore:      "restore",
+	plan.ActionAudit:        "audit",
 }
 
 func actionText(a plan.Action) string { return orElse(actionWords[a], string(a)) }
@@ -272,6 +280,8 @@ var reasonWords = map[plan.Reason]string{
 	plan.ReasonMoveTraffic:      "applications go to the primary",
 	plan.ReasonRemember:         "so that it never rejoins by itself",
 	plan.ReasonServeAsBefore:    "what the old primary had loaded and indexed, and it lacks",
+	plan.ReasonRebuilt:          "by a person or the operator's program; reads prove it",
+	plan.ReasonProveContent:     "compare what it holds with the primary",
 }
 
 var verifyWords = map[plan.VerifyLevel]string{

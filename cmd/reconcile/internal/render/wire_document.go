@@ -49,7 +49,8 @@ type wireTopology struct {
 	DataLoss   *wireLoss     `json:"dataLoss"`
 	// Lost is what earlier failovers lost; absent while nothing was counted.
 	Lost     []wireCountedLoss `json:"lost,omitempty"`
-	Frozen   *wireFrozen       `json:"frozen,omitempty"` // until when the transition waits; absent: it does not
+	Rebuild  *wireRebuild      `json:"rebuild,omitempty"` // how far it is; absent: the transition is another one
+	Frozen   *wireFrozen       `json:"frozen,omitempty"`  // until when the transition waits; absent: it does not
 	UnderWay *wireUnderWay     `json:"underWay"`
 	Outage   *wireOutage       `json:"outage"` // of the primary; null: it was not seen down
 	// LastDrift is what the newest drift found, and LastOutage the newest outage that ended
@@ -93,6 +94,37 @@ type wireApproval struct {
 	Given  int `json:"given,omitempty"`
 	// Until is when the approval ends.
 	Until *string `json:"until,omitempty"`
+}
+
+// wireRebuild is how far the rebuild of a stale cluster is.
+type wireRebuild struct {
+	Cluster string   `json:"cluster"`
+	Data    string   `json:"data"`
+	Phase   string   `json:"phase"`
+	Since   *string  `json:"since"` // null: it is not begun
+	Proven  []string `json:"proven"`
+	Missing []string `json:"missing"`
+	Runs    bool     `json:"runs"`
+}
+
+func encodeRebuild(s *plan.RebuildState) *wireRebuild {
+	if s == nil {
+		return nil
+	}
+	return &wireRebuild{
+		Cluster: s.Cluster, Data: string(s.Data), Phase: s.Phase.String(), Since: timeOrNil(s.Since),
+		Proven: textList(s.Proven), Missing: textList(s.Missing), Runs: s.Runs,
+	}
+}
+
+func (r *decodeReader) rebuild(w *wireRebuild) *plan.RebuildState {
+	if w == nil {
+		return nil
+	}
+	return &plan.RebuildState{
+		Cluster: w.Cluster, Data: plan.ProvisionedFrom(w.Data), Phase: plan.RebuildPhase(zeroWord(w.Phase, "unknown")), Since: r.time(w.Since),
+		Proven: w.Proven, Missing: w.Missing, Runs: w.Runs,
+	}
 }
 
 type wireFrozen struct {

@@ -81,6 +81,29 @@ func keepAudit(ctx context.Context, l *ledger.Ledger, topology string, at time.T
 	return nil
 }
 
+// auditRebuilt compares a standby that was just attached with its primary, by the rules of
+// the audit that a person asks for, and keeps what it found.
+func (e *Environment) auditRebuilt(ctx context.Context, t plan.Topology, standby string) (plan.AuditMark, error) {
+	at := e.Now()
+	primary, _ := t.Primary()
+	r, err := e.auditStandby(ctx, t, standby, audit.Options{
+		Rows: rebuiltRows, Budget: rebuiltBudget, Seed: uint64(at.UnixNano()), //nolint:gosec // any number will do
+		Pause: auditPause, Concurrency: auditConcurrency,
+	})
+	if err != nil {
+		r = audit.Result{Gaps: []audit.Gap{{Why: err.Error()}}}
+	}
+	r.Primary, r.Standby = primary.ID, standby
+	return AuditMark(t.Name, at, r), e.KeepAudit(ctx, t.Name, at, []audit.Result{r})
+}
+
+// rebuiltRows and rebuiltBudget bound the audit that ends a rebuild, as the defaults of the
+// command do.
+const (
+	rebuiltRows   = 20
+	rebuiltBudget = 5 * time.Minute
+)
+
 // ServingMark returns what the ledger keeps of what the primary of an audit had in place to serve.
 // ok is false if the audit did not read it.
 func ServingMark(topology string, at time.Time, r audit.Result) (m plan.ServingMark, ok bool) {

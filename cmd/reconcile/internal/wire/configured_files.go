@@ -53,6 +53,9 @@ func (e *Environment) NamedFiles() []NamedFile {
 		if c.Restart != nil {
 			out.plain(programFiles(c.Restart.Command)...)
 		}
+		if c.Rebuild != nil {
+			out.plain(programFiles(c.Rebuild.Command)...)
+		}
 	}
 	for _, r := range c.Redirect {
 		if r.Webhook != nil {

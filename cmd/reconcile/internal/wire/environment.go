@@ -104,6 +104,7 @@ func (e *Environment) Revision(ctx context.Context, commit, base string, names [
 	}
 	rev.Desired.Limits, rev.Desired.Shards = e.Config.Limits, e.Config.Shards
 	rev.Desired.AuditEvery = e.Config.Audit.Every
+	rev.Desired.Rebuilders = rebuilders(e.Config.Clusters)
 	rev.Desired.Loads = e.Config.Load == schema.LoadAuto
 	rev.Desired.Fence = standingFences(e.Config.Fence, rev.Desired.Topologies)
 	return rev, nil
@@ -195,6 +196,10 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 	}
 	if r := e.restarter(); r != nil {
 		a.Restart = r
+	}
+	a.Rebuilds.Audit = e.auditRebuilt
+	if r := e.rebuilder(); r != nil {
+		a.Rebuilds.Program = r
 	}
 	e.options.TestHooks.install(&a)
 	r, err := e.Redirector()

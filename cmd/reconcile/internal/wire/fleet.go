@@ -35,6 +35,11 @@ func (o observer) StaleLog(ctx context.Context, t plan.Topology, promoted, stale
 	return o.reader.StaleLog(ctx, t, promoted, stale)
 }
 
+func (o observer) WipeProof(ctx context.Context, t plan.Topology, promoted, stale string) plan.WipeProof {
+	defer o.messages.Doing("reading whether " + stale + " was wiped")()
+	return o.reader.WipeProof(ctx, t, promoted, stale)
+}
+
 func (o observer) Probe(ctx context.Context, t plan.Topology, want plan.Want, tell func(done, of int, left time.Duration)) plan.Evidence {
 	return o.reader.Probe(ctx, t, want, tell)
 }

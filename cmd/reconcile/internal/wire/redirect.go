@@ -7,6 +7,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/notify"
+	"milvus-reconcile/reconcile/rebuild"
 	"milvus-reconcile/reconcile/redirect"
 	"milvus-reconcile/reconcile/restart"
 	"milvus-reconcile/schema"
@@ -48,6 +49,35 @@ func (e *Environment) restarter() *restart.Restarter {
 		return nil
 	}
 	return restart.New(clusters, e.options.Clock)
+}
+
+// rebuilder runs the rebuild commands of the configuration; nil if there are none.
+func (e *Environment) rebuilder() *rebuild.Rebuilder {
+	addresses := map[string]string{}
+	for _, c := range e.Config.Credentials {
+		addresses[c.ClusterID] = c.Address
+	}
+	var clusters []rebuild.Cluster
+	for _, c := range e.Config.Clusters {
+		if c.Rebuild != nil {
+			clusters = append(clusters, rebuild.Cluster{ID: c.ID, Address: addresses[c.ID], Command: c.Rebuild.Command, Timeout: c.Rebuild.Timeout})
+		}
+	}
+	if clusters == nil {
+		return nil
+	}
+	return rebuild.New(clusters, addresses)
+}
+
+// rebuilders are the clusters for which the configuration has a rebuild command.
+func rebuilders(clusters []schema.ClusterCare) []string {
+	var out []string
+	for _, c := range clusters {
+		if c.Rebuild != nil {
+			out = append(out, c.ID)
+		}
+	}
+	return out
 }
 
 // trafficChecker lets a pass ask where traffic goes, but not redirect it.
