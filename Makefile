@@ -56,7 +56,10 @@ KUBERNETES := v1.36.3
 bin/kube-apiserver: .ci/tools/kube-apiserver/go.mod .ci/tools/kube-apiserver/main.go
 	CGO_ENABLED=0 $(GO) build -C .ci/tools/kube-apiserver -trimpath -ldflags '-s -w -X k8s.io/component-base/version.gitVersion=$(KUBERNETES)' -o $(CURDIR)/$@ .
 
-test-kubernetes: bin/kube-apiserver ## Run the tests that need an API server of Kubernetes, which it builds first
+bin/helm: .ci/tools/go.mod
+	CGO_ENABLED=0 $(GO) build -C .ci/tools -trimpath -o $(CURDIR)/$@ helm.sh/helm/v4/cmd/helm
+
+test-kubernetes: bin/kube-apiserver bin/helm ## Run the tests that need an API server of Kubernetes, which it builds first
 	RECONCILE_TEST_KUBERNETES=1 $(AS_BUILT) $(GO) test -count=1 -p 1 -timeout 30m -run Kubernetes $$(git grep -l reconciletest/kubeserver -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's|^|./|') ./reconcile/reconciletest/kubeserver
 
 .PHONY: progress

@@ -15,24 +15,26 @@ import (
 	networking "k8s.io/api/networking/v1"
 	policy "k8s.io/api/policy/v1"
 	rbac "k8s.io/api/rbac/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	sigs "sigs.k8s.io/yaml"
 )
 
 var kinds = map[string]func() any{
-	"v1/Namespace":                             func() any { return new(core.Namespace) },
-	"v1/ServiceAccount":                        func() any { return new(core.ServiceAccount) },
-	"v1/ConfigMap":                             func() any { return new(core.ConfigMap) },
-	"v1/Secret":                                func() any { return new(core.Secret) },
-	"v1/Service":                               func() any { return new(core.Service) },
-	"apps/v1/Deployment":                       func() any { return new(apps.Deployment) },
-	"policy/v1/PodDisruptionBudget":            func() any { return new(policy.PodDisruptionBudget) },
-	"rbac.authorization.k8s.io/v1/Role":        func() any { return new(rbac.Role) },
-	"rbac.authorization.k8s.io/v1/RoleBinding": func() any { return new(rbac.RoleBinding) },
-	"networking.k8s.io/v1/NetworkPolicy":       func() any { return new(networking.NetworkPolicy) },
-	"monitoring.coreos.com/v1/ServiceMonitor":  func() any { return new(monitoring.ServiceMonitor) },
-	"monitoring.coreos.com/v1/PrometheusRule":  func() any { return new(monitoring.PrometheusRule) },
+	"v1/Namespace":                      func() any { return new(core.Namespace) },
+	"v1/ServiceAccount":                 func() any { return new(core.ServiceAccount) },
+	"v1/ConfigMap":                      func() any { return new(core.ConfigMap) },
+	"v1/Secret":                         func() any { return new(core.Secret) },
+	"v1/Service":                        func() any { return new(core.Service) },
+	"apps/v1/Deployment":                func() any { return new(apps.Deployment) },
+	"rbac.authorization.k8s.io/v1/Role": func() any { return new(rbac.Role) },
+	"rbac.authorization.k8s.io/v1/RoleBinding":         func() any { return new(rbac.RoleBinding) },
+	"apiextensions.k8s.io/v1/CustomResourceDefinition": func() any { return new(apiextensions.CustomResourceDefinition) },
+	"policy/v1/PodDisruptionBudget":                    func() any { return new(policy.PodDisruptionBudget) },
+	"networking.k8s.io/v1/NetworkPolicy":               func() any { return new(networking.NetworkPolicy) },
+	"monitoring.coreos.com/v1/ServiceMonitor":          func() any { return new(monitoring.ServiceMonitor) },
+	"monitoring.coreos.com/v1/PrometheusRule":          func() any { return new(monitoring.PrometheusRule) },
 }
 
 func documents(t *testing.T) map[string][][]byte {
@@ -47,18 +49,26 @@ func documents(t *testing.T) map[string][][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(raw)))
-		for {
-			doc, err := r.Read()
-			if errors.Is(err, io.EOF) {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			all[filepath.Base(file)] = append(all[filepath.Base(file)], doc)
+		if name := filepath.Base(file); name != "values.yaml" && name != "kustomization.yaml" {
+			all[name] = split(t, raw)
 		}
 	}
 	return all
+}
+
+// split are the documents of a YAML file.
+func split(t *testing.T, raw []byte) [][]byte {
+	t.Helper()
+	var docs [][]byte
+	for r := yaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(raw))); ; {
+		doc, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return docs
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, doc)
+	}
 }
 
 // TestManifestsAreOfTheirKinds holds that every document has a known kind and
@@ -66,24 +76,30 @@ func documents(t *testing.T) map[string][][]byte {
 func TestManifestsAreOfTheirKinds(t *testing.T) {
 	for file, docs := range documents(t) {
 		for _, doc := range docs {
-			var head meta.TypeMeta
-			if err := sigs.Unmarshal(doc, &head); err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			known := kinds[head.APIVersion+"/"+head.Kind]
-			if known == nil {
-				t.Errorf("%s: %s/%s is no kind that is checked", file, head.APIVersion, head.Kind)
-				continue
-			}
-			if err := sigs.UnmarshalStrict(doc, known()); err != nil {
-				t.Errorf("%s: %s: %v", file, head.Kind, err)
-			}
+			isOfItsKind(t, file, doc)
 		}
 	}
 }
 
-// TestTheDaemonHasNoRights holds what the manifest promises of its container.
-func TestTheDaemonHasNoRights(t *testing.T) {
+func isOfItsKind(t *testing.T, file string, doc []byte) {
+	t.Helper()
+	var head meta.TypeMeta
+	if err := sigs.Unmarshal(doc, &head); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	known := kinds[head.APIVersion+"/"+head.Kind]
+	if known == nil {
+		t.Errorf("%s: %s/%s is no kind that is checked", file, head.APIVersion, head.Kind)
+		return
+	}
+	if err := sigs.UnmarshalStrict(doc, known()); err != nil {
+		t.Errorf("%s: %s: %v\n%s", file, head.Kind, err, doc)
+	}
+}
+
+// TestTheContainerHasNoRights holds what the manifest promises of its container. Of Kubernetes'
+// own rights it has those of the role.
+func TestTheContainerHasNoRights(t *testing.T) {
 	seen := false
 	for _, doc := range documents(t)["reconcile.yaml"] {
 		var d apps.Deployment
@@ -95,7 +111,7 @@ func TestTheDaemonHasNoRights(t *testing.T) {
 		if d.Spec.Replicas == nil || *d.Spec.Replicas < 2 {
 			t.Error("fewer than two replicas")
 		}
-		if pod.AutomountServiceAccountToken == nil || *pod.AutomountServiceAccountToken || pod.HostNetwork || pod.HostPID || pod.HostIPC {
+		if pod.HostNetwork || pod.HostPID || pod.HostIPC {
 			t.Error("the pod has more than it needs")
 		}
 		for _, c := range pod.Containers {

@@ -1,7 +1,7 @@
 package deploy
 
 import (
-	"maps"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -47,7 +47,7 @@ func one[T any](t *testing.T, kind string) T {
 }
 
 // TestPodIsRestricted has Kubernetes' own admission judge the pod by the
-// strictest of its profiles, and the namespace ask for it.
+// strictest of its profiles, and each namespace ask for it.
 func TestPodIsRestricted(t *testing.T) {
 	d := one[apps.Deployment](t, "Deployment")
 	judge, err := admission.NewEvaluator(admission.DefaultChecks(), nil)
@@ -59,8 +59,10 @@ func TestPodIsRestricted(t *testing.T) {
 			t.Errorf("%s: %s", r.ForbiddenReason, r.ForbiddenDetail)
 		}
 	}
-	if label := one[core.Namespace](t, "Namespace").Labels[api.EnforceLevelLabel]; label != string(api.LevelRestricted) {
-		t.Errorf("the namespace enforces %q", label)
+	for _, n := range of[core.Namespace](t, "Namespace") {
+		if label := n.Labels[api.EnforceLevelLabel]; label != string(api.LevelRestricted) {
+			t.Errorf("the namespace %s enforces %q", n.Name, label)
+		}
 	}
 }
 
@@ -105,12 +107,12 @@ func TestManifestsFitTogether(t *testing.T) {
 	volumesAreThere(t, pod.Spec)
 }
 
-// volumesAreThere holds each file that a volume projects to a key that a
-// ConfigMap or Secret has.
+// volumesAreThere holds each file that the configuration names to one that a volume projects.
 func volumesAreThere(t *testing.T, pod core.PodSpec) {
 	t.Helper()
-	settings, secret := one[core.ConfigMap](t, "ConfigMap"), one[core.Secret](t, "Secret")
-	var volumes []string
+	values := exampleValues(t, "")["secret"].(map[string]any)
+	settings := named(t, of[core.ConfigMap](t, "ConfigMap"), "reconcile")
+	var volumes, paths []string
 	for _, v := range pod.Volumes {
 		volumes = append(volumes, v.Name)
 		if v.Projected == nil {
@@ -118,16 +120,26 @@ func volumesAreThere(t *testing.T, pod core.PodSpec) {
 		}
 		for _, s := range v.Projected.Sources {
 			switch {
-			case s.ConfigMap != nil && s.ConfigMap.Name != settings.Name, s.Secret != nil && s.Secret.Name != secret.Name:
+			case s.ConfigMap != nil && s.ConfigMap.Name != settings.Name,
+				s.Secret != nil && s.Secret.Name != values["name"]:
 				t.Errorf("the volume %s takes from what is not there", v.Name)
 			case s.Secret != nil:
-				keys := slices.Collect(maps.Keys(secret.StringData))
+				if len(s.Secret.Items) != len(values["keys"].([]any)) {
+					t.Errorf("the volume %s shows %d keys of the secret, not %v", v.Name, len(s.Secret.Items), values["keys"])
+				}
 				for _, item := range s.Secret.Items {
-					if !slices.Contains(keys, item.Key) {
-						t.Errorf("the secret has no %s", item.Key)
-					}
+					paths = append(paths, "/etc/reconcile/"+item.Path)
+				}
+			case s.ConfigMap != nil:
+				for name := range settings.Data {
+					paths = append(paths, "/etc/reconcile/"+name)
 				}
 			}
+		}
+	}
+	for _, path := range regexp.MustCompile(`/etc/reconcile/[\w./-]+`).FindAllString(settings.Data["reconcile.yaml"], -1) {
+		if !slices.Contains(paths, path) {
+			t.Errorf("the configuration names %s, and the volumes have %v", path, paths)
 		}
 	}
 	for _, m := range pod.Containers[0].VolumeMounts {
@@ -135,6 +147,18 @@ func volumesAreThere(t *testing.T, pod core.PodSpec) {
 			t.Errorf("there is no volume %s", m.Name)
 		}
 	}
+}
+
+// named is the ConfigMap of that name.
+func named(t *testing.T, all []core.ConfigMap, name string) core.ConfigMap {
+	t.Helper()
+	for _, c := range all {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("no ConfigMap %s", name)
+	return core.ConfigMap{}
 }
 
 func within(part, all map[string]string) bool {
