@@ -47,7 +47,7 @@ func TestTrafficNeverDelaysAFailover(t *testing.T) {
 }
 
 // TestClientsStay: a change that replaces the primary says by which target they may still reach
-// the old one, and no other plan does. What is not known is not said.
+// the old one, and no other plan does. What is not known is said to be unknown.
 func TestClientsStay(t *testing.T) {
 	dns := Stay{Known: true, New: 30 * time.Second, Why: "the TTL of m.example."}
 	traffic := []TrafficState{
@@ -57,7 +57,7 @@ func TestClientsStay(t *testing.T) {
 		{Topology: "catalog", Target: "other", OK: true, Stay: dns},
 	}
 	p := world{t: failingOver("b", "a"), views: []View{down("a"), standbyOf("a", "b")}, evidence: []Evidence{lost("a", "b")}, traffic: traffic}.plan(t)
-	want := "by dns new connections leave a after at most 30 s (the TTL of m.example.), open ones when they break; by lb new connections leave a at once, open ones are closed"
+	want := "by dns new connections leave a after at most 30 s (the TTL of m.example.), open ones when they break; by hook clients stay with a for a time that is not known; by lb new connections leave a at once, open ones are closed"
 	if got := StaysText(p.Stays, p.OldPrimary); got != want {
 		t.Errorf("got %q", got)
 	}

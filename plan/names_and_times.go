@@ -181,8 +181,9 @@ type Stay struct {
 	New time.Duration
 	Why string // what keeps them; empty: nothing does
 	// Closes: the target closes the connections that are open. Else they stay until they
-	// break.
+	// break, or for Open at most if that is not 0.
 	Closes bool
+	Open   time.Duration
 	// Shorter is what to do well ahead so that New becomes shorter; empty: nothing.
 	Shorter string
 }
@@ -195,6 +196,9 @@ type ClientStay struct {
 
 // Text says what clients of a cluster do once another one is primary.
 func (s Stay) Text(old string) string {
+	if !s.Known {
+		return "clients stay with " + old + " for a time that is not known"
+	}
 	words := "new connections leave " + old + " at once"
 	if s.New > 0 {
 		words = "new connections leave " + old + " after at most " + UpperBoundText(s.New)
@@ -204,6 +208,9 @@ func (s Stay) Text(old string) string {
 	}
 	if s.Closes {
 		return words + ", open ones are closed"
+	}
+	if s.Open > 0 {
+		return words + ", open ones after at most " + UpperBoundText(s.Open)
 	}
 	return words + ", open ones when they break"
 }
@@ -224,7 +231,7 @@ func (s situation) clientStays(t TopologyPlan) []ClientStay {
 	}
 	var out []ClientStay
 	for _, x := range s.observed.Traffic {
-		if x.Topology == t.Name && x.Stay.Known {
+		if x.Topology == t.Name {
 			out = append(out, ClientStay{x.Target, x.Stay})
 		}
 	}

@@ -230,6 +230,7 @@ type RedirectTarget struct {
 	HAProxy    *RedirectHAProxy
 	DNS        *RedirectDNS
 	Kubernetes *RedirectKubernetes
+	OldPrimary *OldPrimary
 	At         plan.Position
 }
 
@@ -279,6 +280,12 @@ type RedirectDNS struct {
 type KubernetesAccess struct {
 	Kubeconfig string // path
 	Context    string // of the kubeconfig
+}
+
+// OldPrimary is for how long clients may still reach the old primary after a target was set.
+type OldPrimary struct {
+	New  time.Duration // connections that are opened after that
+	Open time.Duration // connections that were open then; 0: until they break
 }
 
 // RedirectKubernetes points a Service at a cluster. Exactly one of Selectors, Endpoints

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -30,6 +31,23 @@ func TestConfigOfServices(t *testing.T) {
 	}
 	for i, w := range want {
 		if d := cmp.Diff(w, *c.Redirect[i].Kubernetes, cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.AddrPort{})); d != "" {
+			t.Error(d)
+		}
+	}
+}
+
+// TestConfigOfTheOldPrimary: a time of 0 is one that is known.
+func TestConfigOfTheOldPrimary(t *testing.T) {
+	c, problems := ParseConfig("c.yaml", []byte(head+`redirect:
+  - {name: lb, oldPrimary: {newConnections: 0s}, exec: {command: [move]}}
+  - {name: lb2, oldPrimary: {newConnections: 5s, openConnections: 10m}, exec: {command: [move]}}
+  - {name: lb3, exec: {command: [move]}}
+`))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for i, want := range []*OldPrimary{{}, {New: 5 * time.Second, Open: 10 * time.Minute}, nil} {
+		if d := cmp.Diff(want, c.Redirect[i].OldPrimary); d != "" {
 			t.Error(d)
 		}
 	}

@@ -117,3 +117,10 @@ func endpointsOf(f field) []netip.AddrPort {
 	}
 	return out
 }
+
+func oldPrimary(f field) *OldPrimary {
+	if !f.set {
+		return nil
+	}
+	return &OldPrimary{New: f.get("newConnections").durationOr(0), Open: f.get("openConnections").intervalOr(0)}
+}

@@ -103,6 +103,7 @@ func redirects(f field) []RedirectTarget {
 			HAProxy:    redirectHAProxy(item.get("haproxy")),
 			DNS:        redirectDNS(item.get("dns")),
 			Kubernetes: redirectKubernetes(item.get("kubernetes")),
+			OldPrimary: oldPrimary(item.get("oldPrimary")),
 			At:         item.position(),
 		})
 	}

@@ -163,7 +163,7 @@ func (k Kubernetes) stay() plan.Stay {
 	if len(k.ExternalNames) > 0 {
 		return plan.Stay{Known: true, New: longestClusterTTL, Why: "the TTL of the cluster's DNS, if it is CoreDNS as installed"}
 	}
-	return plan.Stay{Known: true}
+	return plan.Stay{Known: true, Why: "when kube-proxy of their node has seen it; one that is cut off has not"}
 }
 
 // longestClusterTTL is the TTL of CoreDNS as kubeadm and most distributions install it.

@@ -29,6 +29,9 @@ type Target struct {
 	Webhook    *Webhook
 	File       *File
 	HAProxy    *HAProxy
+	// Stay is for how long clients may still reach the old primary, as the operator knows
+	// it. Not known: as the target says.
+	Stay       plan.Stay
 	DNS        *DNS
 	Kubernetes *Kubernetes
 }
@@ -235,6 +238,9 @@ func (t target) check(ctx context.Context, w desiredTraffic) (stay plan.Stay, er
 		stay, err = t.mover.check(ctx, w)
 		return err //nolint:wrapcheck // withTimeout does
 	})
+	if t.Stay.Known {
+		stay = t.Stay
+	}
 	return stay, err
 }
 

@@ -103,6 +103,7 @@ var stories = map[string][]string{
 	"R104": {"cmd/reconcile/scenarios/kubernetes_lost_test.go TestKubernetesLedgerIsNeitherLostNorForeign", "reconcile/ledger/kubernetes_test.go TestKubernetesOutOfReachIsNotEmpty", "reconcile/ledger/kubernetes_test.go TestKubernetesRightsAreTheLeast"},
 	"R105": {"cmd/reconcile/scenarios/kubernetes_lost_test.go TestKubernetesLedgerIsNeitherLostNorForeign", "reconcile/ledger/kubernetes_lost_test.go TestKubernetesThatWasPutBack", "reconcile/ledger/kubernetes_lost_test.go TestKubernetesDamageIsReported"},
 	"R106": {"reconcile/redirect/kubernetes_test.go TestKubernetes"},
+	"R108": {"plan/findings_at_rest_test.go TestClientsStay", "reconcile/redirect/stay_test.go TestTheOperatorKnowsHowLongClientsStay"},
 	"R107": {"reconcile/kubeview/kubeview_test.go TestKubernetesView", "reconcile/kubeview/kubeview_test.go TestAServerThatHangsHoldsNothingUp"},
 	"R109": {"reconcile/redirect/dns_test.go TestDNSIsNotDoneBeforeEveryServerAnswers", "testdata/script/redirect-dns.txtar"},
 	"R110": {"reconcile/redirect/dns_test.go: a change of another is not overwritten", "testdata/script/redirect-dns.txtar"},

@@ -210,9 +210,14 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 }
 
 func decodeStay(w wireStay) plan.ClientStay {
-	return plan.ClientStay{Target: w.Target, Stay: plan.Stay{
-		Known: true, New: time.Duration(w.NewSeconds * float64(time.Second)), Why: text(w.Why), Closes: w.ClosesOpen, Shorter: text(w.Shorter),
-	}}
+	out := plan.ClientStay{Target: w.Target, Stay: plan.Stay{Why: text(w.Why), Closes: w.ClosesOpen, Shorter: text(w.Shorter)}}
+	if d := duration(w.NewSeconds); d != nil {
+		out.Known, out.New = true, *d
+	}
+	if d := duration(w.OpenSeconds); d != nil {
+		out.Open = *d
+	}
+	return out
 }
 
 func (r *decodeReader) approval(w wireTopology) Approval {

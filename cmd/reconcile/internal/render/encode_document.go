@@ -89,7 +89,14 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 }
 
 func encodeStay(s plan.ClientStay) wireStay {
-	return wireStay{Target: s.Target, NewSeconds: s.New.Seconds(), Why: textOrNil(s.Why), ClosesOpen: s.Closes, Shorter: textOrNil(s.Shorter)}
+	out := wireStay{Target: s.Target, Why: textOrNil(s.Why), ClosesOpen: s.Closes, Shorter: textOrNil(s.Shorter)}
+	if s.Known {
+		out.NewSeconds = secondsOrNil(&s.New)
+	}
+	if s.Open > 0 {
+		out.OpenSeconds = secondsOrNil(&s.Open)
+	}
+	return out
 }
 
 // stateWord is a symbol of a topology as programs read it.

@@ -74,11 +74,12 @@ type wireTopology struct {
 }
 
 type wireStay struct {
-	Target     string  `json:"target"`
-	NewSeconds float64 `json:"newSeconds"`
-	Why        *string `json:"why"`
-	ClosesOpen bool    `json:"closesOpen"`
-	Shorter    *string `json:"shorter"`
+	Target      string   `json:"target"`
+	NewSeconds  *float64 `json:"newSeconds"`  // null: not known
+	OpenSeconds *float64 `json:"openSeconds"` // null: until they break, or not known
+	Why         *string  `json:"why"`
+	ClosesOpen  bool     `json:"closesOpen"`
+	Shorter     *string  `json:"shorter"`
 }
 
 type wireApproval struct {

@@ -89,6 +89,9 @@ func (c trafficChecker) Check(ctx context.Context, topology, primary string, sta
 
 func redirectTarget(t schema.RedirectTarget) redirect.Target {
 	out := redirect.Target{Name: t.Name, Topologies: t.Topologies, Timeout: t.Timeout}
+	if o := t.OldPrimary; o != nil {
+		out.Stay = plan.Stay{Known: true, New: o.New, Open: o.Open, Why: "as configured"}
+	}
 	switch {
 	case t.Exec != nil:
 		out.Exec = &redirect.Exec{Command: t.Exec.Command, Check: t.Exec.Check}
