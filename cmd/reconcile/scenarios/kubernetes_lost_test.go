@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"milvus-reconcile/cmd/reconcile/internal/testkit"
 	"milvus-reconcile/reconcile/reconciletest/freeport"
@@ -56,12 +57,15 @@ func TestKubernetesLedgerIsNeitherLostNorForeign(t *testing.T) {
 		s.Do(t, http.MethodDelete, kubeserver.Path(testkit.LedgerNamespace, "configmaps", "ledger"), nil, nil)
 		d.Post(t, "/clusters/a/stop", "")
 		d.FailOver(t)
+		approved := time.Now()
 		for _, args := range [][]string{apply, show, {"plan"}} {
 			run(1, args, "it is gone or empty, and Lease ledger.", "'reconcile ledger accept'")
 		}
 		if n := len(d.Promotions(t)); n != 0 {
 			t.Fatalf("%d force promotions were sent without the ledger", n)
 		}
+		// Git counts seconds: an approval of the second in which the ledger was accepted counts.
+		d.Await(t, "the second of the approval to end", func() bool { return time.Now().Unix() > approved.Unix() })
 		run(0, []string{"ledger", "accept"}, "Why it was refused", "is accepted as it is")
 		run(3, apply, "ALREADY_USED") // it was approved before the ledger was lost
 		if n := len(d.Promotions(t)); n != 0 {
