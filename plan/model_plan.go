@@ -252,8 +252,7 @@ const (
 	TransitionSwitchover   Transition = "switchover"
 	TransitionFailover     Transition = "failover"
 	TransitionFence        Transition = "fence"
-	// TransitionRehearsal is a switchover to a standby and back, by one approval.
-	TransitionRehearsal Transition = "rehearsal"
+	TransitionRehearsal    Transition = "rehearsal" // a switchover to a standby and back, by one approval
 	// TransitionReplay writes lost rows again, as salvage --replay does. No plan of roles
 	// has it.
 	TransitionReplay Transition = "replay"

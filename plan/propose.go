@@ -298,7 +298,7 @@ func ProposeCancel(t Topology, o Observed, m Memory) (map[string]Role, error) {
 		}
 		roles[c.ID], changed = role, changed || role != c.Role
 	}
-	if !changed && len(s.generationFindings()) == 0 {
+	if !changed && len(s.generationFindings()) == 0 && !s.asksForRehearsal() {
 		return nil, ErrNothingToCancel
 	}
 	return roles, nil

@@ -47,6 +47,7 @@ type Config struct {
 	Limits        plan.Failover // floors; zero fields set none
 	Fence         Fence
 	Load          Loading
+	ProbeEvery    time.Duration // of the probe client of rehearsals; 0: there is none
 	Ledger        Ledger
 	Clusters      []ClusterCare
 	Redirect      []RedirectTarget

@@ -90,6 +90,7 @@ audit: {every: 6h, budget: 10m, rows: 0}
 freeze:
   - {name: year-end, from: 2026-12-18T18:00:00+01:00, to: 2027-01-04T07:00:00Z, except: [detach], include: [failover]}
 load: auto
+rehearse: {probe: {every: 50ms}}
 `
 
 func defaultConfig() Config {
@@ -145,7 +146,7 @@ func wantFullConfig() Config {
 			Quorum: approval.Quorum{Switchover: 2, Failover: 3, Other: 4}, MaxAge: approval.MaxAge{Failover: time.Hour, Other: 2 * time.Hour},
 		},
 		Limits: plan.Failover{UnavailableFor: time.Minute, Probes: 5, BlockPeriod: 2 * time.Hour, Verify: plan.VerifyDML},
-		Fence:  FenceAuto, Load: LoadAuto,
+		Fence:  FenceAuto, Load: LoadAuto, ProbeEvery: 50 * time.Millisecond,
 		Ledger: Ledger{Etcd: &LedgerEtcd{
 			Endpoints: []string{"https://etcd-1.example:2379", "etcd-2.example:2379"}, Prefix: "/other", TLS: &TLS{CAFile: "ca"},
 			Username: SecretRef{Env: "EU"}, Password: SecretRef{Env: "EP"}, TTL: 20 * time.Second,

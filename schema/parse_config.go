@@ -82,6 +82,7 @@ func (d *document) config() Config {
 		Limits:        limits(root.get("limits")),
 		Fence:         Fence(root.get("fence").textOr(string(FenceManual))),
 		Load:          Loading(root.get("load").textOr(string(LoadManual))),
+		ProbeEvery:    probeEvery(root.get("rehearse").get("probe")),
 		Ledger:        ledger(root.get("ledger")),
 		Clusters:      clusters(root.get("clusters"), root.get("credentials")),
 		Redirect:      redirects(root.get("redirect")),
@@ -275,4 +276,12 @@ func fileMode(f field) fs.FileMode {
 		return 0
 	}
 	return fs.FileMode(mode)
+}
+
+// probeEvery is the pause of the probe client of rehearsals; 0: there is none.
+func probeEvery(f field) time.Duration {
+	if !f.set {
+		return 0
+	}
+	return f.get("every").intervalOr(0)
 }

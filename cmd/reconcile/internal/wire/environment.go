@@ -194,6 +194,9 @@ func (e *Environment) Apply(ctx context.Context, rev desired.Revision) (reconcil
 	if e.Config.Load == schema.LoadAuto {
 		a.Loading.Loader = loader{e.Fleet}
 	}
+	if e.Config.ProbeEvery > 0 {
+		a.Probe = probeClient{e.Fleet, e.Config.ProbeEvery}
+	}
 	if r := e.restarter(); r != nil {
 		a.Restart = r
 	}

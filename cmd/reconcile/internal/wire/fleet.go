@@ -88,6 +88,20 @@ func (l loader) Load(ctx context.Context, t plan.Topology, cluster string, had p
 	return reconcile.Loaded(l.fleet.Load(ctx, t, cluster, had))
 }
 
+// probeClient is the reconcile.ProbeClient of the clusters.
+type probeClient struct {
+	fleet *milvus.Fleet
+	every time.Duration
+}
+
+func (c probeClient) Start(ctx context.Context, t plan.Topology, primary, standby string) (reconcile.Probing, error) {
+	p, err := c.fleet.StartProbe(ctx, t, primary, standby, c.every)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
 // checkTimeout is the time limit of a check of a primary that should work already.
 const checkTimeout = 30 * time.Second
 
