@@ -205,3 +205,21 @@ func TestRehearsalIsCarriedOn(t *testing.T) {
 		t.Errorf("a failover after the rehearsal's standby was lost is a %s, blocked by %v", got.Transition, got.Blocking(nil))
 	}
 }
+
+// TestRehearsalIsTakenBack: a request that has not begun is taken back without a change of roles;
+// one that has begun is not.
+func TestRehearsalIsTakenBack(t *testing.T) {
+	live := world{t: rehearsing(), views: []View{primaryOf("a", "b"), standbyOf("a", "b")}}
+	_, o, m := live.inputs()
+	if roles, err := ProposeCancel(rehearsing(), o, m); err != nil || roles["a"] != RolePrimary || roles["b"] != RoleStandby {
+		t.Errorf("%v, %v", roles, err)
+	}
+	m.Rehearsals = []RehearsalRecord{{Topology: "orders", Generation: 8}}
+	if _, err := ProposeCancel(rehearsing(), o, m); err == nil {
+		t.Error("one that was carried out is taken back")
+	}
+	begun := begun(t, live, func(i *Intent) { i.Turned, i.MayHaveSent = true, false })
+	if _, err := ProposeCancel(rehearsing(), o, begun); err == nil {
+		t.Error("one that has begun is taken back")
+	}
+}

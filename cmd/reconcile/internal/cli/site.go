@@ -41,6 +41,8 @@ func (o proposeOptions) checkTarget(args []string) error {
 		return fmt.Errorf("a topology or --site is missing (hint: 'reconcile propose orders --failover', or 'reconcile propose --site eu-1 --failover')")
 	case o.site != "" && len(args) > 0:
 		return fmt.Errorf("--site stands for all topologies of a site, and %s is named too (hint: leave one out)", args[0])
+	case o.site != "" && o.rehearse:
+		return fmt.Errorf("--rehearse takes one topology (hint: 'reconcile propose orders --rehearse', for each)")
 	case o.site != "" && o.cancel:
 		return fmt.Errorf("--cancel takes one topology back (hint: 'reconcile propose orders --cancel', for each)")
 	case o.site == "" && o.back:
