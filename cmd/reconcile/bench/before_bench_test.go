@@ -111,3 +111,33 @@ func BenchmarkPassNextToBefore(b *testing.B) {
 		e.end()
 	}
 }
+
+// BenchmarkLostNextToBefore runs drift and plan in turn with another build, whose path is in
+// RECONCILE_BEFORE, while 300 of 3,000 clusters hang.
+func BenchmarkLostNextToBefore(b *testing.B) {
+	const topologies, lost = 1000, 300
+	e := startEstate(b, topologies, false, "")
+	for i := range lost {
+		e.tell(b, "POST", fmt.Sprintf("/clusters/t%04d-%c/faults", i, 'a'+rune(i%3)), `{"method":"*","kind":"hang"}`)
+	}
+	for _, command := range []string{"drift", "plan"} {
+		b.Run(command, func(b *testing.B) {
+			b.StopTimer()
+			var now, before cost
+			for range b.N {
+				now.spend(b, e, -1, command, "--config", e.config)
+				if other := os.Getenv("RECONCILE_BEFORE"); other != "" {
+					old := *e
+					old.binary = other
+					before.spend(b, &old, -1, command, "--config", e.config)
+				}
+			}
+			now.report(b, topologies)
+			if before.runs > 0 {
+				b.ReportMetric(float64(before.peak)/(1<<20), "before-peak-MB")
+				b.ReportMetric(float64(now.cpu)/float64(before.cpu), "cpu/before")
+				b.ReportMetric(float64(now.peak)/float64(before.peak), "peak/before")
+			}
+		})
+	}
+}
