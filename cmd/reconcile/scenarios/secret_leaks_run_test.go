@@ -26,12 +26,13 @@ var canaryStories = map[string]func(*aviary){
 		a.run("ledger")
 		a.run("ledger", "accept")
 	},
-	"show":    func(a *aviary) { a.everyForm("show", filepath.Join(a.outputs, "plan-json")) },
-	"explain": func(a *aviary) { a.everyForm("explain", "STALE_PRIMARY") },
-	"schema":  func(a *aviary) { a.run("schema", "config") },
-	"version": func(a *aviary) { a.everyForm("version") },
-	"apply":   func(a *aviary) { a.everyForm("apply", "--timeout", "20s") },
-	"fence":   func(a *aviary) { a.everyForm("fence", "orders/cluster-a") },
+	"show":     func(a *aviary) { a.everyForm("show", filepath.Join(a.outputs, "plan-json")) },
+	"explain":  func(a *aviary) { a.everyForm("explain", "STALE_PRIMARY") },
+	"schema":   func(a *aviary) { a.run("schema", "config") },
+	"version":  func(a *aviary) { a.everyForm("version") },
+	"apply":    func(a *aviary) { a.everyForm("apply", "--timeout", "20s") },
+	"fence":    func(a *aviary) { a.everyForm("fence", "orders/cluster-a") },
+	"rehearse": func(a *aviary) { a.everyForm("rehearse", "orders") },
 	"salvage": func(a *aviary) {
 		a.everyForm("salvage", "orders")
 		a.run("salvage", "orders", "--export", filepath.Join(a.outputs, "lost.jsonl"))
