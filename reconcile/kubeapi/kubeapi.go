@@ -40,14 +40,16 @@ type Client struct {
 	config Config
 
 	mu      sync.Mutex
-	current *connection // nil until it is used
-	token   string      // that was sent last, to hide it in texts
+	current *connection     // nil until it is used
+	token   string          // that was sent last, to hide it in texts
+	left    <-chan struct{} // closed when the request that was left behind has ended; nil: none was
 }
 
 // connection is a client with the credentials of one moment, and the server that they are for.
 type connection struct {
-	http *http.Client
-	base *url.URL
+	http    *http.Client
+	base    *url.URL
+	program string // that the kubeconfig calls for a token; empty: none
 }
 
 // New returns a client. It reads nothing yet.
@@ -101,6 +103,9 @@ func (c *Client) connect() (*connection, error) {
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	c.current = &connection{http: client, base: base}
+	if config.ExecProvider != nil {
+		c.current.program = config.ExecProvider.Command
+	}
 	return c.current, nil
 }
 
@@ -161,7 +166,7 @@ func (c *Client) send(ctx context.Context, at *connection, r Request, out any) e
 	if err != nil {
 		return err
 	}
-	res, err := at.http.Do(req)
+	res, err := c.do(ctx, at, req)
 	if err != nil {
 		return c.safe(withoutURL(err))
 	}
