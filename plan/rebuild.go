@@ -43,7 +43,7 @@ type RebuildState struct {
 	Missing []string  // before the next phase, in sentences
 	// Runs says that the operator's program is to be started for this phase. It is started
 	// only on a cluster that was seen not to be as the phase wants it, or that does not
-	// answer and for which it was never started.
+	// answer, was fenced, and for which it was never started.
 	Runs bool
 }
 
@@ -252,7 +252,8 @@ func (s situation) withProgram(r RebuildState, missing []string, unlike bool) Re
 		return r
 	}
 	started, ended := begun.programRuns(r.Phase)
-	away := s.view(r.Cluster).Reach != ReachUp && r.Phase == RebuildWipe && started == 0
+	mark, _ := s.memory.staleMark(r.Cluster)
+	away := s.view(r.Cluster).Reach != ReachUp && r.Phase == RebuildWipe && started == 0 && mark.Fenced
 	r.Runs = !ended && started < maxProgramRuns && (unlike || away)
 	switch {
 	case ended:
@@ -277,7 +278,7 @@ func (s situation) wiped(c Cluster) (proven, missing []string, kept bool) {
 		return nil, []string{"nothing proves that " + c.ID + " is what answers at its address"}, false
 	case !marked:
 		return nil, []string{"the ledger does not hold when " + c.ID + " became stale"}, false
-	case !w.Instance.After(mark.Since) && (v.Belief.Kind == BeliefPrimary || v.Belief.Kind == BeliefStandalone):
+	case v.Belief.Kind == BeliefPrimary || v.Belief.Kind == BeliefStandalone:
 		return nil, []string{"it takes writes: fence it, or stop it, before it is wiped"}, false
 	case w.Instance.IsZero():
 		return nil, []string{wordOr(w.Unread, "since when the metadata of "+c.ID+" exist was not read")}, false

@@ -139,6 +139,9 @@ func TestRebuildWaits(t *testing.T) {
 		{"another one answers there", ProvisionedRestored, stranger, wipedAt(hour), RebuildWipe, "nothing proves that a is what answers", false},
 		{"it does not answer", ProvisionedRestored, down("a"), nil, RebuildWipe, "unreachable", true},
 		{"it takes writes again", ProvisionedRestored, primaryOf("a", "b"), []WipeProof{old}, RebuildWipe, "it takes writes", false},
+		{"it takes writes, and its metadata are new", ProvisionedRestored, primaryOf("a", "b"), []WipeProof{keepsLog}, RebuildWipe, "it takes writes", false},
+		{"it takes writes, and was wiped", ProvisionedRestored, primaryOf("a", "b"), wipedAt(hour), RebuildWipe, "it takes writes", false},
+		{"it takes writes alone, and was wiped", ProvisionedEmpty, primaryOf("a"), wipedAt(hour), RebuildWipe, "it takes writes", false},
 		{"wiped", ProvisionedRestored, wiped, wipedAt(hour), RebuildRestore, "it lacks 2 of 2 collections of b: default/c, default/d", true},
 		{"restored in part", ProvisionedRestored, holding(standbyOf("b", "a"), "default/c"), wipedAt(hour), RebuildRestore, "it lacks 1 of 2 collections of b: default/d", true},
 		{"it holds another collection", ProvisionedRestored, holding(standbyOf("b", "a"), "default/c", "default/d", "default/e"), wipedAt(hour), RebuildRestore, "it holds 1 collections that b does not have: default/e", true},
@@ -197,6 +200,20 @@ func TestRebuildProgramIsBounded(t *testing.T) {
 		one.views = []View{down("a"), w.views[1]}
 		if p := one.plan(t); p.Rebuild.Runs && len(c.advances) > 0 && c.advances[0].Phase == RebuildWipe {
 			t.Errorf("after %v it is started for a cluster that does not answer", c.advances)
+		}
+	}
+}
+
+// TestRebuildWipesNoClusterUnseenWithoutAFence: a cluster that does not answer may have been
+// promoted by hand. Only one that was fenced is left to the operator's program then.
+func TestRebuildWipesNoClusterUnseenWithoutAFence(t *testing.T) {
+	w := world{t: rebuilding(ProvisionedRestored), views: []View{standbyOf("b", "a"), holding(primaryOf("b"), "default/c")}, memory: saved(), programs: []string{"a"}}
+	w.memory.Stale[0].Fenced = false
+	w.memory = begun(t, w, func(i *Intent) { i.MayHaveSent = false })
+	for _, a := range []View{down("a"), unknown("a")} {
+		w.views[0] = a
+		if p := w.plan(t); p.Rebuild == nil || p.Rebuild.Runs || !p.Blocked(nil) {
+			t.Errorf("with %+v: %+v, blocked %t", a, p.Rebuild, p.Blocked(nil))
 		}
 	}
 }

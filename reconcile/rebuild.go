@@ -75,6 +75,10 @@ func (r run) rebuild(ctx context.Context, prep *prepared, res *Result) bool {
 			res.Outcome, res.Detail = OutcomeBlocked, waitsFor(t, *t.Rebuild)
 			return false
 		}
+		if blocking := t.Blocking(prep.decision.Accepted); len(blocking) > 0 {
+			res.Outcome, res.Detail = OutcomeBlocked, BlockedBy(blocking)
+			return false
+		}
 		if err := r.runProgram(ctx, prep, *t.Rebuild); err != nil {
 			res.Outcome, res.Detail = OutcomeError, err.Error()
 			return false
