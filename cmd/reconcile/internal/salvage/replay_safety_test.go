@@ -122,19 +122,19 @@ func TestATryThatWasTakenIsNotRepeated(t *testing.T) {
 	}
 }
 
-// TestAnOldReadingDecidesNoBatch: the log is read for a batch while the one before is sent. If
-// that takes long, it is read once more: what an application wrote meanwhile stays.
-func TestAnOldReadingDecidesNoBatch(t *testing.T) {
+// TestWhatIsWrittenDuringABatchStaysInTheNext: the log is read after a batch was taken, so that
+// what an application wrote up to then is not overwritten by the next batch.
+func TestWhatIsWrittenDuringABatchStaysInTheNext(t *testing.T) {
 	x, keys := lossyShard(t)
 	later := keys[6:]
 	got, err := x.run(func(r *ReplayRun) {
-		r.batch = 3 // the log is read ahead from the second batch on
+		r.batch = 3 // so the second batch is not the last one
 		r.wrap = func(w replayWriter) replayWriter {
 			d := &disturbed{replayWriter: w}
 			second := func(send func() error) error {
 				err := send()
+				<-time.After(250 * time.Millisecond) // a reading that began with the batch ends
 				x.upsert(x.b, "t", everyColumn(later, 9), len(later))
-				<-time.After(freshFor) // the reading grows old
 				return err
 			}
 			d.meets = func(send func() error) error {

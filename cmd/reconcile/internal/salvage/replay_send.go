@@ -86,9 +86,7 @@ type channelRun struct {
 	place   *milvus.ReplayPlace
 	touched map[int64]bool           // the collections that have lost rows there
 	moved   map[replay.Mark]struct{} // keys that others wrote since the logs were compared
-	sent    [2]keySet                // of the last two batches
-	ahead   *reading                 // for the next batch; nil: none was begun
-	sentAt  time.Time                // when a batch was last sent; zero: none was
+	sent    keySet                   // of the batch that was sent last
 	open    []*logrows.Batch
 }
 
@@ -97,7 +95,6 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 		return nil
 	}
 	c := &channelRun{replaying: r, number: ch.number, place: ch.place, touched: ch.touched, moved: map[replay.Mark]struct{}{}}
-	defer func() { c.ahead.discard() }()
 	err := r.each(ctx, ch, func(m milvus.LoggedMessage, verdicts []replay.Verdict) error {
 		var rows []int
 		for i, v := range verdicts {
@@ -140,15 +137,13 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 	return c.flush(ctx, b)
 }
 
-// flush sends a batch until it is taken. Before each try it learns what the promoted cluster
+// flush sends a batch until it is taken. Before each try it reads what the promoted cluster
 // took up to then: a try without an answer may have been taken, and others may have written
-// the same keys since. While a batch is sent, the log is read for the next one, if batches
-// follow one another so quickly that the reading will not be too old.
+// the same keys since.
 func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 	if err := c.pace.wait(ctx, b.Rows); err != nil {
 		return err
 	}
-	before, quick := c.sent[1], time.Since(c.sentAt) < freshFor
 	var tried *logrows.Batch // nil: nothing of it can be there
 	for try := 1; ; try++ {
 		if err := c.mayWrite(ctx); err != nil {
@@ -160,19 +155,12 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 		if len(c.moved) > 0 {
 			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
-		c.sent = [2]keySet{before, keySetOf(b)}
-		c.sentAt = time.Now()
-		var ahead *reading
-		if quick {
-			ahead = c.read(ctx, nil)
-		}
+		c.sent = keySetOf(b)
 		err := c.writer.Send(ctx, b)
 		if err == nil {
 			c.written.Add(int64(b.Rows))
-			c.ahead = ahead
 			return nil
 		}
-		ahead.discard()
 		if err := c.writer.Retry(ctx, try, err); err != nil {
 			return fmt.Errorf("write %d rows: %w", b.Rows, err)
 		}
