@@ -236,7 +236,7 @@ func TestOnlySeriesThatExistAreAsked(t *testing.T) {
 // the metrics: each series with its labels, and nothing else.
 func TestEverySeriesIsDocumented(t *testing.T) {
 	var samples strings.Builder
-	for _, status := range []daemon.TopologyStatus{pair(7), failedOver(), frozen(), rehearsed()} {
+	for _, status := range []daemon.TopologyStatus{pair(7), failedOver(), frozen(), rehearsed(), heldUp()} {
 		m := NewMetrics(boardOf(status))
 		m.ShowView()
 		m.Planned(plan.TransitionFailover)

@@ -127,6 +127,8 @@ var (
 	descProven    = desc("proven_equal_timestamp_seconds", "When an audit last proved that a standby holds what its primary holds.", "topology", "cluster")
 	descFindings  = desc("findings", "Findings that there are now, by code and severity.", "topology", "code", "severity")
 	descFrozen    = desc("change_frozen_until_timestamp_seconds", "When no freeze holds the planned change back any more; absent if none does or no end is known.", "topology")
+	descRebuild   = desc("rebuild_begun_timestamp_seconds", "When the rebuild of a cluster began that is open, and what it waits for.", "topology", "cluster", "phase")
+	descWave      = desc("site_wave_waits", "1 for a topology whose move an approval of a site covers and that waits for the waves before its own.", "topology", "site")
 	descRehearsal = desc("rehearsal_last_timestamp_seconds", "When the newest rehearsal of a switchover ended.", "topology")
 	descPassed    = desc("rehearsal_passed", "1 if the newest rehearsal passed, 0 if it did not.", "topology")
 	descWay       = desc("rehearsal_duration_seconds", "How long each way of the newest rehearsal took.", "topology", "way")
@@ -144,7 +146,7 @@ var (
 func (snapshotCollector) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		descState, descWritable, descUp, descRole, descStale, descLag, descProven, descFindings, descFrozen,
-		descRehearsal, descPassed, descWay, descGap, descLost,
+		descRebuild, descWave, descRehearsal, descPassed, descWay, descGap, descLost,
 		descAttempt, descSuccess, descFetch, descCopy, descLeader, descReady,
 	} {
 		out <- d
@@ -170,6 +172,12 @@ func (l snapshotCollector) Collect(out chan<- prometheus.Metric) {
 		timestamp(gauge, descSuccess, t.LastSuccess, t.Name)
 		if t.Plan.Frozen != nil {
 			timestamp(gauge, descFrozen, t.Plan.Frozen.Until, t.Name)
+		}
+		if r := t.Plan.Rebuild; r != nil {
+			timestamp(gauge, descRebuild, r.Since, t.Name, r.Cluster, r.Phase.String())
+		}
+		if t.Waits != "" {
+			gauge(descWave, 1, t.Name, t.Decision.Site.Name)
 		}
 		for _, c := range t.Plan.Clusters {
 			collectCluster(gauge, t.Name, c)

@@ -17,6 +17,7 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
+	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/reconciletest/needs"
 )
@@ -86,6 +87,39 @@ func TestMetricsOfASnapshot(t *testing.T) {
 
 // TestMetricsHoldNothingForeign: what a library registers for everybody, as the
 // Milvus client does, is not shown.
+// heldUp has an open rebuild that waits, and a move that waits for a wave.
+func heldUp() daemon.TopologyStatus {
+	t := failedOver()
+	t.Plan.Transition = plan.TransitionRebuild
+	t.Plan.Rebuild = &plan.RebuildState{Cluster: "cluster-a", Phase: plan.RebuildWipe, Since: time.Unix(1764500000, 0)}
+	t.Plan.Findings = []plan.Finding{plan.NewFinding(plan.CodeRebuildWaits, "cluster-a", "it waits", "wipe it")}
+	t.Waits, t.Decision.Site = "it waits for wave canary", approval.Site{Name: "eu-1"}
+	return t
+}
+
+// TestMetricsOfWhatWaits: a rebuild that waits has its phase and its begin, and a move that
+// waits for a wave has its site. What is not begun, or waits for nothing, has no series.
+func TestMetricsOfWhatWaits(t *testing.T) {
+	free := failedOver()
+	free.Plan.Rebuild = &plan.RebuildState{Cluster: "cluster-a", Phase: plan.RebuildWipe}
+	series := []string{
+		`reconcile_rebuild_begun_timestamp_seconds{cluster="cluster-a",phase="wipe",topology="orders"} 1.7645e+09`,
+		`reconcile_findings{code="REBUILD_WAITS",severity="blocking",topology="orders"} 1`,
+		`reconcile_site_wave_waits{site="eu-1",topology="orders"} 1`,
+	}
+	for _, c := range []struct {
+		status daemon.TopologyStatus
+		want   bool
+	}{{heldUp(), true}, {free, false}} {
+		_, text := get(t, NewMetrics(boardOf(c.status)).Handler(), "/metrics")
+		for _, s := range series {
+			if strings.Contains(text, s) != c.want {
+				t.Errorf("%s: want %t in\n%s", s, c.want, ours(text))
+			}
+		}
+	}
+}
+
 func TestMetricsHoldNothingForeign(t *testing.T) {
 	foreign := prometheus.NewCounter(prometheus.CounterOpts{Name: "milvus_of_a_library_total", Help: "A series that is not ours."})
 	prometheus.MustRegister(foreign)
