@@ -201,6 +201,8 @@ func (d Document) endWords(t plan.TopologyPlan, planned bool, r Result) (string,
 		return words + "; nothing was sent", s
 	case r.Outcome == reconcile.OutcomeBlocked && d.frozen(t):
 		return d.transitionHeadline(t) + " · " + d.frozenWords(t) + "; nothing was sent", attention
+	case r.Outcome == reconcile.OutcomeBlocked && d.rebuildWaits(t) != "":
+		return d.transitionHeadline(t) + " · " + d.rebuildWaits(t) + "; nothing was sent", attention
 	case r.ended():
 		return d.transitionHeadline(t) + " · " + r.endedWords(), bad
 	case t.Transition != plan.TransitionNone:

@@ -3,6 +3,7 @@ package render
 import (
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,6 +133,38 @@ func TestWhatToDoInAFreeze(t *testing.T) {
 			page := string(rendered(t, func(w io.Writer) error { return Table(w, d, TableOptions{}) }))
 			if !strings.Contains(strings.Join(strings.Fields(page), " "), c.says) || !strings.HasPrefix(page, "! ") {
 				t.Errorf("it does not say %q:\n%s", c.says, page)
+			}
+		})
+	}
+}
+
+// TestARebuildThatWaitsIsNotBlocked: once it is begun, the page says what it waits for. Before
+// that, or if something else stands against it too, it is blocked.
+func TestARebuildThatWaitsIsNotBlocked(t *testing.T) {
+	d := documentWith(t, plan.CodeRebuildWaits)
+	page := func(change func(*plan.TopologyPlan)) string {
+		one, topology := d, d.Plan.Topologies[0]
+		change(&topology)
+		one.Plan.Topologies = []plan.TopologyPlan{topology}
+		one.Approvals = map[string]Approval{"orders": {Verdict: approval.VerdictNotRequired}}
+		return string(rendered(t, func(w io.Writer) error { return Table(w, one, TableOptions{}) }))
+	}
+	begun := func(t *plan.TopologyPlan) { t.Resumed = true }
+	for _, c := range []struct {
+		name, says string
+		change     func(*plan.TopologyPlan)
+	}{
+		{"begun", "! orders  REBUILD a · WAITS for its wipe since 2026-11-22T11:00:00Z", begun},
+		{"not begun", "BLOCKED", func(t *plan.TopologyPlan) { t.Resumed = false }},
+		{"something else blocks", "BLOCKED", func(t *plan.TopologyPlan) {
+			begun(t)
+			t.Findings = append(slices.Clone(t.Findings), plan.NewFinding(plan.CodeClusterNeeded, "b", "b is needed", "start b"))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := page(c.change)
+			if !strings.Contains(got, c.says) || strings.Contains(got, "BLOCKED") != (c.says == "BLOCKED") {
+				t.Errorf("it does not say %q:\n%s", c.says, got)
 			}
 		})
 	}

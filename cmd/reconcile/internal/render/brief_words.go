@@ -18,6 +18,8 @@ func (d Document) doesWords(t plan.TopologyPlan) []string {
 	case promotionDone(t):
 		return []string{t.Primary + " is promoted; what is left: verify it and redirect traffic", lines[1]}
 	case t.UnderWay != nil:
+	case d.rebuildWaits(t) != "":
+		lines[0] = "once that is proven, " + lines[0]
 	case d.blocked(t):
 		lines[0] = "once unblocked, " + lines[0]
 	case d.frozen(t):
@@ -110,6 +112,8 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 	switch {
 	case t.Has(plan.CodeSplitBrain) && d.blocked(t):
 		return splitLoses, bad
+	case d.rebuildWaits(t) != "":
+		return rebuildLoses(t)
 	case t.Transition != plan.TransitionFailover && d.blocked(t) && t.UnderWay == nil:
 		return "nothing while it is blocked", plain
 	case t.Has(plan.CodePromotionHalfDone) && !unobserved(t) && (t.DataLoss == nil || t.DataLoss.Upper == nil):
@@ -129,15 +133,6 @@ func (d Document) mayLose(t plan.TopologyPlan) (string, style) {
 	default:
 		return "nothing: no data is dropped", plain
 	}
-}
-
-// rebuildLoses says what the wipe of a rebuild destroys.
-func rebuildLoses(t plan.TopologyPlan) (string, style) {
-	stale := orElse(list(joining(t)), "the stale cluster")
-	if t.Has(plan.CodeRebuildDiscardsWrites) {
-		return "what only " + stale + " holds: its wipe destroys that, and an approver waived it", bad
-	}
-	return "nothing of " + t.Primary + "; the wipe destroys what " + stale + " holds", attention
 }
 
 func failoverLoses(t plan.TopologyPlan) string {

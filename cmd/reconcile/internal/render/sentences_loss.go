@@ -267,3 +267,12 @@ func mostWaiting(t plan.TopologyPlan) time.Duration {
 	}
 	return most
 }
+
+// rebuildLoses says what the wipe of a rebuild destroys.
+func rebuildLoses(t plan.TopologyPlan) (string, style) {
+	stale := orElse(list(joining(t)), "the stale cluster")
+	if t.Has(plan.CodeRebuildDiscardsWrites) {
+		return "what only " + stale + " holds: its wipe destroys that, and an approver waived it", bad
+	}
+	return "nothing of " + t.Primary + "; the wipe destroys what " + stale + " holds", attention
+}

@@ -30,6 +30,8 @@ func (d Document) stateWords(t plan.TopologyPlan) (string, style) {
 		return "intended, not observed", attention
 	case d.observed() == ObservedElsewhere && blocking == 0 && !none:
 		return "approval not checked", attention
+	case d.rebuildWaits(t) != "":
+		return d.rebuildWaits(t), attention
 	case blocking > 0 && denied && !none && d.observed() == ObservedLive:
 		return "BLOCKED by " + codeWords(stops) + ", and not approved", bad
 	case blocking > 0:
@@ -213,6 +215,8 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 		return state
 	case d.judgedBy(t) != "":
 		return "BEING JUDGED"
+	case d.rebuildWaits(t) != "":
+		return d.rebuildWaits(t)
 	case d.blocked(t) && denied && !needsCommit(t.Blocking(nil)):
 		return "BLOCKED, and not approved"
 	case d.blocked(t):
@@ -235,6 +239,18 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 	default:
 		return "NOT APPROVED"
 	}
+}
+
+// rebuildWaits says what a rebuild that was begun waits for, as its finding does; empty: it was
+// not begun, or something else blocks it too.
+func (d Document) rebuildWaits(t plan.TopologyPlan) string {
+	blocking := d.blocking(t)
+	if !t.Resumed || len(blocking) != 1 || blocking[0].Code != plan.CodeRebuildWaits {
+		return ""
+	}
+	_, words, _ := strings.Cut(blocking[0].Message, " waits ")
+	words, _, _ = strings.Cut(words, ": ")
+	return "WAITS " + words
 }
 
 func needsCommit(findings []plan.Finding) bool {
