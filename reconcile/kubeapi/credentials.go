@@ -84,6 +84,22 @@ func safeServer(c *rest.Config) (*url.URL, error) {
 	return base, nil
 }
 
+// Certificates returns those that the context of a kubeconfig names or holds, in PEM: ours, and
+// those of the authorities that we trust. Empty: there are none.
+func (c Config) Certificates() (client, authorities []byte, err error) {
+	if c.Kubeconfig == "" {
+		return nil, nil, nil
+	}
+	config, err := c.rest()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := rest.LoadTLSFiles(config); err != nil {
+		return nil, nil, fmt.Errorf("kubeconfig %s, context %s: %w", c.Kubeconfig, c.Context, err)
+	}
+	return config.CertData, config.CAData, nil
+}
+
 // Files returns the files that the credentials are read from: plain ones, and those with
 // secrets. A program that a kubeconfig calls for a token is a plain one.
 func (c Config) Files() (plain, secret []string, err error) {

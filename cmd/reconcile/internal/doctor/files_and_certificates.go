@@ -125,36 +125,40 @@ func (x *examination) ownCertificates() []validity {
 		add(t.CAFile, "the daemon no longer accepts its clients", authoritiesValidity)
 	}
 	add(x.e.Config.Git.Auth.CAFile, "we no longer trust the Git server", authoritiesValidity)
-	return out
+	return append(out, kubernetesCertificates(x.e.Config)...)
 }
 
 // chainValidity returns when all certificates of a chain are valid.
-func chainValidity(path string) (validity, error) {
-	return validityOf(path, func(e *validity, c *x509.Certificate) {
-		if e.end.IsZero() || c.NotAfter.Before(e.end) {
-			e.end = c.NotAfter
-		}
-		if c.NotBefore.After(e.begin) {
-			e.begin = c.NotBefore
-		}
-	})
+func chainValidity(path string) (validity, error) { return validityOf(path, ofChain) }
+
+func ofChain(e *validity, c *x509.Certificate) {
+	if e.end.IsZero() || c.NotAfter.Before(e.end) {
+		e.end = c.NotAfter
+	}
+	if c.NotBefore.After(e.begin) {
+		e.begin = c.NotBefore
+	}
 }
 
 // authoritiesValidity returns when the authority that expires last is valid.
-func authoritiesValidity(path string) (validity, error) {
-	return validityOf(path, func(e *validity, c *x509.Certificate) {
-		if c.NotAfter.After(e.end) {
-			e.begin, e.end = c.NotBefore, c.NotAfter
-		}
-	})
+func authoritiesValidity(path string) (validity, error) { return validityOf(path, ofAuthorities) }
+
+func ofAuthorities(e *validity, c *x509.Certificate) {
+	if c.NotAfter.After(e.end) {
+		e.begin, e.end = c.NotBefore, c.NotAfter
+	}
 }
 
 func validityOf(path string, add func(*validity, *x509.Certificate)) (validity, error) {
-	var out validity
 	data, err := plainfile.Read(path)
 	if err != nil {
-		return out, err
+		return validity{}, err
 	}
+	return validityIn(data, add)
+}
+
+func validityIn(data []byte, add func(*validity, *x509.Certificate)) (validity, error) {
+	var out validity
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue

@@ -32,11 +32,8 @@ func (e *Environment) NamedFiles() []NamedFile {
 		out.secret(etcd.Username.File, etcd.Password.File)
 		out.connection(etcd.TLS)
 	}
-	if k := c.KubernetesStatus; k != nil {
-		out.kubernetes(k.Access)
-	}
-	if k := c.Ledger.Kubernetes; k != nil {
-		out.kubernetes(k.Access)
+	for _, server := range KubernetesServers(c) {
+		out.kubernetes(server)
 	}
 	for _, credential := range c.Credentials {
 		out.secret(credential.Token.File, credential.ReplicationToken.File)
@@ -64,9 +61,6 @@ func (e *Environment) NamedFiles() []NamedFile {
 		if r.DNS != nil {
 			out.secret(r.DNS.Secret.File)
 		}
-		if k := r.Kubernetes; k != nil {
-			out.kubernetes(k.Access)
-		}
 		out.plain(redirectFiles(r)...)
 	}
 	return withoutDuplicates(out)
@@ -92,6 +86,28 @@ func (f *namedFiles) connection(t *schema.TLS) {
 		f.plain(t.CAFile, t.CertFile)
 		f.secret(t.KeyFile)
 	}
+}
+
+// KubernetesServers returns every API server of Kubernetes that a configuration names.
+func KubernetesServers(c schema.Config) []schema.KubernetesAccess {
+	var out []schema.KubernetesAccess
+	if k := c.KubernetesStatus; k != nil {
+		out = append(out, k.Access)
+	}
+	if k := c.Ledger.Kubernetes; k != nil {
+		out = append(out, k.Access)
+	}
+	for _, cluster := range c.Clusters {
+		if k := cluster.Kubernetes; k != nil {
+			out = append(out, schema.KubernetesAccess{Kubeconfig: k.Kubeconfig, Context: k.Context})
+		}
+	}
+	for _, r := range c.Redirect {
+		if k := r.Kubernetes; k != nil {
+			out = append(out, k.Access)
+		}
+	}
+	return out
 }
 
 // kubernetes adds a kubeconfig and the files that its context names. One that cannot be read
