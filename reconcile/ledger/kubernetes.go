@@ -78,6 +78,8 @@ func (b *inKubernetes) failed(err error) error {
 		return &CorruptError{Path: b.name(), Seq: damaged.Seq, Reason: damaged.Reason}
 	case errors.Is(err, kubernetes.ErrLost):
 		return fmt.Errorf("%w: %w", ErrLockLost, err)
+	case errors.Is(err, kubernetes.ErrFull):
+		return fmt.Errorf("write ledger: %w", err)
 	case errors.Is(err, kubernetes.ErrBusy):
 		return fmt.Errorf("%w: %w", ErrBusy, err)
 	}
@@ -176,6 +178,9 @@ func (b *inKubernetes) writable(ctx context.Context, topologies []string) (Tried
 	out := Tried{}
 	if err := b.store.Try(ctx); err != nil {
 		return out, b.failed(err)
+	}
+	if low := b.store.Low(ctx); low != "" {
+		out.Notes = append(out.Notes, low)
 	}
 	for _, t := range topologies {
 		h, held, err := b.holder(ctx, t)

@@ -90,7 +90,7 @@ func (s *Store) changeClaims(ctx context.Context, change func(*claims) bool) (ch
 			return false, err
 		}
 		o.BinaryData = map[string][]byte{keyClaims: packed}
-		if err := s.check(o); err != nil {
+		if err := s.check(o, mostBytes); err != nil {
 			return false, err
 		}
 		if _, done, err := s.put(ctx, configMaps, o, false); done || err != nil {

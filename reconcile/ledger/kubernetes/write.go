@@ -14,12 +14,20 @@ import (
 const (
 	// mostInline is from how many bytes on the records in the object move into a part.
 	mostInline = 128 << 10
-	// mostBytes bounds what the object holds. Kubernetes takes 1 MiB in a ConfigMap.
-	mostBytes = 900 << 10
+	// mostBytes bounds what the object holds, and mostWithRecord what it holds with a record
+	// that is added. Kubernetes takes 1 MiB in a ConfigMap. So observations leave room for the
+	// records of a change: one that could be begun can be ended.
+	mostBytes      = 900 << 10
+	mostWithRecord = 1000 << 10
+	// lowBytes is from how many bytes on Try adds a note.
+	lowBytes = 700 << 10
 )
 
 // ErrLost says that a lock is not held any more.
 var ErrLost = errors.New("another process may hold the lock")
+
+// ErrFull says that a write does not fit into the object. Nothing was written.
+var ErrFull = errors.New("it is full")
 
 // Change is what one transaction writes.
 type Change struct {
@@ -136,7 +144,28 @@ func (s *Store) finish(o object, parts []part, base Content, c Change) (object, 
 	if err := errors.Join(o.writeJSON(keyParts, parts), o.writeJSON(keyFences, base.fences)); err != nil {
 		return o, err
 	}
-	return o, s.check(o)
+	if len(c.Append) > 0 {
+		return o, s.check(o, mostWithRecord)
+	}
+	return o, s.check(o, mostBytes-max(0, mostInline-inlineBytes(o)))
+}
+
+// inlineBytes is the size of the records in an object.
+func inlineBytes(o object) int {
+	n := 0
+	for key, text := range recordsIn(o) {
+		n += len(key) + max(len(text), len(o.BinaryData[key]))
+	}
+	return n
+}
+
+// Low says how full the object is if it will take no more topologies soon; else it is empty.
+func (s *Store) Low(ctx context.Context) string {
+	o, _, err := s.get(ctx, configMaps, s.config.Name)
+	if n := bytesOf(o) - inlineBytes(o) + mostInline; err == nil && n > lowBytes {
+		return fmt.Sprintf("ConfigMap %s holds %d KiB with the room for its records, and may hold %d KiB: then observations of more topologies are refused; keep so many in etcd (docs/ledger.md)", o.Metadata.Name, n>>10, mostBytes>>10)
+	}
+	return ""
 }
 
 // movePart writes the records that lie in the object into a part of their own, which the
@@ -175,9 +204,9 @@ func (o *object) writeJSON(key string, v any) error {
 }
 
 // check refuses an object that Kubernetes would not take.
-func (s *Store) check(o object) error {
-	if n := bytesOf(o); n > mostBytes {
-		return fmt.Errorf("write ledger: ConfigMap %s would hold %d bytes, and at most %d fit (hint: keep the ledger of so many topologies in etcd)", o.Metadata.Name, n, mostBytes)
+func (s *Store) check(o object, most int) error {
+	if n := bytesOf(o); n > most {
+		return fmt.Errorf("%w: ConfigMap %s would hold %d bytes, and at most %d fit (hint: keep the ledger of so many topologies in etcd)", ErrFull, o.Metadata.Name, n, most)
 	}
 	return nil
 }
