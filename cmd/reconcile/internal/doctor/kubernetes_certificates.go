@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"milvus-reconcile/cmd/reconcile/internal/wire"
-	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/schema"
 )
 
@@ -20,7 +19,7 @@ func kubernetesCertificates(c schema.Config) []validity {
 		}
 		seen[server] = true
 		name := fmt.Sprintf("context %s of %s", server.Context, server.Kubeconfig)
-		client, authorities, err := kubeapi.Config{Kubeconfig: server.Kubeconfig, Context: server.Context}.Certificates()
+		client, authorities, err := wire.KubernetesCertificates(server)
 		if err != nil {
 			out = append(out, validity{subject: name, unreadable: err})
 			continue

@@ -160,6 +160,12 @@ func kubernetesAPI(a schema.KubernetesAccess) kubeapi.Config {
 	return kubeapi.Config{Kubeconfig: a.Kubeconfig, Context: a.Context}
 }
 
+// KubernetesCertificates returns those that a kubeconfig names or holds: ours, and those of the
+// authorities that we trust.
+func KubernetesCertificates(a schema.KubernetesAccess) (client, authorities []byte, err error) {
+	return kubernetesAPI(a).Certificates()
+}
+
 // KubernetesHosts returns the host of the API server of a ledger in Kubernetes; empty: it is
 // not known.
 func (e *Environment) KubernetesHosts() []string {
