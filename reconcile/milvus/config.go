@@ -63,7 +63,10 @@ type Clock interface {
 
 // Config of a Fleet. Zero durations, concurrency and clock take the defaults.
 type Config struct {
-	Credentials   []Credential
+	Credentials []Credential
+	// Tokens reads each token of the credentials, each of those that are the same once: many
+	// clusters may share one file. Nil: those of the credentials.
+	Tokens        []func() (string, error)
 	Concurrency   int           // clusters, and channels of each, that are read at once
 	ReadTimeout   time.Duration // of a read or probe
 	UpdateTimeout time.Duration // of one attempt to send a configuration
@@ -77,12 +80,25 @@ type Config struct {
 	OneShot bool
 }
 
+// tokens returns what reads every token of the credentials.
+func (c Config) tokens() []func() (string, error) {
+	if c.Tokens != nil {
+		return c.Tokens
+	}
+	out := make([]func() (string, error), 0, 2*len(c.Credentials))
+	for _, cred := range c.Credentials {
+		out = append(out, cred.Token, cred.ReplicationToken)
+	}
+	return out
+}
+
 // Fleet is every cluster that the operator's configuration lets us call. Its
 // methods may be called from any goroutine. It keeps no connection between
 // two calls of a method, so that each observation also tells whether the
 // cluster can be connected to; with KeepFor one that says so less often.
 type Fleet struct {
 	credentials   map[string]Credential
+	tokens        []func() (string, error) // every one of the credentials
 	concurrency   int
 	readTimeout   time.Duration
 	updateTimeout time.Duration
@@ -111,7 +127,7 @@ type Fleet struct {
 // neither is used: it is not clear which one the operator means.
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
-		credentials: map[string]Credential{}, concurrency: c.Concurrency,
+		credentials: map[string]Credential{}, tokens: c.tokens(), concurrency: c.Concurrency,
 		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, oneShot: c.OneShot && c.KeepFor <= 0, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
 		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{}, sessions: map[string]tlsSession{}, resting: map[string]*atRest{},
 	}
@@ -255,9 +271,8 @@ func (f *Fleet) bind(t plan.Topology) map[string]access {
 // learn reads every token, so that a cluster which repeats one is found out: each
 // was told those by which it reaches the others, perhaps by another process.
 func (f *Fleet) learn() {
-	for _, c := range f.credentials {
-		f.secrets.Learn(c.Token)
-		f.secrets.Learn(c.ReplicationToken)
+	for _, read := range f.tokens {
+		f.secrets.Learn(read)
 	}
 }
 

@@ -18,13 +18,14 @@ import (
 )
 
 // fleetCredentials turns references into functions that read a secret when it is needed.
-// While a secret cannot be read, only its own cluster is out of reach.
-func fleetCredentials(in []schema.Credential, uses *fileUses) []milvus.Credential {
-	var out []milvus.Credential
+// While a secret cannot be read, only its own cluster is out of reach. readTokens has one
+// function for each reference to a token, however many clusters have it.
+func fleetCredentials(in []schema.Credential, uses *fileUses) (out []milvus.Credential, readTokens []func() (string, error)) {
 	shared, tokens := map[schema.TLS]*tlsFiles{}, map[schema.SecretRef]func() (string, error){}
 	token := func(r schema.SecretRef) func() (string, error) {
-		if tokens[r] == nil {
+		if tokens[r] == nil && !r.IsZero() {
 			tokens[r] = secretReader(r)
+			readTokens = append(readTokens, tokens[r])
 		}
 		return tokens[r]
 	}
@@ -45,7 +46,7 @@ func fleetCredentials(in []schema.Credential, uses *fileUses) []milvus.Credentia
 		uses.secret(use+"replicationTokenFrom", c.ReplicationToken, true)
 		out = append(out, one)
 	}
-	return out
+	return out, readTokens
 }
 
 func wrapped(err error, what string) error {

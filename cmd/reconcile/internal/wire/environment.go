@@ -356,7 +356,8 @@ func (o Options) OpenForWorkTree(top string) (*Environment, error) {
 
 // prepareFleet prepares the clients of the clusters. It calls none.
 func (e *Environment) prepareFleet() {
-	e.Fleet = milvus.NewFleet(milvus.Config{Credentials: fleetCredentials(e.Config.Credentials, &e.uses), Concurrency: e.options.Concurrency, KeepFor: e.options.KeepFor, OneShot: !e.options.Daemon})
+	credentials, tokens := fleetCredentials(e.Config.Credentials, &e.uses)
+	e.Fleet = milvus.NewFleet(milvus.Config{Credentials: credentials, Tokens: tokens, Concurrency: e.options.Concurrency, KeepFor: e.options.KeepFor, OneShot: !e.options.Daemon})
 }
 
 // ForLedger returns the environment of a command that needs only the ledger, neither Git
