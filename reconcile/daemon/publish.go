@@ -79,7 +79,7 @@ func (w *worker) statusAfter(s TopologyStatus, t plan.TopologyPlan, result recon
 		}
 	}
 	s.Authors, s.ProposedAt = proposalOf(j.apply.Changes[w.name])
-	s.Failures, s.Waits = 0, w.waits
+	s.Failures, s.Waits, s.Stopped = 0, w.waits, w.stopped
 	if j.acted && s.Waits == "" && worthRetry(result, t, j.report) && !mayNotApply(j.apply, w.name) {
 		s.Failures = w.last.Failures + 1
 	}

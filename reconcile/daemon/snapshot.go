@@ -76,6 +76,7 @@ type TopologyStatus struct {
 	Took        time.Duration // of the newest pass
 	Failures    int           // passes that failed in a row
 	Waits       string        // for which wave of a site it waits; empty: for none
+	Stopped     bool          // too many of that wave failed: it waits until that is mended
 	HeldBy      string        // the process of another shard that still acts on it; empty: none is known to
 	Error       string        // why the newest pass failed; empty: it did not
 }

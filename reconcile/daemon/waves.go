@@ -14,7 +14,7 @@ import (
 // holdForWave returns what holds a change back that an approval of a site covers, until the
 // waves before its own are over.
 func (w *worker) holdForWave(ctx context.Context, a reconcile.Apply, rev Revision) func(plan.TopologyPlan, approval.Decision) string {
-	w.waits = ""
+	w.waits, w.stopped = "", false
 	waves := a.Waves
 	if len(waves) == 0 {
 		return nil
@@ -30,7 +30,7 @@ func (w *worker) holdForWave(ctx context.Context, a reconcile.Apply, rev Revisio
 			return w.waits
 		}
 		var awaited []string
-		w.waits, awaited = w.loop.wavesBefore(own, waves, d.Site.Moves, rev, remembered)
+		w.waits, awaited, w.stopped = w.loop.wavesBefore(own, waves, d.Site.Moves, rev, remembered)
 		w.loop.hold(w, awaited)
 		return w.waits
 	}
@@ -46,8 +46,9 @@ func (r Revision) topology(name string) plan.Topology {
 }
 
 // wavesBefore says for which wave before own a topology waits, and for which topologies;
-// empty: for none. Moves that Git does not want any more count no longer.
-func (l *Loop) wavesBefore(own int, waves siteplan.Waves, moves []siteplan.Move, rev Revision, r reconcile.Remembered) (why string, awaited []string) {
+// empty: for none. stopped: too many of that wave failed. Moves that Git does not want any more
+// count no longer.
+func (l *Loop) wavesBefore(own int, waves siteplan.Waves, moves []siteplan.Move, rev Revision, r reconcile.Remembered) (why string, awaited []string, stopped bool) {
 	open, failed := make([][]string, own), make([][]string, own)
 	for _, m := range moves {
 		t := rev.topology(m.Topology)
@@ -65,13 +66,13 @@ func (l *Loop) wavesBefore(own int, waves siteplan.Waves, moves []siteplan.Move,
 		w := waves.At(i)
 		switch {
 		case len(open[i]) > 0:
-			return fmt.Sprintf("it waits for wave %s: %d have not moved yet, such as %s", w.Name, len(open[i]), open[i][0]), open[i]
+			return fmt.Sprintf("it waits for wave %s: %d have not moved yet, such as %s", w.Name, len(open[i]), open[i][0]), open[i], false
 		case len(failed[i]) > w.MaxFailed:
 			return fmt.Sprintf("it waits, since %d of wave %s failed, such as %s, and it allows %d (hint: see why: 'reconcile status %s'; it goes on by itself once that has moved)",
-				len(failed[i]), w.Name, failed[i][0], w.MaxFailed, failed[i][0]), failed[i][:1]
+				len(failed[i]), w.Name, failed[i][0], w.MaxFailed, failed[i][0]), failed[i][:1], true
 		}
 	}
-	return "", nil
+	return "", nil, false
 }
 
 // moved says whether a move was carried out to its end, by whatever process.

@@ -38,6 +38,10 @@ func TestLoopMovesASiteInWaves(t *testing.T) {
 		return strings.Contains(d.waits(name), "wave canary failed, such as probe, and it allows 0") && d.state(name) == daemon.StatePending
 	}
 	d.await(t, "the others to be held", func() bool { return held("orders") && held("users") })
+	stopped := func() bool { s, _ := d.loop.Board().Snapshot().Topology("users"); return s.Stopped }
+	if !stopped() {
+		t.Error("the board does not say that the wave has failed")
+	}
 	if got := d.sentTo(); len(got) > 0 {
 		t.Fatalf("sent %q while the canary fails", got)
 	}
@@ -46,7 +50,7 @@ func TestLoopMovesASiteInWaves(t *testing.T) {
 	if got := d.sentTo(); !strings.Contains(got[0], "probe-") {
 		t.Errorf("sent %q, and probe is not the first", got)
 	}
-	d.await(t, "nobody to wait", func() bool { return d.waits("orders") == "" && d.waits("users") == "" })
+	d.await(t, "nobody to wait", func() bool { return d.waits("orders") == "" && d.waits("users") == "" && !stopped() })
 }
 
 func TestLoopHoldsNothingBackForATopologyThatIsNotCovered(t *testing.T) {

@@ -36,6 +36,7 @@ type worker struct {
 	drift    driftMemory
 	failures int
 	waits    string // for which wave the pass under way or the last one waits; empty: for none
+	stopped  bool   // too many of that wave failed
 	last     TopologyStatus
 	watch    watch
 	// unlisted is when the clusters are asked next whether they serve channels that no

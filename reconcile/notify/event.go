@@ -23,6 +23,7 @@ const (
 	KindWanted   Kind = "approval.wanted"  // a change waits for people to approve it
 	KindSettled  Kind = "approval.settled" // it waits for them no longer
 	KindSite     Kind = "site.finished"    // what came of the move of a site; its name stands for a topology
+	KindStopped  Kind = "site.stopped"     // too many of a wave failed, so that the next one is not begun
 	KindTest     Kind = "notify.test"      // nothing happened: somebody tries whether it arrives
 	KindStatus   Kind = "commit.status"    // how far a commit has come, for the forge
 )

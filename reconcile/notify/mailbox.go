@@ -36,7 +36,7 @@ func (e Event) about() about {
 	switch e.Kind {
 	case KindWanted, KindSettled:
 		return about{topology: e.Topology, code: plan.Code(KindWanted)}
-	case KindApplied, KindSite, KindTest:
+	case KindApplied, KindSite, KindStopped, KindTest:
 		return about{topology: e.Topology, code: plan.Code(e.Kind)}
 	default:
 		return about{e.Topology, e.Code, e.Cluster}

@@ -112,7 +112,7 @@ func head(e Event) string {
 		return "the approval lapsed, since " + e.Cluster + " answers"
 	case KindSettled:
 		return "no approval is wanted any more"
-	case KindSite:
+	case KindSite, KindStopped:
 		return e.Title
 	case KindTest:
 		return "a test message"
@@ -258,7 +258,7 @@ func (e Event) asks() bool {
 		return true
 	case KindRaised:
 		return e.Severity != plan.SeverityInfo
-	case KindSite:
+	case KindSite, KindStopped:
 		return e.Command != ""
 	case KindApplied:
 		return e.Outcome != OutcomeDone

@@ -31,6 +31,8 @@ type passNotifier struct {
 	done        map[string]doneChange // that the pass which follows at once tells of
 	settled     map[string]string     // why no approval is wanted any more, of a change that is done and told with the next pass
 	sites       map[string]bool       // of whose end people were told, by the digest of the approval
+	held        map[string]bool       // by the pass before, for each topology: too many of a wave before its own failed
+	stopped     map[string]bool       // sites of whose stop people were told, by the digest of the approval
 	tokens      badTokens
 	tokensTold  bool // people were told of a token that several topologies share
 	closing     sync.WaitGroup
@@ -50,7 +52,7 @@ const nextPassWithin = 10 * time.Second
 func newPassNotifier() *passNotifier {
 	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
-		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, sites: map[string]bool{}, tokens: badTokens{},
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, sites: map[string]bool{}, held: map[string]bool{}, stopped: map[string]bool{}, tokens: badTokens{},
 	}
 }
 
@@ -108,6 +110,7 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 			Kind: notify.KindStatus, Topology: s.Name, Commit: s.Commit, State: commitState(s.State), Message: stateSentence(s), Link: link,
 		})
 	}
+	p.tellStopped(s, leads)
 	if leads && ended {
 		p.tellSite(s)
 	}
