@@ -37,6 +37,6 @@ type Pair interface {
 // Mark is how far a standby had replicated.
 type Mark interface {
 	// Written reads what the primary has written since, in each collection by its name. It
-	// looks for the keys of a collection that are given.
+	// searches the keys of a collection that are given.
 	Written(ctx context.Context, collections []Collection, keys map[string][]Key) map[string]Writes
 }

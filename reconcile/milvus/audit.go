@@ -76,7 +76,7 @@ func (p *AuditPair) Primary() audit.Cluster { return p.primary }
 // Standby returns the standby.
 func (p *AuditPair) Standby() audit.Cluster { return p.standby }
 
-// The pauses between two looks at the checkpoints of a standby.
+// The pauses between two readings of the checkpoints of a standby.
 const (
 	firstCatchUp = 100 * time.Millisecond
 	lastCatchUp  = 2 * time.Second

@@ -14,7 +14,7 @@ import (
 	"milvus-reconcile/reconcile/audit"
 )
 
-// auditPause is the time between two looks at what differs.
+// auditPause is the time between two readings of what differs.
 const auditPause = time.Second
 
 // auditConcurrency is how many collections of a pair are read at once.
@@ -97,6 +97,8 @@ func audited(ctx context.Context, e *wire.Environment, topologies []plan.Topolog
 		}
 		if err := e.KeepAudit(ctx, t.Name, at, results); err != nil {
 			warn(t.Name, err.Error())
+		} else if why := e.AuditsLost(ctx, t.Name); why != "" && len(results) > 0 {
+			warn(t.Name, why)
 		}
 	}
 	return out, nil

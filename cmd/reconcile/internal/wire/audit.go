@@ -54,6 +54,23 @@ const (
 	longestKept = 300
 )
 
+// AuditsLost says why no audit can be kept in the ledger of the configuration yet; empty: it
+// can be, none is configured, or KeepAudit gives the reason.
+func (e *Environment) AuditsLost(ctx context.Context, topology string) string {
+	if e.Config.Ledger.IsZero() {
+		return ""
+	}
+	l, err := e.Ledger()
+	if err != nil {
+		return ""
+	}
+	s, err := l.Read(ctx)
+	if _, born := s.Born(); born || err != nil {
+		return ""
+	}
+	return "the ledger does not exist yet, so this audit is not kept (hint: 'reconcile apply " + topology + "' or the daemon makes the ledger; audit again after that)"
+}
+
 // KeepAudit keeps in the ledger what an audit found of the standbys of a topology. Without a
 // ledger it keeps nothing.
 func (e *Environment) KeepAudit(ctx context.Context, topology string, at time.Time, results []audit.Result) error {

@@ -127,7 +127,7 @@ func (a *auditor) onPass(s daemon.TopologyStatus, leads bool) {
 // leastTime is what an audit may take, however often one is made.
 const leastTime = 10 * time.Minute
 
-// auditPause is the time between two looks at what differs, and auditConcurrency how many
+// auditPause is the time between two readings of what differs, and auditConcurrency how many
 // collections of a pair the daemon reads at once.
 const (
 	auditPause       = time.Second
