@@ -2,7 +2,6 @@ package redirect_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -185,26 +184,27 @@ func (k *kube) version(t *testing.T) string {
 	return list.Metadata.ResourceVersion
 }
 
-// controller maintains the endpoints of the Service until the test ends, as the
-// endpointslice-controller does from the pods: selector label db to address.
-func (k *kube) controller(t *testing.T, pods map[string]string) {
+// controller maintains the endpoints of the Service until stop, as the endpointslice-controller
+// does from the pods: selector label db to address. A cleanup would be too late to stop it: the
+// context of its requests ends before that.
+func (k *kube) controller(t *testing.T, pods map[string]string) (stop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	t.Cleanup(func() { cancel(); <-done })
+	end, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		for last := "?"; ctx.Err() == nil; {
+		for last := "?"; ; {
 			if now := k.get(t).Spec.Selector["db"]; now != last {
 				k.slice(t, "db-x1", "endpointslice-controller.k8s.io", pods[now])
 				last = now
 			}
 			select {
-			case <-ctx.Done():
+			case <-end:
+				return
 			case <-time.After(20 * time.Millisecond):
 			}
 		}
 	}()
+	return func() { close(end); <-done }
 }
 
 // slice writes an EndpointSlice of the Service; an empty address: without endpoints.

@@ -41,7 +41,7 @@ func TestKubernetes(t *testing.T) {
 
 func selectorOldEndpointsAreGoneFirst(t *testing.T, k *kube) {
 	k.service(t, "{"+ports+"}")
-	k.controller(t, map[string]string{"a": "10.0.0.1", "b": "10.0.0.2"})
+	defer k.controller(t, map[string]string{"a": "10.0.0.1", "b": "10.0.0.2"})()
 	k.mustSet(t, k.selectors(), "cluster-a")
 	from := k.version(t)
 	refused(t, k.check(t, k.selectors(), "cluster-b"), "its selector db=a of cluster-a is not that of cluster-b")
@@ -71,7 +71,7 @@ func selectorWaitsForTheController(t *testing.T, k *kube) {
 		t.Errorf("its selector is %v", got)
 	}
 	refused(t, k.check(t, target, "cluster-b"), "it points at nothing")
-	k.controller(t, map[string]string{"b": "10.0.0.2"})
+	defer k.controller(t, map[string]string{"b": "10.0.0.2"})()
 	k.mustSet(t, k.selectors(), "cluster-b")
 }
 
@@ -110,7 +110,7 @@ func externalNameMoves(t *testing.T, k *kube) {
 // once a person handed the field over, the set works.
 func fieldOfAnotherManagerIsNotTaken(t *testing.T, k *kube) {
 	k.service(t, "{selector: {db: a}, "+ports+"}")
-	k.controller(t, map[string]string{"a": "10.0.0.1", "b": "10.0.0.2"})
+	defer k.controller(t, map[string]string{"a": "10.0.0.1", "b": "10.0.0.2"})()
 	target := k.selectors()
 	r, _ := made(t, target)
 	s := k.set(t, target, "cluster-b")
