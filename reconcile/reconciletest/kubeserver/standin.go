@@ -19,9 +19,10 @@ import (
 )
 
 // StartStandIn starts a server that answers for ConfigMaps and Leases as Kubernetes does, in
-// this process: CI has no time to build the real one. It decides nothing: every test that it
-// serves also runs on the real one (`make test-kubernetes`), and TestStandInAnswersAsKubernetes
-// compares the two.
+// this process: CI has no time to build the real one. It proves nothing alone: what
+// it serves by Each also runs on the real one (`make test-kubernetes`), and
+// TestStandInAnswersAsKubernetes compares the two. Only it can lose an answer or fall silent when
+// a test asks for that.
 func StartStandIn(t testing.TB) *Server {
 	t.Helper()
 	in := &standIn{objects: map[string]map[string]any{}, grants: map[string]Grants{}}
