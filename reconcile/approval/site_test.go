@@ -135,6 +135,30 @@ func TestSiteApprovalCoversExactlyTheListedPlan(t *testing.T) {
 		"a later withdrawal": {func(r *Request) {
 			r.Change.Carriers = append(r.Change.Carriers, newer(siteTag(alice, movesOfEU1(), KeyExpires+": "+noon.Add(time.Second).Format(time.RFC3339)), time.Second))
 		}, CodeWithdrawn},
+		"a withdrawal, and the same tag pushed again": {func(r *Request) {
+			taken := newer(siteTag(alice, movesOfEU1()[:1], KeyExpires+": "+noon.Add(time.Second).Format(time.RFC3339)), time.Second)
+			r.Change.Carriers = []Carrier{taken, r.Change.Carriers[0]}
+		}, CodeWithdrawn},
+		"a withdrawal of a list that has changed since": {func(r *Request) {
+			moves := movesOfEU1()
+			moves[0].Digest = digestB
+			r.Change.Carriers = append(r.Change.Carriers, newer(siteTag(alice, moves, KeyExpires+": "+noon.Add(time.Second).Format(time.RFC3339)), time.Second))
+		}, CodeWithdrawn},
+		"its words in the commit of its author": {func(r *Request) {
+			forged := r.Change.Carriers[0]
+			forged.Kind, forged.Ref, forged.Signature = CarrierCommit, "", Signature{}
+			r.Change.Carriers = []Carrier{hashed(forged)}
+		}, CodeUnsigned},
+		"its words in a signed commit of its author": {func(r *Request) {
+			forged := r.Change.Carriers[0]
+			forged.Kind, forged.Ref = CarrierCommit, ""
+			r.Change.Carriers, r.Change.Authors = []Carrier{hashed(forged)}, []Person{alice}
+		}, CodeSelfApproved},
+		"its words signed by another than it names": {func(r *Request) {
+			forged := siteTag(alice, movesOfEU1())
+			forged.Signature = siteTag(carol, movesOfEU1()).Signature
+			r.Change.Carriers = []Carrier{forged}
+		}, CodeSignerMismatch},
 		"a later withdrawal of it alone": {func(r *Request) { r.Change.Carriers = append(r.Change.Carriers, withdrawn(alice)) }, CodeWithdrawn},
 		"a later approval of others": {func(r *Request) {
 			r.Change.Carriers = append(r.Change.Carriers, newer(siteTag(alice, movesOfEU1()[1:]), time.Second))
