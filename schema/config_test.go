@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/freeze"
 )
@@ -278,6 +279,22 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
+// TestWavesAreRead: a wave takes topologies by name, by label or by both, and may fail in none
+// unless it says otherwise.
+func TestWavesAreRead(t *testing.T) {
+	c, problems := ParseConfig("c.yaml", []byte(emptyConfig+"waves:\n  - {name: canary, topologies: ['test-*', orders]}\n  - {name: core, labels: {tier: core}, maxFailed: 2}\n"))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := siteplan.Waves{
+		{Name: "canary", Topologies: []string{"test-*", "orders"}},
+		{Name: "core", Labels: map[string]string{"tier": "core"}, MaxFailed: 2},
+	}
+	if diff := cmp.Diff(want, c.Waves); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParseConfigRefuses(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"a restart of a cluster without a credential", "clusters: [{id: cluster-a}]\n", `"cluster-a" has no credential`},
@@ -286,6 +303,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"a place without its context", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, kubernetes: {namespace: n, instance: i, kubeconfig: /k}}]\n", "kubeconfig and context go together"},
 		{"a place without its instance", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, kubernetes: {namespace: n}}]\n", "instance"},
 		{"a restart that is no list", "credentials: [{clusterId: a, address: 'a:1'}]\nclusters: [{id: a, restart: {exec: {command: kubectl}}}]\n", "list"},
+		{"a wave without a rule", "waves: [{name: core}]", "the wave takes no topology"},
+		{"a wave twice", "waves: [{name: core, topologies: [a]}, {name: core, topologies: [b]}]", `a second wave "core"`},
+		{"a wave with the name of the others", "waves: [{name: rest, topologies: [a]}]", `a second wave "rest"`},
+		{"a wave with a bad pattern", "waves: [{name: core, topologies: ['a[']}]", "not a pattern"},
+		{"a wave that may fail less than never", "waves: [{name: core, topologies: [a], maxFailed: -1}]", "maxFailed"},
 		{"a shard without a rule", "shards: [{name: eu}]", "the shard takes no topology"},
 		{"a shard twice", "shards: [{name: eu, paths: [a]}, {name: eu, paths: [b]}]", `a second shard "eu"`},
 		{"a shard with a bad pattern", "shards: [{name: eu, paths: ['a[']}]", "not a pattern"},

@@ -49,6 +49,16 @@ func TestEditTouchesNothingElse(t *testing.T) {
 			"a broken document next to it", minimal + "---\nkind: [\n", Change{Generation: 8}, []string{"generation: 7", "generation: 8"},
 		},
 		{
+			"a rehearsal", handWritten,
+			Change{Generation: 8, Rehearse: &plan.RehearsalRequest{To: "b", Generation: 8}},
+			[]string{"generation: 7   # raised with every change", "generation: 8   # raised with every change\n  rehearse: {to: b, generation: 8}"},
+		},
+		{
+			"a rehearsal after an earlier one", strings.Replace(handWritten, "  clusters:", "  rehearse: {to: b, generation: 3}\n  clusters:", 1),
+			Change{Generation: 8, Rehearse: &plan.RehearsalRequest{To: "b", Generation: 8}},
+			[]string{"generation: 7 ", "generation: 8 ", "{to: b, generation: 3}", "{to: b, generation: 8}"},
+		},
+		{
 			"provisioned in a block", handWritten,
 			Change{Provisioned: map[string]plan.Provisioned{"a": {From: plan.ProvisionedRestored, At: rebuilt, Evidence: "INFRA-9"}}},
 			[]string{"role: primary     # since March", "role: primary     # since March\n      provisioned: {from: restored, at: 2026-11-20T08:00:00Z, evidence: INFRA-9}"},
