@@ -1,7 +1,10 @@
 package testkit
 
 import (
+	"errors"
+	"syscall"
 	"testing"
+	"time"
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 
@@ -46,10 +49,17 @@ func (w *Wire) start(address string, toxics []string) error {
 
 // renew starts the proxy again at its address. Open connections are reset.
 func (w *Wire) renew(toxics []string) {
-	if err := freeport.WithoutForks(func() error {
+	address := w.Proxy.Listen
+	err := freeport.WithoutForks(func() error {
 		w.Proxy.Stop()
-		return w.start(w.Proxy.Listen, toxics)
-	}); err != nil {
+		return w.start(address, toxics)
+	})
+	// A child that was being started a moment ago may hold the port until it runs its program.
+	for tries := 0; errors.Is(err, syscall.EADDRINUSE) && tries < 500; tries++ {
+		time.Sleep(20 * time.Millisecond)
+		err = w.start(address, toxics)
+	}
+	if err != nil {
 		w.t.Error(err)
 	}
 }
