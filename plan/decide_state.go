@@ -221,7 +221,7 @@ func (s situation) inForceInsteadOf(source, primary string) string {
 	return last
 }
 
-// inForceCell decides about the primary of today, or a cluster that may be it, in a failover to a cluster that does not
+// inForceCell decides about the primary of today, or a cluster that may be the primary, in a failover to a cluster that does not
 // replicate from it: it must be stale afterwards, and be judged lost by the rules.
 func (s situation) inForceCell(p pair) cell {
 	if p.member.Role != RoleStale {

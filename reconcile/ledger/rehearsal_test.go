@@ -23,8 +23,8 @@ func rehearsalFrom(generation int64) Beginning {
 	}
 }
 
-// TestRehearsalIsRecorded: a way there that is over leaves the intent of the way back, of which
-// nothing was sent and which is never reversed; its end leaves the report.
+// TestRehearsalIsRecorded: a way there that is over leaves the intent of the way back. Nothing
+// of that was sent, and it is never reversed; its end leaves the report.
 func TestRehearsalIsRecorded(t *testing.T) {
 	f := newFixture(t, openEmbedded)
 	k := f.lock("orders")

@@ -104,7 +104,7 @@ var madeFiles = map[string]struct {
 	"dashboard.yaml":      {templates: []string{"dashboard.yaml"}},
 }
 
-// TestGoldenChartHoldsItsFiles holds the files of the chart to those of which they are copies: a
+// TestGoldenChartHoldsItsFiles holds each copied file of the chart to its original: a
 // chart can read only what it contains. It stands before the test that
 // renders them, so that one -update is enough.
 func TestGoldenChartHoldsItsFiles(t *testing.T) {

@@ -105,7 +105,7 @@ func (s *Store) overdue(o object) bool {
 // Lease is a lock that this process holds.
 type Lease struct {
 	store *Store
-	lock  string // of which it is
+	lock  string // the name of the lock
 	token Token
 
 	running context.Context // ends with the lock

@@ -40,14 +40,9 @@ type Edit struct {
 
 // Switchover swaps the roles of the primary and of a standby.
 func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
-	w, err := r.open(ctx, o)
+	w, err := r.openFor(ctx, o, onlyStandby)
 	if err != nil {
 		return Edit{}, err
-	}
-	if r.Cluster == "" {
-		if r.Cluster, err = onlyStandby(w.Topology); err != nil {
-			return Edit{}, err
-		}
 	}
 	roles, err := plan.ProposeSwitchover(w.Topology, r.Cluster)
 	if err != nil {
@@ -61,14 +56,9 @@ func Switchover(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 
 // Rehearsal asks for a rehearsal of a switchover. It changes no role.
 func Rehearsal(ctx context.Context, o wire.Options, r Request) (Edit, error) {
-	w, err := r.open(ctx, o)
+	w, err := r.openFor(ctx, o, onlyStandby)
 	if err != nil {
 		return Edit{}, err
-	}
-	if r.Cluster == "" {
-		if r.Cluster, err = onlyStandby(w.Topology); err != nil {
-			return Edit{}, err
-		}
 	}
 	if err := plan.ProposeRehearsal(w.Topology, r.Cluster); err != nil {
 		return Edit{}, err
@@ -79,14 +69,9 @@ func Rehearsal(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 // Rebuild asks for a stale cluster to be wiped, filled and attached as a standby. Without a
 // cluster it takes the only stale one.
 func Rebuild(ctx context.Context, o wire.Options, r Request) (Edit, error) {
-	w, err := r.open(ctx, o)
+	w, err := r.openFor(ctx, o, onlyStale)
 	if err != nil {
 		return Edit{}, err
-	}
-	if r.Cluster == "" {
-		if r.Cluster, err = onlyStale(w.Topology); err != nil {
-			return Edit{}, err
-		}
 	}
 	roles, err := plan.ProposeRebuild(w.Topology, r.Cluster)
 	if err != nil {
@@ -99,6 +84,15 @@ func Rebuild(ctx context.Context, o wire.Options, r Request) (Edit, error) {
 	})
 	e.Cautions = against
 	return e, err
+}
+
+// openFor opens the file of the topology. Without a cluster in the request, only chooses it.
+func (r *Request) openFor(ctx context.Context, o wire.Options, only func(plan.Topology) (string, error)) (desired.WorkFile, error) {
+	w, err := r.open(ctx, o)
+	if err == nil && r.Cluster == "" {
+		r.Cluster, err = only(w.Topology)
+	}
+	return w, err
 }
 
 // onlyStale returns the stale cluster to rebuild. Of several, a person names one.

@@ -9,7 +9,7 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// rehearsed is the pair after two rehearsals, of which the newest was measured.
+// rehearsed is the pair after two rehearsals; a probe client measured the newest.
 func rehearsed() daemon.TopologyStatus {
 	t := pair(7)
 	gap, written, lost := 3*time.Second, int64(120), int64(0)
