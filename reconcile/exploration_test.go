@@ -136,7 +136,7 @@ func seeds() []seed {
 		{"two clusters, a rehearsal has half of its way there behind it", after(rehearsed("PS"), stuck...), 2, 11000, true},
 		{"two clusters, a rehearsal has turned", after(rehearsed("PS"), turned...), 3, 1500, true},
 		{"two clusters, a rehearsal has half of its way back behind it", after(rehearsed("PS"), slices.Concat(turned[:len(turned)-1], stuck[3:])...), 2, 2300, true},
-		{"three clusters, a rehearsal is approved", rehearsed("PSS"), 2, 70000, true},
+		{"three clusters, a rehearsal is approved", rehearsed("PSS"), 1, 650, false},
 		{"two clusters, a rebuild is approved", func(x *explorer) state { return x.rebuilding() }, 3, 3000, false},
 		{"two clusters, a rebuild has begun and its cluster is filled", func(x *explorer) state {
 			return x.follow(x.rebuilding(), "apply starts", "take the lock", "write the intent", "somebody wipes cluster-a", "somebody fills cluster-a")

@@ -8,7 +8,6 @@ import (
 	programs "os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"text/template"
 	"time"
@@ -194,7 +193,6 @@ func (s *zoneServer) start(t *testing.T, program string) {
 	var log bytes.Buffer
 	server := programs.Command(program, s.kind.args...)
 	server.Dir, server.Stdout, server.Stderr = s.Dir, &log, &log
-	server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
