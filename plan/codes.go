@@ -27,7 +27,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeStalePrimary, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceOperator, Guide: guideAfterFailover,
 		fence: fenceGoesOn, End: EndClusterSeen, FromRoles: true,
-		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes, also how many rows and messages only it holds, and whether these are exactly what the failover lost (everything was read, and nothing is younger than the stale mark). Once `salvage` counted them exactly: `lost: N rows in M messages, exactly, counted T`, even if the cluster does not answer",
+		When: "a cluster is, or will be after this plan, a stale old primary; says whether it is reachable, takes writes, is fenced, and the command to type; while it takes writes, also how many rows and messages only it holds, and whether these are exactly what the failover lost (everything was read, and nothing is younger than the stale mark). Once `salvage` counted them exactly: `lost: N rows in M messages, exactly, counted T`, even if the cluster does not answer. After a replay also what came back and what did not",
 	},
 	{
 		Code: CodeRebuildUnverified, Severity: SeverityCritical, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
@@ -47,7 +47,7 @@ var codeSpecs = []CodeSpec{
 	{
 		Code: CodeRebuildDiscardsWrites, Severity: SeverityBlocking, Acceptable: true, Drift: DriftFound, Audience: AudienceApprover, Guide: guideRebuild,
 		fence: fenceGoesOn, End: EndNotFound, OfHalfDone: true,
-		When: "a rebuild is asked for, and what only the stale cluster holds was not counted exactly while it was fenced, or not exported (contract.md §8.21)",
+		When: "a rebuild is asked for, and what only the stale cluster holds was not counted exactly while it was fenced, or not exported, and no replay brought it back (contract.md §8.21)",
 	},
 	{
 		Code: CodeFenceInLog, Severity: SeverityBlocking, Drift: DriftFound, Acceptable: true, Audience: AudienceApprover, Guide: guideRebuild,

@@ -62,7 +62,7 @@ func (s situation) plan() (TopologyPlan, []Want) {
 	t := TopologyPlan{
 		Name: s.topology.Name, Generation: s.topology.Generation, Transition: d.transition,
 		Document: DocumentHash(s.document), Primary: d.primary.ID, At: s.topology.At,
-		Clusters: s.clusterPlans(d), Losses: s.countedLosses(),
+		Clusters: s.clusterPlans(d), Losses: s.countedLosses(), Replayed: s.replayedLosses(),
 	}
 	t.Findings = append(t.Findings, d.findings...)
 	t.Findings = append(t.Findings, s.safety(d)...)

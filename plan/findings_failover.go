@@ -302,3 +302,33 @@ func (s situation) promotable(not string) []string {
 	}
 	return out
 }
+
+// lossState says what a failover lost that a stale cluster holds, and what of it a replay
+// brought back. save is what to do before the cluster is wiped, to continue with that; empty:
+// nothing is left that only it holds. known is false if it is not known that anything was lost.
+func (s situation) lossState(stale string) (told, save string, known bool) {
+	l, counted := s.memory.countedLoss(stale)
+	r, replayed := s.memory.replayedLoss(stale)
+	if counted {
+		told = "; " + l.Text()
+	}
+	what := "what only it holds"
+	if replayed {
+		told, what = told+"; "+r.Text(), "all that was lost"
+	}
+	if !l.saved() && !(replayed && r.saves(l)) {
+		save = "write " + what + " to a file: '" + salvageCommand(s.topology.Name, stale) + " --export lost.jsonl'; then "
+	}
+	return told, save, replayed || len(l.Lost)+len(l.Later) > 0
+}
+
+// replayedLosses are those of the clusters that the document calls stale.
+func (s situation) replayedLosses() []Replayed {
+	var out []Replayed
+	for _, c := range s.topology.Clusters {
+		if r, ok := s.memory.replayedLoss(c.ID); ok && c.Role == RoleStale {
+			out = append(out, r)
+		}
+	}
+	return out
+}

@@ -185,6 +185,57 @@ func TestCountedLossIsTold(t *testing.T) {
 	}
 }
 
+// TestWhatAReplayBroughtBackIsTold: next to the loss stands what came back and what did not. An
+// export is asked for only while something may be left that only the stale cluster holds.
+func TestWhatAReplayBroughtBackIsTold(t *testing.T) {
+	at := now.Add(-time.Hour)
+	lost := CountedLoss{
+		Topology: "orders", Cluster: "a", Promoted: "b", Since: at, At: now.Add(-time.Minute), Until: now, Closed: true, First: at, Last: at,
+		Lost: []LossCount{{Kind: "insert", Messages: 1, Rows: 8}},
+	}
+	back := Replayed{Topology: "orders", Cluster: "a", Promoted: "b", Since: at, At: now, Until: now, Closed: true, There: 8}
+	part, other := back, back
+	part.There, part.HeldBack, part.Rest = 5, 2, 1
+	other.Since = at.Add(-time.Hour)
+	exported, unread, open := part, part, back
+	exported.Exported, open.Closed = true, false
+	unread.Unread, unread.Exported = 1, true
+	recounted, more, saved := lost, lost, lost
+	recounted.At, more.At, saved.Exported = now.Add(time.Minute), now.Add(time.Minute), true
+	more.Last = now.Add(time.Second)
+	const lostWords, backWords = "; lost: 8 rows in 1 message, exactly, counted 2026-11-22T11:59:00Z", "; brought back: 8 rows, by the replay that ended 2026-11-22T12:00:00Z; nothing is missing"
+	for _, c := range []struct {
+		name     string
+		loss     []CountedLoss
+		replayed []Replayed
+		want     string
+		export   bool
+	}{
+		{"not replayed", []CountedLoss{lost}, nil, lostWords, true},
+		{"not replayed, and exported", []CountedLoss{saved}, nil, lostWords, false},
+		{"all is back", []CountedLoss{lost}, []Replayed{back}, lostWords + backWords, false},
+		{"all is back of what was not counted", nil, []Replayed{back}, "it refuses writes" + backWords, false},
+		{"counted again, and no more", []CountedLoss{recounted}, []Replayed{back}, backWords, false},
+		{"counted again, and more", []CountedLoss{more}, []Replayed{back}, backWords, true},
+		{"part is back", []CountedLoss{lost}, []Replayed{part}, "brought back: 5 rows, by the replay that ended 2026-11-22T12:00:00Z; not brought back: 2 rows that b has newer writes of, 1 write that no replay makes", true},
+		{"a file holds the rest", []CountedLoss{lost}, []Replayed{exported}, "1 write that no replay makes, which a file holds", false},
+		{"a channel could not be read", []CountedLoss{lost}, []Replayed{unread}, "1 write that no replay makes, which a file holds, and what is on 1 channel that could not be read", true},
+		{"it was not fenced", []CountedLoss{lost}, []Replayed{open}, backWords, true},
+		{"of another failover", []CountedLoss{lost}, []Replayed{other}, lostWords, true},
+	} {
+		m := hadFailedOver("a", "b")
+		m.Stale[0].Since, m.Losses, m.Replayed = at, c.loss, c.replayed
+		p := world{t: failingOver("b", "a"), views: []View{standbyOf("b", "a"), primaryOf("b")}, memory: m}.plan(t)
+		f := find(p, CodeStalePrimary, "a")
+		if f == nil || !strings.Contains(f.Message, c.want) || strings.Contains(f.Remedy, "--export lost.jsonl'") != c.export {
+			t.Errorf("%s: %+v", c.name, f)
+		}
+		if told := len(c.replayed) > 0 && c.replayed[0].Since.Equal(at); told != strings.Contains(f.Message, "brought back") || told != (len(p.Replayed) == 1) {
+			t.Errorf("%s: %s, %+v", c.name, f.Message, p.Replayed)
+		}
+	}
+}
+
 func TestLossTextIsAnEstimate(t *testing.T) {
 	of := TopologyPlan{Name: "orders", Primary: "b", OldPrimary: "a"}
 	none, some := time.Duration(0), 3*time.Second

@@ -161,11 +161,10 @@ func salvageCommand(topology, stale string) string {
 func (s situation) staleFinding(d decision, stale Cluster) Finding {
 	v, primary := s.view(stale.ID), d.primary
 	state, remedy := s.staleState(d, stale)
-	if l, ok := s.memory.countedLoss(stale.ID); ok {
-		state += "; " + l.Text()
-		if v.Belief.Kind == BeliefStandby && len(l.Lost)+len(l.Later) > 0 {
-			remedy = "write what only it holds to a file: '" + salvageCommand(s.topology.Name, stale.ID) + " --export lost.jsonl'; then wipe it, restore it from " + primary.ID + ", and write that into the file: 'reconcile explain STALE_REJOIN'"
-		}
+	told, save, known := s.lossState(stale.ID)
+	state += told
+	if known && v.Belief.Kind == BeliefStandby {
+		remedy = save + "wipe it, restore it from " + primary.ID + ", and write that into the file: 'reconcile explain STALE_REJOIN'"
 	}
 	if r, ok := s.memory.openReplay(s.topology.Name, stale.ID); ok && !s.offline {
 		state += "; " + r.Words()

@@ -379,6 +379,12 @@ func EstimatesLoss(text string) bool {
 	return strings.HasPrefix(text, lossUnknown) || strings.HasPrefix(text, lossNone) || strings.HasPrefix(text, lossBounded)
 }
 
+// saved says whether nothing is left that only the stale cluster holds and no file does. The
+// zero value does not say so.
+func (l CountedLoss) saved() bool {
+	return l.Closed && (l.Exported || len(l.Lost)+len(l.Later) == 0)
+}
+
 // countedLosses are those of the clusters that the document calls stale.
 func (s situation) countedLosses() []CountedLoss {
 	var out []CountedLoss

@@ -264,3 +264,61 @@ func (r OpenReplay) remedy() string {
 		return "wipe nothing before the replay has ended; unless a process carries it out now, go on with it, which needs no further approval: " + carryOn
 	}
 }
+
+// Replayed is how a replay of lost rows ended: what came back, and what did not.
+type Replayed struct {
+	Topology string
+	Cluster  string    // the stale one
+	Promoted string    // its successor, which has the rows again
+	Since    time.Time // of the stale mark
+	At       time.Time // when it ended
+	Until    time.Time // what the stale cluster wrote later, by its own clock, is not in it
+	Closed   bool      // the stale cluster was fenced: nothing comes on top
+	There    int64     // lost rows that the successor has
+	HeldBack int64     // lost rows that it has newer writes of
+	Rest     int64     // lost rows and messages that no replay writes
+	Unread   int64     // channels whose lost rows could not be read
+	Exported bool      // what did not come back was exported to a file
+}
+
+// Whole says whether all came back.
+func (r Replayed) Whole() bool { return r.HeldBack+r.Rest+r.Unread == 0 }
+
+// saves says whether nothing is left that only the stale cluster holds. A count after the
+// replay that may have found later writes says nothing of those.
+func (r Replayed) saves(l CountedLoss) bool {
+	covered := !l.At.After(r.At) || len(l.Later) == 0 && !l.Last.After(r.Until)
+	return r.Closed && covered && (r.Whole() || r.Exported && r.Unread == 0)
+}
+
+// Text says what came back, and what did not.
+func (r Replayed) Text() string {
+	l := r.Lines()
+	return l[0] + ", by the replay that ended " + r.At.UTC().Format(time.RFC3339) + "; " + l[1]
+}
+
+// Lines says in one line what came back, and in another what did not.
+func (r Replayed) Lines() []string {
+	return []string{"brought back: " + countText(r.There, "row"), r.missing()}
+}
+
+func (r Replayed) missing() string {
+	if r.Whole() {
+		return "nothing is missing"
+	}
+	var out []string
+	if r.HeldBack > 0 {
+		out = append(out, countText(r.HeldBack, "row")+" that "+r.Promoted+" has newer writes of")
+	}
+	if r.Rest > 0 {
+		out = append(out, countText(r.Rest, "write")+" that no replay makes")
+	}
+	text := strings.Join(out, ", ")
+	if r.Exported && len(out) > 0 {
+		text += ", which a file holds"
+	}
+	if r.Unread > 0 {
+		text = strings.TrimPrefix(text+", and what is on "+countText(r.Unread, "channel")+" that could not be read", ", and ")
+	}
+	return "not brought back: " + text
+}

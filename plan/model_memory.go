@@ -157,6 +157,7 @@ type Memory struct {
 	Outages     []Outage
 	Losses      []CountedLoss
 	Replays     []OpenReplay
+	Replayed    []Replayed        // the newest of each stale cluster
 	Audits      []AuditMark       // the newest of each standby
 	Serving     []ServingMark     // by the primary of each topology, when that was last read
 	Settled     []SettledMark     // of each topology
@@ -323,6 +324,17 @@ func (m Memory) countedLoss(cluster string) (CountedLoss, bool) {
 		return CountedLoss{}, false
 	}
 	return m.Losses[i], true
+}
+
+// replayedLoss returns how the newest replay ended of what a cluster held when it became
+// stale.
+func (m Memory) replayedLoss(cluster string) (Replayed, bool) {
+	mark, ok := m.staleMark(cluster)
+	i := slices.IndexFunc(m.Replayed, func(r Replayed) bool { return ok && r.Cluster == cluster && r.Since.Equal(mark.Since) })
+	if i < 0 {
+		return Replayed{}, false
+	}
+	return m.Replayed[i], true
 }
 
 // CountedLoss counts the messages in the whole log of a stale primary that its

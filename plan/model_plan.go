@@ -75,6 +75,7 @@ type TopologyPlan struct {
 	Findings   []Finding
 	DataLoss   *Window
 	Losses     []CountedLoss // of the stale clusters that Git names
+	Replayed   []Replayed    // of the same
 	Digest     string        // empty without a transition
 	Document   string        // DocumentHash of the desired document
 	Primary    string        // the cluster that is primary after the change

@@ -176,15 +176,19 @@ func (s situation) notFenced(c Cluster) (why, remedy string) {
 // unsavedFindings say what a wipe would destroy. An approver may waive it by name.
 func (s situation) unsavedFindings(c Cluster) []Finding {
 	l, counted := s.memory.countedLoss(c.ID)
+	r, replayed := s.memory.replayedLoss(c.ID)
 	salvage := "'" + salvageCommand(s.topology.Name, c.ID)
 	message := "nobody counted what only " + c.ID + " holds"
 	switch {
-	case s.offline, s.orphaned(c.ID), counted && l.Closed && (l.Exported || len(l.Lost)+len(l.Later) == 0):
+	case s.offline, s.orphaned(c.ID), l.saved(), replayed && r.saves(l):
 		return nil
 	case counted && !l.Closed:
 		message = c.ID + " took writes when it was counted, so that it may hold more than that: " + l.Text()
 	case counted:
 		message = "what only " + c.ID + " holds was not exported: " + l.Text()
+	}
+	if replayed {
+		message += "; " + r.Text()
 	}
 	return []Finding{NewFinding(CodeRebuildDiscardsWrites, c.ID, message+"; its wipe destroys that",
 		"write it to a file first: "+salvage+" --export lost.jsonl'; if nobody wants it, an approver may waive it with 'Failover-Accept: REBUILD_DISCARDS_WRITES'")}

@@ -55,6 +55,10 @@ func TestRebuildBegins(t *testing.T) {
 	forgotten.Stale = nil
 	replaying := saved()
 	replaying.Replays = []OpenReplay{{Topology: "orders", Stale: "a", Promoted: "b", By: []string{"Alice"}, Since: now}}
+	back := uncounted
+	back.Replayed = []Replayed{{Topology: "orders", Cluster: "a", Promoted: "b", Since: back.Stale[0].Since, At: now, Closed: true, There: 5}}
+	partly := unsaved
+	partly.Replayed = []Replayed{{Topology: "orders", Cluster: "a", Promoted: "b", Since: back.Stale[0].Since, At: now, Closed: true, There: 4, HeldBack: 1}}
 	another := rebuilding(ProvisionedRestored)
 	another.Clusters[0].Rebuild.Generation--
 	for _, c := range []planCase{
@@ -92,6 +96,11 @@ func TestRebuildBegins(t *testing.T) {
 		{
 			name: "a replay of them goes on", transition: TransitionRebuild, blocking: []string{"REBUILD_WAITS"}, steps: rebuildSteps,
 			world: world{t: rebuilding(ProvisionedRestored), views: []View{fenced, serving}, memory: replaying},
+		},
+		{name: "a replay brought them back", transition: TransitionRebuild, steps: rebuildSteps, world: world{t: rebuilding(ProvisionedRestored), views: []View{fenced, serving}, memory: back}},
+		{
+			name: "a replay brought back a part", transition: TransitionRebuild, blocking: []string{"REBUILD_DISCARDS_WRITES"}, steps: rebuildSteps,
+			world: world{t: rebuilding(ProvisionedRestored), views: []View{fenced, serving}, memory: partly},
 		},
 		{
 			name: "a line of an earlier rebuild asks for nothing", transition: TransitionAddStandby, blocking: []string{"STALE_REJOIN"},

@@ -16,6 +16,7 @@ type Statement struct {
 	By        Person
 	Reason    string // empty if nobody is proven to have given it
 	Withdrawn bool   // the person took all own approvals back
+	Replay    string // the digest of the replay of lost rows that it approves; empty: it approves a change
 	// Code says why it never counted, by the rules for when it was signed; empty: it did.
 	// Whether it was enough, or still counts, [Evaluate] decides.
 	Code  string
@@ -41,12 +42,15 @@ func StatementOf(c Carrier, r StatementRules) (Statement, bool) {
 	if _, ok := claim.target(r.Topology); !ok {
 		return Statement{}, false
 	}
+	if claim.Replay != "" {
+		r.Transition = plan.TransitionReplay
+	}
 	v := vote{carrier: c, claim: claim}
 	e := newEvaluation(Request{
 		Plan:   plan.TopologyPlan{Name: r.Topology, Primary: r.Primary, Transition: r.Transition},
 		Change: Change{Topology: r.Topology, Authors: r.Authors}, Policy: r.Policy, Now: c.Date,
 	})
-	out := Statement{At: c.Date, Ref: c.Ref, By: claim.By, Reason: claim.Reason, Withdrawn: v.withdraws(), Until: e.validUntil(v)}
+	out := Statement{At: c.Date, Ref: c.Ref, By: claim.By, Reason: claim.Reason, Withdrawn: v.withdraws(), Replay: claim.Replay, Until: e.validUntil(v)}
 	rules := []check{(*evaluation).checkRepository, (*evaluation).checkSignature, (*evaluation).checkSigner}
 	if !out.Withdrawn {
 		rules = append(rules, (*evaluation).checkAuthor)

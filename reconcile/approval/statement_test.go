@@ -22,6 +22,7 @@ func TestStatementOf(t *testing.T) {
 		proven  bool
 	}{
 		{"an approval", tagOf(alice), StatementRules{}, true, "", false, true},
+		{"of a replay of lost rows", replayTag(alice, digestB), StatementRules{Transition: plan.TransitionFailover}, true, "", false, true},
 		{"of the author", tagOf(bob), StatementRules{Authors: []Person{bob}}, true, CodeSelfApproved, false, true},
 		{"of the author, where that is allowed", tagOf(bob), StatementRules{Authors: []Person{bob}, Policy: Policy{AuthorMayApprove: true}}, true, "", false, true},
 		{"a withdrawal", withdrawn(alice), StatementRules{}, true, "", true, true},
@@ -48,6 +49,9 @@ func TestStatementOf(t *testing.T) {
 			}
 			if !ok {
 				return
+			}
+			if want := c.name == "of a replay of lost rows"; (got.Replay == digestB) != want || want && !got.Until.Equal(noon.Add(24*time.Hour)) {
+				t.Errorf("got %+v", got)
 			}
 			if got.By.Email == "" || got.Proven() != c.proven || (got.Reason == "eu-1 lost power") != c.proven || !got.At.Equal(c.carrier.Date) {
 				t.Errorf("got %+v", got)

@@ -75,9 +75,15 @@ func lossRule(c plan.CountedLoss) rule {
 
 // lostBy returns the stale mark of the failover that a count is of.
 func (s *state) lostBy(c plan.CountedLoss) (numbered[plan.StaleMark], bool) {
+	m, ok := s.newestStale(c.Topology, c.Cluster)
+	return m, ok && m.value.Effected && m.value.Promoted == c.Promoted && m.value.Since.Equal(wallTime(c.Since))
+}
+
+// newestStale returns the newest stale mark of a cluster.
+func (s *state) newestStale(topology, cluster string) (numbered[plan.StaleMark], bool) {
 	for _, m := range slices.Backward(s.stale) {
-		if m.value.Topology == c.Topology && m.value.Cluster == c.Cluster {
-			return m, m.value.Effected && m.value.Promoted == c.Promoted && m.value.Since.Equal(wallTime(c.Since))
+		if m.value.Topology == topology && m.value.Cluster == cluster {
+			return m, true
 		}
 	}
 	return numbered[plan.StaleMark]{}, false

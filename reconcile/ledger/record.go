@@ -67,6 +67,10 @@ type Record struct {
 	// Loss is what was counted: of a count, and of the result of a failover whose loss was
 	// counted since.
 	Loss *plan.CountedLoss
+	// ReplayDigest is of a replay that begins. Replayed is how one ended: of its end, and of the
+	// result of the failover whose lost rows it wrote again.
+	ReplayDigest string
+	Replayed     *plan.Replayed
 	// Rehearsal is of the result of a rehearsal; nil: of any other record.
 	Rehearsal *plan.RehearsalRecord
 	Phase     string // of a rebuild that went on; Result is what happened in it
@@ -108,6 +112,7 @@ type entry struct {
 	Version    int64       `json:"version,omitempty"`  // that is served
 	Loss       *lossWire   `json:"loss,omitempty"`     // that was counted
 	Replay     *replayWire `json:"replay,omitempty"`   // that begins
+	Replayed   *endWire    `json:"replayed,omitempty"` // how a replay ended
 	Way        *wayWire    `json:"way,omitempty"`      // of a rehearsal that ended
 	Probe      *probeWire  `json:"probe,omitempty"`    // of a rehearsal
 	Phase      string      `json:"phase,omitempty"`    // of a rebuild that went on
@@ -131,7 +136,11 @@ func (e entry) record(hash string) Record {
 	}
 	out.addIntent(e.Begin)
 	if e.Replay != nil {
-		out.Reasons, out.Primary = e.Replay.Reasons, e.Replay.Promoted
+		out.Reasons, out.Primary, out.ReplayDigest = e.Replay.Reasons, e.Replay.Promoted, e.Replay.Digest
+	}
+	if e.Replayed != nil {
+		ended := e.replayed(time.Time{})
+		out.Replayed = &ended
 	}
 	if e.Loss != nil {
 		loss := e.loss(time.Time{})

@@ -37,15 +37,38 @@ func (k *Lock) BeginReplay(ctx context.Context, r Replay) error {
 	return k.write(ctx, replayRule(r))
 }
 
-// FinishReplay closes the open replay of what a stale cluster holds. Without one it does
+// endWire is how a replay ended.
+type endWire struct {
+	Intent   uint64    `json:"intent"` // the record of the failover
+	Promoted string    `json:"promoted"`
+	Until    time.Time `json:"until"`
+	Closed   bool      `json:"closed,omitempty"`
+	There    int64     `json:"there"`
+	HeldBack int64     `json:"heldBack,omitempty"`
+	Rest     int64     `json:"rest,omitempty"`
+	Unread   int64     `json:"unread,omitempty"`
+	Exported bool      `json:"exported,omitempty"`
+}
+
+// FinishReplay closes the open replay of what the cluster of ended holds. Without one it does
 // nothing.
-func (k *Lock) FinishReplay(ctx context.Context, stale, detail string) error {
+func (k *Lock) FinishReplay(ctx context.Context, ended plan.Replayed, detail string) error {
 	return k.write(ctx, func(s *state) (*entry, error) {
 		r, open := s.replays[k.topology]
-		if !open || r.Stale != stale {
+		if !open || r.Stale != ended.Cluster {
 			return nil, nil
 		}
-		return &entry{Kind: KindReplayed, Topology: r.Topology, Generation: r.Generation, Commit: r.Commit, Cluster: r.Stale, Result: "applied", Detail: detail}, nil
+		mark, ok := s.newestStale(r.Topology, r.Stale)
+		if !ok {
+			return nil, fmt.Errorf("%w: no failover of %s from %s is recorded", ErrTransition, r.Topology, r.Stale)
+		}
+		return &entry{
+			Kind: KindReplayed, Topology: r.Topology, Generation: r.Generation, Commit: r.Commit, Cluster: r.Stale, Result: "applied", Detail: detail,
+			Replayed: &endWire{
+				Intent: mark.seq, Promoted: r.Promoted, Until: wallTime(ended.Until), Closed: ended.Closed,
+				There: ended.There, HeldBack: ended.HeldBack, Rest: ended.Rest, Unread: ended.Unread, Exported: ended.Exported,
+			},
+		}, nil
 	})
 }
 
@@ -93,7 +116,39 @@ func (s *state) endReplay(e entry) error {
 		return fmt.Errorf("a replay ends that has not begun")
 	}
 	delete(s.replays, e.Topology)
+	if e.Replayed == nil {
+		return nil // of a build that kept no numbers
+	}
+	i := slices.IndexFunc(s.stale, func(m numbered[plan.StaleMark]) bool {
+		return m.seq == e.Replayed.Intent && m.value.Cluster == e.Cluster && m.value.Topology == e.Topology
+	})
+	if i < 0 {
+		return fmt.Errorf("a replay ends of a failover that is not recorded")
+	}
+	s.replayed[lossOf{e.Replayed.Intent, e.Cluster}] = e.replayed(s.stale[i].value.Since)
 	return nil
+}
+
+// replayed returns the planner's form of the end of a replay of a cluster that is stale since
+// then.
+func (e entry) replayed(since time.Time) plan.Replayed {
+	w := e.Replayed
+	return plan.Replayed{
+		Topology: e.Topology, Cluster: e.Cluster, Promoted: w.Promoted, Since: since, At: e.At, Until: w.Until, Closed: w.Closed,
+		There: w.There, HeldBack: w.HeldBack, Rest: w.Rest, Unread: w.Unread, Exported: w.Exported,
+	}
+}
+
+// replayedOf returns how the newest replay of each stale cluster of each failover ended.
+func replayedOf(entries []entry) map[lossOf]*plan.Replayed {
+	out := map[lossOf]*plan.Replayed{}
+	for _, e := range entries {
+		if e.Replayed != nil {
+			ended := e.replayed(time.Time{})
+			out[lossOf{e.Replayed.Intent, e.Cluster}] = &ended
+		}
+	}
+	return out
 }
 
 func (e entry) replay() Replay {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // TestAReplayIsRecorded: it needs its failover, spends its approval and not that of the
@@ -55,20 +57,32 @@ func TestAReplayIsRecorded(t *testing.T) {
 	if err := k.BeginReplay(t.Context(), again); !errors.Is(err, ErrTransition) {
 		t.Errorf("an approval counts twice: %v", err)
 	}
-	must(t, k.FinishReplay(t.Context(), "c", "of another stale cluster"))
+	must(t, k.FinishReplay(t.Context(), plan.Replayed{Cluster: "c"}, "of another stale cluster"))
 	s, err = l.Read(t.Context())
 	must(t, err)
 	if _, open := s.OpenReplay("orders"); !open {
 		t.Error("the end of another replay closes it")
 	}
-	must(t, k.FinishReplay(t.Context(), "a", "12 lost rows are there"))
-	must(t, k.FinishReplay(t.Context(), "a", "nothing is open"))
+	ended := plan.Replayed{Topology: "orders", Cluster: "a", Promoted: "b", Until: start, Closed: true, There: 12, HeldBack: 2, Rest: 3, Unread: 1, Exported: true}
+	must(t, k.FinishReplay(t.Context(), ended, "3 rows written by the last run"))
+	must(t, k.FinishReplay(t.Context(), ended, "nothing is open"))
 	s, err = l.Read(t.Context())
 	must(t, err)
 	if _, open := s.OpenReplay("orders"); open {
 		t.Error("it is still open")
 	}
+	m := s.Memory()
+	ended.Since, ended.At = m.Stale[0].Since, s.Newest()
+	same(t, m.Replayed, []plan.Replayed{ended})
 	told := s.History("orders")
+	for _, r := range told {
+		if (r.Replayed != nil) != (r.Kind == KindReplayed || r.Kind == KindResult) || (r.ReplayDigest != "") != (r.Kind == KindReplay) {
+			t.Errorf("%+v", r)
+		}
+		if r.Kind == KindResult && !slices.Contains(r.Lines(), ended.Text()) {
+			t.Error(r.Lines())
+		}
+	}
 	if n := len(told); told[n-1].Kind != KindReplayed || told[n-2].Kind != KindReplay || told[n-2].Words() == "" || told[n-1].At.After(time.Now().Add(time.Hour)) {
 		t.Errorf("%+v", told)
 	}

@@ -141,10 +141,11 @@ func (s Snapshot) GitHead(url, ref string) (GitHead, bool) {
 }
 
 // History lists the records of a topology, oldest first; "" means all. The result of a
-// failover whose loss was counted later has that count.
+// failover whose loss was counted later, or replayed, has that too.
 func (s Snapshot) History(topology string) []Record {
 	var out []Record
-	counted, open, rehearsals := countsOf(s.entries), map[string]lossOf{}, rehearsalsOf(s.entries)
+	counted, replayed := countsOf(s.entries), replayedOf(s.entries)
+	open, rehearsals := map[string]lossOf{}, rehearsalsOf(s.entries)
 	for i, e := range s.entries {
 		if e.Kind == KindIntent {
 			open[e.Topology] = lossOf{e.Seq, e.Begin.oldPrimary()}
@@ -154,7 +155,7 @@ func (s Snapshot) History(topology string) []Record {
 		}
 		r := e.record(s.chain[i].hash)
 		if e.Kind == KindResult {
-			r.Loss = counted[open[e.Topology]]
+			r.Loss, r.Replayed = counted[open[e.Topology]], replayed[open[e.Topology]]
 			r.Rehearsal = rehearsals[e.Seq]
 		}
 		out = append(out, r)

@@ -49,6 +49,7 @@ type state struct {
 	served      map[string]Served // by topology
 	losses      map[lossOf]plan.CountedLoss
 	replays     map[string]Replay // that are open, by topology
+	replayed    map[lossOf]plan.Replayed
 	rehearsals  []plan.RehearsalRecord
 	changed     map[string]time.Time // by topology: the newest record of an intent
 }
@@ -82,7 +83,7 @@ func newState() *state {
 	return &state{
 		intents: map[string]openIntent{}, failovers: map[string]plan.LastFailover{},
 		generations: map[string]plan.GenerationMark{}, homes: map[string]string{}, served: map[string]Served{},
-		losses: map[lossOf]plan.CountedLoss{}, replays: map[string]Replay{},
+		losses: map[lossOf]plan.CountedLoss{}, replays: map[string]Replay{}, replayed: map[lossOf]plan.Replayed{},
 		changed: map[string]time.Time{},
 	}
 }
@@ -305,6 +306,9 @@ func (s *state) memory(kind plan.LedgerKind, progress []plan.ProgressRecord) pla
 	}
 	for _, of := range slices.SortedFunc(maps.Keys(s.losses), lossOf.compare) {
 		m.Losses = append(m.Losses, s.losses[of])
+	}
+	for _, of := range slices.SortedFunc(maps.Keys(s.replayed), lossOf.compare) {
+		m.Replayed = append(m.Replayed, s.replayed[of])
 	}
 	m.Settled = s.settled()
 	slices.SortStableFunc(m.Stale, func(a, b plan.StaleMark) int {

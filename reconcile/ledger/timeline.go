@@ -23,6 +23,8 @@ type Event struct {
 	Commit         string
 	Generation     int64
 	Cluster        string // of a silence
+	// ReplayDigest names the replay of lost rows that an approval is of; empty: it is of a change.
+	ReplayDigest string
 }
 
 // The kinds of entries that no record tells: a primary fell silent, a standby was compared
@@ -47,7 +49,9 @@ func Timeline(records []Record, outages []plan.Outage, others []Event) []Event {
 		if silence := r.Silence(); silence != "" && !hasSilence(out, r.Lost, r.FailedAt) {
 			out = append(out, Event{At: r.FailedAt, Topology: r.Topology, Lines: []string{silence}, Kind: Silence, Cluster: r.Lost})
 		}
-		lines := slices.DeleteFunc(r.Lines(), func(line string) bool { return r.Kind == KindIntent && hasLine(others, r, line) })
+		lines := slices.DeleteFunc(r.Lines(), func(line string) bool {
+			return (r.Kind == KindIntent || r.Kind == KindReplay) && hasLine(others, r, line)
+		})
 		out = append(out, Event{At: r.At, Topology: r.Topology, Lines: lines, Kind: r.Kind, Result: r.Result, Seq: r.Seq})
 	}
 	for _, o := range outages {

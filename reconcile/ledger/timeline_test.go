@@ -56,6 +56,13 @@ func TestTimeline(t *testing.T) {
 				" | 61 sent: from here on the request of the failover may have reached its cluster",
 		},
 		{
+			"an approval of a replay is told once",
+			[]Record{{Kind: KindReplay, At: at(70), Topology: "orders", Cluster: "a", Primary: "b", By: []string{"Alice <a@x>"}, Reasons: []string{"INC-7"}}},
+			nil,
+			[]Event{git(65, OfReplay("approved by Alice <a@x>: INC-7"))},
+			"1m5 replay of lost rows approved by Alice <a@x>: INC-7 | 1m10 salvage begins to write lost rows of a into b",
+		},
+		{
 			"a silence is told once, and another one too",
 			[]Record{begun, again},
 			[]plan.Outage{outage("a", -5), outage("b", 90)},

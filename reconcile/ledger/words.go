@@ -27,7 +27,7 @@ func (r Record) Lines() []string {
 	case KindReplay:
 		return r.replayBegins()
 	case KindReplayed:
-		return append([]string{"the lost rows of " + r.Cluster + " are written again"}, strings.Split(r.Detail, "; ")...)
+		return r.replayEnds()
 	case KindAccepted:
 		return []string{withDetail("the ledger was accepted as it is, although newer records may be lost", r.Detail)}
 	case KindAdvanced:
@@ -119,8 +119,24 @@ func (r Record) advance() string {
 
 // replayBegins tells which rows begin to be written again, and who approved it and why.
 func (r Record) replayBegins() []string {
-	return append([]string{"salvage begins to write lost rows of " + r.Cluster + " into " + r.Primary}, r.approvers()...)
+	out := []string{"salvage begins to write lost rows of " + r.Cluster + " into " + r.Primary}
+	for _, by := range r.approvers() {
+		out = append(out, OfReplay(by))
+	}
+	return out
 }
+
+// replayEnds tells what came back. What was recorded without numbers has its detail alone.
+func (r Record) replayEnds() []string {
+	out := append([]string{"the lost rows of " + r.Cluster + " are written again"}, strings.Split(r.Detail, "; ")...)
+	if r.Replayed != nil {
+		out = append(out, r.Replayed.Lines()...)
+	}
+	return out
+}
+
+// OfReplay says of an approval that it is of a replay of lost rows, and of no change.
+func OfReplay(approval string) string { return "replay of lost rows " + approval }
 
 func (r Record) approvers() []string {
 	var out []string
@@ -154,6 +170,9 @@ func (r Record) ending() []string {
 		}
 		if r.Loss != nil {
 			out = append(slices.DeleteFunc(out, plan.EstimatesLoss), r.Loss.Text())
+		}
+		if r.Replayed != nil {
+			out = append(out, r.Replayed.Text())
 		}
 		return out
 	case "superseded":

@@ -62,6 +62,15 @@ func TestLines(t *testing.T) {
 			[]string{"the failover is done, generation 8", "b works", "lost: nothing, exactly, counted 2026-11-22T12:00:00Z"},
 		},
 		{Record{Kind: KindCounted}, []string{"the loss was counted"}},
+		{
+			Record{Kind: KindReplay, Cluster: "a", Primary: "b", By: []string{"Alice <a@x>"}, Reasons: []string{"INC-7"}},
+			[]string{"salvage begins to write lost rows of a into b", "replay of lost rows approved by Alice <a@x>: INC-7"},
+		},
+		{
+			Record{Kind: KindReplayed, Cluster: "a", Detail: "3 rows written by the last run", Replayed: &plan.Replayed{Promoted: "b", There: 12, HeldBack: 1}},
+			[]string{"the lost rows of a are written again", "3 rows written by the last run", "brought back: 12 rows", "not brought back: 1 row that b has newer writes of"},
+		},
+		{Record{Kind: KindReplayed, Cluster: "a", Detail: "of an earlier build"}, []string{"the lost rows of a are written again", "of an earlier build"}},
 		{Record{Kind: "later"}, []string{"later"}},
 	} {
 		if got := c.record.Lines(); !slices.Equal(got, c.want) {

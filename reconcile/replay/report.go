@@ -3,6 +3,8 @@ package replay
 import (
 	"fmt"
 	"time"
+
+	"milvus-reconcile/plan"
 )
 
 // Report is what a replay of lost rows would write, or has written.
@@ -115,6 +117,14 @@ func (r Report) RestRows() (n int64) {
 		n += x.Rows
 	}
 	return n
+}
+
+// Ended is what the ledger keeps of a replay that was carried out.
+func (r Report) Ended() plan.Replayed {
+	return plan.Replayed{
+		Topology: r.Topology, Cluster: r.Stale, Promoted: r.Promoted, Until: r.Until, Closed: r.Fenced,
+		There: r.There(), HeldBack: r.HeldBack(), Rest: r.RestRows(), Unread: int64(len(r.Problems)), Exported: r.Export != "",
+	}
 }
 
 // OtherWrites is the problem of a replay whose digest changed: more channels can be read than

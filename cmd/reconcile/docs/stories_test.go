@@ -110,6 +110,7 @@ var stories = map[string][]string{
 	"R111": {"reconcile/redirect/dns_test.go: a wrong key changes nothing", "testdata/script/redirect-dns.txtar"},
 	"R114": {"testdata/script/audit.txtar", "reconcile/milvus/audit_test.go TestAuditFindsWhatWasReported"},
 	"R115": {"testdata/script/failover-approved.txtar", "reconcile/milvus/load_collections_test.go TestLoadWhatThePredecessorHad", "cmd/reconcile/internal/wire/service_serving_test.go TestTheDaemonKeepsWhatPrimariesHaveLoaded", "plan/content_served_test.go TestInFlightByTheLastAudit"},
+	"R118": {"testdata/script/salvage.txtar", "plan/findings_failover_test.go TestWhatAReplayBroughtBackIsTold", "plan/rebuild_test.go TestRebuildBegins"},
 	"R99":  {"testdata/script/r99-rehearsal.txtar", "reconcile/rehearse_test.go TestRehearsal"},
 	"R100": {"testdata/script/r99-rehearsal.txtar", "plan/rehearse_switchover_test.go TestRehearsalIsRefusedWhereASwitchoverIs"},
 	"R101": {"testdata/script/r101-rehearsal-killed.txtar", "reconcile/rehearse_test.go TestRehearsalIsResumedFromEveryRecord"},

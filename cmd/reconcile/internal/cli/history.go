@@ -109,9 +109,9 @@ func historyEvents(events []ledger.Event) []render.HistoryEvent {
 	for i, t := range events {
 		mark := render.Mark("")
 		switch {
-		case t.Kind == ledger.KindIntent:
+		case t.Kind == ledger.KindIntent, t.Kind == ledger.KindReplay:
 			mark = render.MarkBegun
-		case t.Kind == ledger.KindResult && t.Result == "applied":
+		case t.Kind == ledger.KindResult && t.Result == "applied", t.Kind == ledger.KindReplayed:
 			mark = render.MarkDone
 		case t.Kind == ledger.KindResult, t.Kind == ledger.KindReversed, t.Kind == ledger.KindLapsed, t.Kind == ledger.Silence:
 			mark = render.MarkTrouble
@@ -155,6 +155,7 @@ func historyRows(records []ledger.Record, timeline []ledger.Event) []render.Hist
 			Seq: r.Seq, At: r.At, Kind: string(r.Kind), Topology: r.Topology, Commit: r.Commit, By: r.By,
 			Transition: r.TransitionText(), Result: r.Result, Detail: r.Detail, PrevHash: r.PrevHash, Hash: r.Hash,
 			Reasons: r.Reasons, ProposedBy: r.ProposedBy, Generation: r.Generation, Lines: r.Lines(), FailedAt: r.FailedAt, Loss: r.Loss,
+			ReplayDigest: r.ReplayDigest, Replayed: r.Replayed,
 		})
 	}
 	for _, e := range others {
@@ -167,7 +168,7 @@ func historyRows(records []ledger.Record, timeline []ledger.Event) []render.Hist
 func otherRow(e ledger.Event) render.HistoryRow {
 	out := render.HistoryRow{
 		At: e.At, Kind: string(e.Kind), Topology: e.Topology, Commit: e.Commit, By: e.By, Generation: e.Generation,
-		Denial: e.Denial, Lines: e.Lines,
+		Denial: e.Denial, Lines: e.Lines, ReplayDigest: e.ReplayDigest,
 	}
 	switch e.Kind {
 	case ledger.Silence:

@@ -224,8 +224,7 @@ func (c replayCommand) carryOut(ctx context.Context) (replay.Report, error) {
 		c.exit = ExitUnverified
 		return report, nil
 	}
-	return report, held.Finish(ctx, c.of.Stale, fmt.Sprintf("%d rows written by the last run; %d lost rows are there; %d are held back by newer writes",
-		report.Done.Written, report.There(), report.HeldBack()))
+	return report, held.Finish(ctx, report)
 }
 
 // begin lets a replay begin: the stale cluster is fenced, Git still wants its successor as

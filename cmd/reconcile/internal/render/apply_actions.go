@@ -143,10 +143,21 @@ func halfDoneResult(t plan.TopologyPlan, r Result) (plan.Finding, bool) {
 func fenceLoss(t plan.TopologyPlan) row {
 	for _, l := range t.Losses {
 		if slices.Contains(fenced(t), l.Cluster) {
-			return row{label: "Lost", text: l.Amount(), style: attention}
+			return row{label: "Lost", text: l.Amount() + broughtBack(t, l.Cluster), style: attention}
 		}
 	}
 	return row{label: "Lost", text: "not counted yet: what only " + list(fenced(t)) + " holds; 'salvage' counts it", style: attention}
+}
+
+// broughtBack says, to continue what was lost, what a replay brought back of it; empty: none has
+// ended.
+func broughtBack(t plan.TopologyPlan, cluster string) string {
+	for _, r := range t.Replayed {
+		if r.Cluster == cluster {
+			return "; " + r.Text()
+		}
+	}
+	return ""
 }
 
 // promoted reports whether the promotion of a failover took effect.

@@ -170,6 +170,7 @@ func (r *decodeReader) topology(w wireTopology) plan.TopologyPlan {
 		Digest:      r.digest(w.Digest),
 		DataLoss:    r.loss(w.DataLoss),
 		Losses:      r.countedLosses(w.Name, w.Lost),
+		Replayed:    r.replayedLosses(w.Name, w.Replayed),
 		Rebuild:     r.rebuild(w.Rebuild),
 		Frozen:      r.frozen(w.Frozen),
 		UnderWay:    r.underWay(w.UnderWay),

@@ -66,6 +66,7 @@ func goldens() map[string]Document {
 		"fence":                 document(must(fence(), plan.TransitionFence, plan.CodeStalePrimary)).approve("orders", Approval{Verdict: approval.VerdictNotRequired, Detail: "the failover that made cluster-a stale was approved"}),
 		"stale_primary":         document(must(standing(), plan.TransitionNone, plan.CodeStalePrimary)),
 		"stale_counted":         document(must(counted(), plan.TransitionNone, plan.CodeStalePrimary)),
+		"stale_replayed":        document(must(broughtPartly(), plan.TransitionNone, plan.CodeStalePrimary)),
 		"stale_several":         document(must(fencedStar(), plan.TransitionNone, plan.CodeStalePrimary)),
 		"stale_never_fenced":    document(must(promotedFirst().planned(), plan.TransitionNone, plan.CodeSplitBrain, plan.CodeStalePrimary)),
 		"stale_never_followed":  document(must(promotedFirstOfStar().planned(), plan.TransitionNone, plan.CodeSplitBrain, plan.CodeStalePrimary)),
@@ -84,7 +85,7 @@ func goldens() map[string]Document {
 // kept says which documents are kept in which form; every one is kept as the
 // pages that people read, a table and Markdown.
 var kept = map[string][]string{
-	FormJSON:  {"in_sync", "switchover", "switchover_by_dns", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "stale_counted", "status", "problems"},
+	FormJSON:  {"in_sync", "switchover", "switchover_by_dns", "failover_blocked", "failover_accepted", "failover_loss_unknown", "failover_under_way", "failover_offline", "stale_counted", "stale_replayed", "status", "problems"},
 	FormYAML:  {"in_sync", "failover_blocked"},
 	FormJUnit: {"in_sync", "failover_blocked", "failover_accepted", "drift", "problems"},
 	FormSARIF: {"in_sync", "failover_blocked", "failover_accepted", "problems"},

@@ -70,6 +70,7 @@ func encodeTopology(t plan.TopologyPlan, a Approval, blocked bool) wireTopology 
 		Findings:    mapList(t.Findings, encodeFinding),
 		DataLoss:    encodeLoss(t.DataLoss),
 		Lost:        mapList(t.Losses, encodeCountedLoss),
+		Replayed:    mapList(t.Replayed, encodeReplayed),
 		Rebuild:     encodeRebuild(t.Rebuild),
 		Frozen:      encodeFrozen(t.Frozen),
 		UnderWay:    encodeUnderWay(t.UnderWay),

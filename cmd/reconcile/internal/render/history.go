@@ -31,6 +31,10 @@ type HistoryRow struct {
 	FailedAt time.Time // when the old primary was first seen to fail; zero: the record does not tell
 	// Loss is what was counted of a failover; nil: nothing.
 	Loss *plan.CountedLoss
+	// ReplayDigest names the replay of lost rows that it approves or begins; empty: none.
+	ReplayDigest string
+	// Replayed is how a replay of lost rows ended; nil: it is of none.
+	Replayed *plan.Replayed
 	// Denial is the code why an approval does not count; empty: it did.
 	Denial string
 }
@@ -53,8 +57,10 @@ type wireRow struct {
 	FailedAt   *string  `json:"failedAt"`
 	Story      []string `json:"story"`
 
-	Loss   *wireCountedLoss `json:"loss"`
-	Denial *string          `json:"denial"`
+	Loss     *wireCountedLoss `json:"loss"`
+	Replay   *string          `json:"replay"`
+	Replayed *wireReplayed    `json:"replayed"`
+	Denial   *string          `json:"denial"`
 }
 
 // HistoryEvent is what happened at one time, in words.
@@ -91,7 +97,7 @@ func encodeRow(r HistoryRow) wireRow {
 		PrevHash: textOrNil(r.PrevHash), Hash: textOrNil(r.Hash), Detail: textOrNil(r.Detail),
 		Reasons: mapList(r.Reasons, same), ProposedBy: mapList(r.ProposedBy, same), Generation: numberOrNil(r.Generation),
 		FailedAt: timeOrNil(r.FailedAt), Story: mapList(r.Lines, same), Loss: encodeCountedLossOrNil(r.Loss),
-		Denial: textOrNil(r.Denial),
+		Replay: textOrNil(r.ReplayDigest), Replayed: encodeReplayedOrNil(r.Replayed), Denial: textOrNil(r.Denial),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // historyRows are the records of one failover.
 func historyRows() []HistoryRow {
 	loss := countedLoss(night)
+	ended := endedReplay(loss)
 	hash := func(c string) string { return strings.Repeat(c, 64) }
 	return []HistoryRow{
 		{Seq: 1, At: night.Add(-26 * time.Hour), Kind: "born", Hash: hash("a"), Lines: []string{"the ledger was made"}},
@@ -31,13 +32,23 @@ func historyRows() []HistoryRow {
 			Detail: "cluster-b works as the primary (ddl); traffic points at cluster-b by lb",
 			Lines: []string{
 				"the failover is done, generation 8", "verified: cluster-b works as the primary (it created and dropped a collection)",
-				"redirected: traffic points at cluster-b by lb", loss.Text(),
+				"redirected: traffic points at cluster-b by lb", loss.Text(), ended.Text(),
 			},
-			Loss: &loss,
+			Loss: &loss, Replayed: &ended,
 		},
 		{
 			Seq: 6, At: loss.At, Kind: "counted", Topology: "orders", Commit: fixtureCommit, Transition: "failover", Generation: 8,
 			PrevHash: hash("e"), Hash: hash("f"), Lines: append([]string{"salvage counted what was lost: " + loss.Amount()}, loss.Lines()[1:]...), Loss: &loss,
+		},
+		{
+			Seq: 7, At: loss.At.Add(9 * time.Minute), Kind: "replay", Topology: "orders", Commit: fixtureCommit, Generation: 8, By: []string{"Carol <carol@example.com>"},
+			Reasons: []string{"INC-7"}, PrevHash: hash("f"), Hash: hash("1"), ReplayDigest: "sha256:" + hash("d"),
+			Lines: []string{"salvage begins to write lost rows of cluster-a into cluster-b", "replay of lost rows approved by Carol <carol@example.com>: INC-7"},
+		},
+		{
+			Seq: 8, At: ended.At, Kind: "replayed", Topology: "orders", Commit: fixtureCommit, Generation: 8, Result: "applied", Detail: "35 rows written by the last run",
+			PrevHash: hash("1"), Hash: hash("2"), Replayed: &ended,
+			Lines: append([]string{"the lost rows of cluster-a are written again", "35 rows written by the last run"}, ended.Lines()...),
 		},
 	}
 }
@@ -81,7 +92,7 @@ func historyStory() []HistoryEvent {
 		before(4*time.Minute, "", "approval withdrawn by "+alice),
 		before(2*time.Minute, "", "approved by "+alice+": "+lostPower),
 		before(time.Minute, "", "approved by Carol <carol@example.com>"),
-		begun, of(2, ""), of(3, ""), of(4, MarkDone), of(5, ""),
+		begun, of(2, ""), of(3, ""), of(4, MarkDone), of(5, ""), of(6, MarkBegun), of(7, MarkDone),
 	}
 }
 

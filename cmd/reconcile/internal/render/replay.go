@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/replay"
 )
@@ -303,6 +304,47 @@ func encodeReplay(r replay.Report) wireReplay {
 			Written: d.Written, HeldBack: d.HeldBack, Right: d.Right, Missing: d.Missing, Doubled: d.Doubled, Remaining: d.Remaining,
 			NotRead: mapList(d.NotRead, same), Problem: textOrNil(d.Problem),
 		}
+	}
+	return out
+}
+
+// wireReplayed is how a replay of lost rows ended.
+type wireReplayed struct {
+	Cluster     string  `json:"cluster"`
+	Promoted    string  `json:"promoted"`
+	EndedAt     *string `json:"endedAt"`
+	Rows        int64   `json:"rows"` // that are there
+	HeldBack    int64   `json:"heldBack"`
+	NotReplayed int64   `json:"notReplayed"`
+	Unread      int64   `json:"unreadChannels"`
+	Exported    bool    `json:"exported"`
+	ReadUntil   *string `json:"readUntil"`
+	Fenced      bool    `json:"fenced"`
+}
+
+func encodeReplayedOrNil(r *plan.Replayed) *wireReplayed {
+	if r == nil {
+		return nil
+	}
+	out := encodeReplayed(*r)
+	return &out
+}
+
+func encodeReplayed(r plan.Replayed) wireReplayed {
+	return wireReplayed{
+		Cluster: r.Cluster, Promoted: r.Promoted, EndedAt: timeOrNil(r.At), Rows: r.There, HeldBack: r.HeldBack, NotReplayed: r.Rest,
+		Unread: r.Unread, Exported: r.Exported, ReadUntil: timeOrNil(r.Until), Fenced: r.Closed,
+	}
+}
+
+// replayedLosses decodes how replays ended, without what only the ledger tells.
+func (d *decodeReader) replayedLosses(topology string, all []wireReplayed) []plan.Replayed {
+	var out []plan.Replayed
+	for _, w := range all {
+		out = append(out, plan.Replayed{
+			Topology: topology, Cluster: w.Cluster, Promoted: w.Promoted, At: d.time(w.EndedAt), There: w.Rows, HeldBack: w.HeldBack, Rest: w.NotReplayed,
+			Unread: w.Unread, Exported: w.Exported, Until: d.time(w.ReadUntil), Closed: w.Fenced,
+		})
 	}
 	return out
 }

@@ -343,6 +343,24 @@ func counted() plan.TopologyPlan {
 	return w.planned()
 }
 
+// broughtPartly is a fenced stale primary after a replay of its lost rows, which left two out.
+func broughtPartly() plan.TopologyPlan {
+	w := roles("orders", plan.RoleStale, plan.RolePrimary).seen(
+		storing("cluster-a", star("cluster-b", "cluster-a")), storing("cluster-b", star("cluster-b")))
+	w.memory = returned().memory
+	w.memory.Losses = []plan.CountedLoss{countedLoss(w.memory.Stale[0].Since)}
+	w.memory.Replayed = []plan.Replayed{endedReplay(w.memory.Losses[0])}
+	return w.planned()
+}
+
+// endedReplay is how the replay of a counted loss ended.
+func endedReplay(l plan.CountedLoss) plan.Replayed {
+	return plan.Replayed{
+		Topology: l.Topology, Cluster: l.Cluster, Promoted: l.Promoted, Since: l.Since, At: l.At.Add(10 * time.Minute), Until: l.Until,
+		Closed: true, There: 35, HeldBack: 2,
+	}
+}
+
 func fence() plan.TopologyPlan {
 	w := returned()
 	w.desired.Fence = []plan.FenceRequest{{Topology: "orders", Cluster: "cluster-a"}}

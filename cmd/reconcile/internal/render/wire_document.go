@@ -48,11 +48,13 @@ type wireTopology struct {
 	Findings   []wireFinding `json:"findings"`
 	DataLoss   *wireLoss     `json:"dataLoss"`
 	// Lost is what earlier failovers lost; absent while nothing was counted.
-	Lost     []wireCountedLoss `json:"lost,omitempty"`
-	Rebuild  *wireRebuild      `json:"rebuild,omitempty"` // how far it is; absent: the transition is another one
-	Frozen   *wireFrozen       `json:"frozen,omitempty"`  // until when the transition waits; absent: it does not
-	UnderWay *wireUnderWay     `json:"underWay"`
-	Outage   *wireOutage       `json:"outage"` // of the primary; null: it was not seen down
+	Lost []wireCountedLoss `json:"lost,omitempty"`
+	// Replayed is what replays brought back of it; absent while none has ended.
+	Replayed []wireReplayed `json:"replayed,omitempty"`
+	Rebuild  *wireRebuild   `json:"rebuild,omitempty"` // how far it is; absent: the transition is another one
+	Frozen   *wireFrozen    `json:"frozen,omitempty"`  // until when the transition waits; absent: it does not
+	UnderWay *wireUnderWay  `json:"underWay"`
+	Outage   *wireOutage    `json:"outage"` // of the primary; null: it was not seen down
 	// LastDrift is what the newest drift found, and LastOutage the newest outage that ended
 	// without a failover; absent while none is recorded.
 	LastDrift  *wireDrift `json:"lastDrift,omitempty"`

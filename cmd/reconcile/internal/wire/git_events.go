@@ -34,6 +34,8 @@ func (e *Environment) gitEventsAt(rev desired.Revision, records []ledger.Record,
 			if key := changeKey(r.Topology, r.Generation); begun[key].IsZero() {
 				begun[key] = r.At
 			}
+		case ledger.KindReplay:
+			begun[replayKey(r.Topology, r.ReplayDigest)] = r.At
 		default:
 		}
 	}
@@ -50,8 +52,13 @@ func (e *Environment) gitEventsAt(rev desired.Revision, records []ledger.Record,
 		out[i] = ledger.Event{
 			At: x.At, Topology: x.Topology, Kind: gitKinds[x.Kind], By: x.Who, Reason: e.Fleet.Hide(x.Said.Reason),
 			Commit: x.Commit, Generation: x.Generation, Denial: x.Said.Code, Lines: e.eventLines(x),
+			ReplayDigest: x.Said.Replay,
 		}
-		if denial, line := endedUnused(x, events, begun[changeKey(x.Topology, x.Generation)], now); denial != "" {
+		key := changeKey(x.Topology, x.Generation)
+		if x.Said.Replay != "" {
+			key = replayKey(x.Topology, x.Said.Replay)
+		}
+		if denial, line := endedUnused(x, events, begun[key], now); denial != "" {
 			out[i].Denial, out[i].Lines = denial, append(out[i].Lines, line)
 		}
 	}
@@ -89,6 +96,8 @@ func changeKey(topology string, generation int64) string {
 	return fmt.Sprintf("%s/%d", topology, generation)
 }
 
+func replayKey(topology, digest string) string { return topology + " " + digest }
+
 // eventLines says what Git tells, without secrets.
 func (e *Environment) eventLines(x desired.Event) []string {
 	who, text := strings.Join(x.Who, ", "), e.Fleet.Hide(x.Text)
@@ -101,13 +110,21 @@ func (e *Environment) eventLines(x desired.Event) []string {
 	case x.Kind == desired.EventWithdrawn:
 		first = "approval withdrawn by " + who
 	default:
-		first = ledger.ApprovedBy(who, text)
+		first = ofReplay(x, ledger.ApprovedBy(who, text))
 	}
 	if x.Said.Code == "" {
 		return []string{first}
 	}
 	if !x.Said.Proven() {
-		first = "an approval in the name of " + who
+		first = ofReplay(x, "an approval in the name of "+who)
 	}
 	return []string{first, "it does not count: " + x.Said.Why() + " (" + x.Said.Code + ")"}
+}
+
+// ofReplay says of an approval that it is of a replay of lost rows, if it is.
+func ofReplay(x desired.Event, approval string) string {
+	if x.Said.Replay == "" {
+		return approval
+	}
+	return ledger.OfReplay(approval)
 }

@@ -57,9 +57,10 @@ func (k *ReplayLock) Note(ctx context.Context, digest string, written, of int64)
 	_ = k.lock.NoteReplay(ctx, ledger.ReplayProgress{Digest: digest, Written: written, Of: of, At: k.env.Now()}) // the next one says more
 }
 
-// Finish records that the replay of what a stale cluster holds is done.
-func (k *ReplayLock) Finish(ctx context.Context, stale, detail string) error {
-	if err := k.lock.FinishReplay(ctx, stale, detail); err != nil {
+// Finish records how the replay of what a stale cluster holds ended.
+func (k *ReplayLock) Finish(ctx context.Context, r replay.Report) error {
+	detail := fmt.Sprintf("%d rows written by the last run", r.Done.Written)
+	if err := k.lock.FinishReplay(ctx, r.Ended(), detail); err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
 	return nil
