@@ -249,6 +249,23 @@ func TestLossTextIsAnEstimate(t *testing.T) {
 	}
 }
 
+// TestTheBoundOfALossIsReadAsItWasWritten: what a report says of an earlier run is what that
+// run said.
+func TestTheBoundOfALossIsReadAsItWasWritten(t *testing.T) {
+	of := TopologyPlan{Name: "orders", Primary: "b", OldPrimary: "a"}
+	for _, d := range []time.Duration{0, time.Millisecond, 300 * time.Millisecond, 4300 * time.Millisecond, 59 * time.Second, 61 * time.Second, 90*time.Minute + time.Second, 50 * time.Hour} {
+		got, ok := LossBound(LossText(&Window{Upper: &d, ReplicatedUpTo: now}, of))
+		if !ok || got < d || UpperBoundText(got) != UpperBoundText(d) {
+			t.Errorf("%s is read as %s, %v", d, got, ok)
+		}
+	}
+	for _, text := range []string{"", "b works as the primary (ddl)", LossText(nil, of), lossBounded + "1 eon of the writes to a", lossBounded + "-1 s of the writes to a", lossBounded + "1 s"} {
+		if got, ok := LossBound(text); ok {
+			t.Errorf("%q is read as %s", text, got)
+		}
+	}
+}
+
 // TestAnOrphanedStandbyHoldsNothingOfItsOwn: after the failover of a star the other standby
 // is stale too. There is nothing to salvage from it, as there is from a fenced primary.
 func TestAnOrphanedStandbyHoldsNothingOfItsOwn(t *testing.T) {

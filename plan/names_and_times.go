@@ -108,6 +108,36 @@ func durationText(d time.Duration, round func(float64) float64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", tenths/10), ".0") + " s"
 }
 
+// durationOf reads what durationText writes.
+func durationOf(text string) (time.Duration, bool) {
+	per := map[string]time.Duration{"d": 24 * time.Hour, "h": time.Hour, "min": time.Minute, "s": time.Second}
+	fields := strings.Fields(text)
+	var out time.Duration
+	for i := 0; i+1 < len(fields); i += 2 {
+		n, err := strconv.ParseFloat(fields[i], 64)
+		unit, known := per[fields[i+1]]
+		if err != nil || !known || n < 0 || n > 1e6 {
+			return 0, false
+		}
+		out += time.Duration(math.Round(n * float64(unit)))
+	}
+	return out, len(fields) > 0 && len(fields)%2 == 0
+}
+
+// LossBound returns what a text of [LossText] says that was lost at most, as exact as it says
+// it; false: it says no bound.
+func LossBound(text string) (time.Duration, bool) {
+	if strings.HasPrefix(text, lossNone) {
+		return 0, true
+	}
+	words, bounded := strings.CutPrefix(text, lossBounded)
+	bound, _, whole := strings.Cut(words, " of the writes to ")
+	if !bounded || !whole {
+		return 0, false
+	}
+	return durationOf(bound)
+}
+
 // rfc3339Shape is the shape of a time in RFC 3339 up to the seconds. A 0 stands for any
 // digit.
 const rfc3339Shape = "0000-00-00T00:00:00"

@@ -80,26 +80,48 @@ func moved(r reconcile.Remembered, m siteplan.Move) bool {
 	return r.Used(m.Topology, m.Generation) && !slices.ContainsFunc(r.Memory.Intents, func(i plan.Intent) bool { return i.Topology == m.Topology })
 }
 
-// moveFailed says whether the newest pass of this process could not carry a move out, for
-// another reason than that it still makes rounds of evidence. Of a topology of another shard
-// nothing is known, so it is waited for.
-func (l *Loop) moveFailed(m siteplan.Move) bool {
-	t, known := l.board.status(m.Topology)
-	if !known || t.Plan.Generation != m.Generation || t.Plan.Transition == plan.TransitionNone {
-		return false
+// MoveState is how a move of a site stands in the newest pass of this process. The zero value:
+// this process made no pass of it.
+type MoveState int
+
+// The states of a move.
+const (
+	MoveUnknown   MoveState = iota
+	MoveOpen                // it waits, or is carried out
+	MoveFailed              // it could not be carried out
+	MoveNotWanted           // it is done, or another change took its place: the ledger says which
+)
+
+// MoveStateOf returns how a move stands. It has not failed while it only makes rounds of
+// evidence, waits for its wave or for the end of a freeze, or for another process.
+func MoveStateOf(t TopologyStatus, m siteplan.Move) MoveState {
+	switch {
+	case t.Plan.Name == "":
+		return MoveUnknown
+	case t.Plan.Generation != m.Generation || t.Plan.Transition == plan.TransitionNone:
+		return MoveNotWanted
 	}
 	switch t.State {
 	case StateBlocked, StateUnknown, StateSuspended:
-		return true
+		return MoveFailed
 	case StatePending:
-		return t.Failures > 0 || t.Waits == "" && !t.Decision.Approved()
-	default:
-		return false
+		if t.Failures > 0 || t.Waits == "" && !t.Decision.Approved() {
+			return MoveFailed
+		}
+	case StateInSync, StateApplying, StateDrifted:
 	}
+	return MoveOpen
 }
 
-// status returns the status of one topology without making a snapshot.
-func (b *Board) status(name string) (TopologyStatus, bool) {
+// moveFailed says whether the newest pass of this process could not carry a move out. Of a
+// topology of another shard nothing is known, so it is waited for.
+func (l *Loop) moveFailed(m siteplan.Move) bool {
+	t, _ := l.board.Status(m.Topology)
+	return MoveStateOf(t, m) == MoveFailed
+}
+
+// Status returns the status of one topology without making a snapshot.
+func (b *Board) Status(name string) (TopologyStatus, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t, known := b.topologies[name]

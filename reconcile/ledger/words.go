@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/plan"
 )
@@ -186,8 +187,39 @@ func (r Record) ending() []string {
 // labels begin the parts of a result that say how it was verified and where clients go.
 var labels = []struct{ part, label string }{
 	{" works as the primary", "verified: "},
-	{"traffic points at ", "redirected: "},
-	{"no redirect target is configured", "not redirected: "},
+	{trafficSet, "redirected: "},
+	{trafficLeft, "not redirected: "},
+}
+
+// What a result says of the traffic.
+const (
+	trafficSet  = "traffic points at "
+	trafficLeft = "no redirect target is configured"
+)
+
+// Traffic says what the end of a change did to the traffic: done, or skipped without a redirect
+// target; not attempted: the record does not say.
+func (r Record) Traffic() plan.StepStatus {
+	switch {
+	case r.Kind != KindResult:
+		return plan.StepNotAttempted
+	case strings.Contains(r.Detail, trafficSet):
+		return plan.StepDone
+	case strings.Contains(r.Detail, trafficLeft):
+		return plan.StepSkipped
+	default:
+		return plan.StepNotAttempted
+	}
+}
+
+// LossBound is what the end of a failover says that was lost at most; false: it says no bound.
+func (r Record) LossBound() (time.Duration, bool) {
+	for _, part := range strings.Split(r.Detail, "; ") {
+		if bound, ok := plan.LossBound(part); ok && r.Kind == KindResult {
+			return bound, true
+		}
+	}
+	return 0, false
 }
 
 // labelled is one part of a result, with the word that it is about; nothing for an empty one.

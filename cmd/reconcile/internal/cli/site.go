@@ -266,7 +266,7 @@ func came(m siteplan.Planned, r reconcile.Result, records []ledger.Record) sitep
 		out.AtRisk = r.DataLoss.AtRisk()
 	}
 	for _, s := range r.Steps {
-		if s.Step.Action == plan.ActionRedirect {
+		if s.Step.Action == plan.ActionRedirect && s.Status != plan.StepNotAttempted {
 			out.Traffic = s.Status.String()
 		}
 	}

@@ -9,22 +9,36 @@ import (
 	"milvus-reconcile/reconcile/ledger"
 )
 
+// outcomeUnchanged is how an apply says that it had nothing to do.
+const outcomeUnchanged = "unchanged"
+
 // FromLedger returns what the records of a topology say of a move: when it was begun and
-// promoted, and whether it was carried out to its end.
+// promoted, whether it was carried out to its end, and then what it lost and where its traffic
+// goes.
 func FromLedger(m siteplan.Planned, records []ledger.Record) Came {
-	out := Came{Planned: m, Outcome: "unchanged"}
+	out := Came{Planned: m, Outcome: outcomeUnchanged}
 	for _, r := range records {
 		switch {
 		case r.Generation != m.Generation:
 		case r.Kind == ledger.KindIntent:
-			out.Begun, out.Promoted, out.Transition, out.Done, out.Detail = r.At, time.Time{}, r.Transition, false, ""
+			out.Begun, out.Promoted, out.Transition, out.Done, out.Detail, out.Traffic = r.At, time.Time{}, r.Transition, false, "", ""
 		case r.Kind == ledger.KindEffected:
 			out.Promoted = r.At
 		case r.Kind == ledger.KindResult:
-			out.Done, out.Detail = r.Result == "applied", r.Detail
+			out.Done, out.Detail, out.Traffic = r.Result == "applied", r.Detail, trafficOf(r)
+			if lost, known := r.LossBound(); known {
+				out.AtRisk = &lost
+			}
 		}
 	}
 	return out
+}
+
+func trafficOf(r ledger.Record) string {
+	if s := r.Traffic(); s != plan.StepNotAttempted {
+		return s.String()
+	}
+	return ""
 }
 
 // Troubles are the lines of what did not move, at most so many, for a message.

@@ -19,7 +19,7 @@ type Came struct {
 	Done     bool      // the new primary is the primary
 	Begun    time.Time // zero: it was not begun
 	Promoted time.Time // when the new primary was read back as such; zero: it was not
-	Traffic  string    // of the step that redirects it; empty: there is none
+	Traffic  string    // of the step that redirects it; empty: not known
 }
 
 // Report returns what came of a site, in its waves.
@@ -106,21 +106,37 @@ func (s Site) slowest() time.Duration {
 
 // words are what came of a move.
 func (d Done) words() string {
-	switch {
-	case !d.Done && d.Detail != nil:
-		return "NOT MOVED, " + d.Outcome + ": " + *d.Detail
-	case !d.Done:
-		return "NOT MOVED, " + d.Outcome
+	words := d.cameWords()
+	if d.Done {
+		if d.Outcome == outcomeUnchanged && d.BegunAt != nil {
+			words += ", by an earlier run"
+		}
+		return words
 	}
+	state := "NOT MOVED, " + d.Outcome
+	if d.PromotedAt != nil {
+		state = "NOT FINISHED, " + d.Outcome + ", " + words
+	}
+	if d.Detail != nil {
+		state += ": " + *d.Detail
+	}
+	return state
+}
+
+// cameWords say how long the promotion took, and what became of the traffic.
+func (d Done) cameWords() string {
 	words := "moved"
 	if d.PromotedSeconds != nil {
 		words = "promoted after " + plan.UpperBoundText(time.Duration(*d.PromotedSeconds*float64(time.Second)))
 	}
 	if d.Traffic != nil {
-		words += ", traffic " + *d.Traffic
-	}
-	if d.Outcome == "unchanged" && d.Detail != nil {
-		words += " by an earlier run: " + *d.Detail
+		words += ", " + cmp.Or(trafficWords[plan.StepStatus(*d.Traffic)], "traffic "+*d.Traffic)
 	}
 	return words
+}
+
+// trafficWords say how the step that redirects traffic ended.
+var trafficWords = map[plan.StepStatus]string{
+	plan.StepDone: "traffic redirected", plan.StepAlready: "traffic redirected",
+	plan.StepFailed: "traffic NOT redirected", plan.StepSkipped: "no redirect target",
 }

@@ -55,7 +55,7 @@ type Done struct {
 	BegunAt         *string  `json:"begunAt"`
 	PromotedAt      *string  `json:"promotedAt"`
 	PromotedSeconds *float64 `json:"promotedSeconds"` // from its beginning
-	Traffic         *string  `json:"traffic"`         // done, failed or skipped; null: none is configured
+	Traffic         *string  `json:"traffic"`         // done, failed or skipped (no target is configured); null: not known
 }
 
 // Decision is what is known of the approval of one topology.

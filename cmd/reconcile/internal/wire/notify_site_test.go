@@ -6,7 +6,6 @@ import (
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/plan/siteplan"
-	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/ledger"
@@ -84,7 +83,7 @@ func TestTheEndOfASiteIsToldWhenAllHasMoved(t *testing.T) {
 		{"one moved by another change", records(4, "applied"), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, over := allMoved(site, map[string][]ledger.Record{"orders": records(8, "applied"), "users": c.users})
+			got, over := endOfSite(site, map[string][]ledger.Record{"orders": records(8, "applied"), "users": c.users}, nil)
 			if over != c.over {
 				t.Fatalf("over: %t, want %t", over, c.over)
 			}
@@ -93,9 +92,64 @@ func TestTheEndOfASiteIsToldWhenAllHasMoved(t *testing.T) {
 			}
 		})
 	}
-	s := coveredMove("", false)
-	s.Name, s.Result = "orders", &reconcile.Result{Topology: "orders", Outcome: reconcile.OutcomeBlocked}
-	if _, over := (&Environment{}).siteEnd(t.Context(), s); over {
-		t.Error("a pass that moved nothing ends a site")
+}
+
+// TestASiteThatIsHalfMovedIsToldOnce: when nothing is open any more, people hear what moved and
+// what did not, after two passes saw it, and again when more of it has moved. A process that
+// finds the site so when it starts tells nothing.
+func TestASiteThatIsHalfMovedIsToldOnce(t *testing.T) {
+	site := approval.SiteOf("eu-1", []siteplan.Move{
+		{Topology: "orders", Generation: 8, Transition: plan.TransitionFailover, From: "a", To: "b"},
+		{Topology: "users", Generation: 8, Transition: plan.TransitionFailover, From: "a", To: "b"},
+	})
+	now := map[string]daemon.TopologyStatus{}
+	e := &siteEnd{site: site, seen: map[string]bool{}, told: -1}
+	pass := func(name string, state daemon.State, transition plan.Transition) bool {
+		now[name] = daemon.TopologyStatus{Name: name, State: state, Plan: plan.TopologyPlan{
+			Name: name, Generation: 8, Transition: transition,
+			Findings: []plan.Finding{{Code: plan.CodeClusterUnreachable, Severity: plan.SeverityBlocking, Message: "b does not answer"}},
+		}}
+		_, over := e.over(func(n string) (daemon.TopologyStatus, bool) { s, ok := now[n]; return s, ok }, name, false)
+		return over
+	}
+	blocked, applying, rest := daemon.StateBlocked, daemon.StateApplying, daemon.StateInSync
+	for i, step := range []struct {
+		name       string
+		state      daemon.State
+		transition plan.Transition
+		over       bool
+	}{
+		{"users", blocked, plan.TransitionFailover, false}, // nothing is known of orders
+		{"orders", rest, plan.TransitionNone, false},
+		{"users", blocked, plan.TransitionFailover, false},
+		{"users", blocked, plan.TransitionFailover, false}, // it was so when the process started
+		{"orders", applying, plan.TransitionFailover, false},
+		{"users", blocked, plan.TransitionFailover, false},
+		{"orders", rest, plan.TransitionNone, false},
+		{"users", blocked, plan.TransitionFailover, false}, // one pass saw it
+		{"users", blocked, plan.TransitionFailover, true},
+	} {
+		if over := pass(step.name, step.state, step.transition); over != step.over {
+			t.Fatalf("pass %d: over %t", i, over)
+		}
+	}
+	records := map[string][]ledger.Record{"orders": {
+		{Kind: ledger.KindIntent, Generation: 8, Transition: "failover"},
+		{Kind: ledger.KindResult, Generation: 8, Result: "applied", Detail: "b works as the primary (ddl); traffic points at b by dns; lost: up to 0.3 s of the writes to a: b has every write up to 2026-11-24T09:00:00Z"},
+	}}
+	got, over := endOfSite(site, records, []daemon.TopologyStatus{now["users"]})
+	event := (&Environment{}).siteEvent(got)
+	if !over || event.Severity != plan.SeverityCritical || !strings.HasPrefix(event.Title, "site eu-1: 1 of 2 topologies moved") ||
+		event.Message != "✗ users: a → b, by force: NOT MOVED, blocked: CLUSTER_UNREACHABLE: b does not answer" {
+		t.Errorf("it says %+v", event)
+	}
+	if done := got.Waves[0].Topologies[0]; done.Done.Traffic == nil || *done.Done.Traffic != "done" || done.LossSeconds == nil || *done.LossSeconds != 0.3 {
+		t.Errorf("of the move by an earlier run it says %+v", done)
+	}
+	if e.told = got.Ended(); pass("users", blocked, plan.TransitionFailover) {
+		t.Error("it is told twice")
+	}
+	if _, over := e.over(func(string) (daemon.TopologyStatus, bool) { return daemon.TopologyStatus{}, false }, "users", true); !over {
+		t.Error("that the rest moved is not told")
 	}
 }

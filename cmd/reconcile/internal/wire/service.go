@@ -96,7 +96,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	d.serving.use(e)
 	d.webhook = &serve.Webhook{Log: d.log}
 	board := &daemon.Board{}
-	d.metrics = serve.NewMetrics(board)
+	d.metrics, d.notifier.status = serve.NewMetrics(board), board.Status
 	run.CountDropped(d.metrics.LineDropped)
 	d.view = d.newView(e.Config.KubernetesStatus, board)
 	d.loop = daemon.New(daemon.Options{

@@ -28,11 +28,12 @@ type passNotifier struct {
 	stood       map[string][]plan.Finding // what was told of it
 	wanted      map[string]bool           // whether its approval was wanted
 	told        map[string]*reconcile.Result
-	done        map[string]doneChange // that the pass which follows at once tells of
-	settled     map[string]string     // why no approval is wanted any more, of a change that is done and told with the next pass
-	sites       map[string]bool       // of whose end people were told, by the digest of the approval
-	held        map[string]bool       // by the pass before, for each topology: too many of a wave before its own failed
-	stopped     map[string]bool       // sites of whose stop people were told, by the digest of the approval
+	done        map[string]doneChange                               // that the pass which follows at once tells of
+	settled     map[string]string                                   // why no approval is wanted any more, of a change that is done and told with the next pass
+	ends        map[string]*siteEnd                                 // of sites of which something is open or failed, by the digest of the approval
+	status      func(topology string) (daemon.TopologyStatus, bool) // of the board
+	held        map[string]bool                                     // by the pass before, for each topology: too many of a wave before its own failed
+	stopped     map[string]bool                                     // sites of whose stop people were told, by the digest of the approval
 	tokens      badTokens
 	tokensTold  bool // people were told of a token that several topologies share
 	closing     sync.WaitGroup
@@ -52,7 +53,8 @@ const nextPassWithin = 10 * time.Second
 func newPassNotifier() *passNotifier {
 	return &passNotifier{
 		seen: map[string][]plan.Finding{}, stood: map[string][]plan.Finding{},
-		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, sites: map[string]bool{}, held: map[string]bool{}, stopped: map[string]bool{}, tokens: badTokens{},
+		status: func(string) (daemon.TopologyStatus, bool) { return daemon.TopologyStatus{}, false },
+		wanted: map[string]bool{}, told: map[string]*reconcile.Result{}, done: map[string]doneChange{}, settled: map[string]string{}, ends: map[string]*siteEnd{}, held: map[string]bool{}, stopped: map[string]bool{}, tokens: badTokens{},
 	}
 }
 
@@ -111,8 +113,8 @@ func (p *passNotifier) onPass(s daemon.TopologyStatus, leads bool) {
 		})
 	}
 	p.tellStopped(s, leads)
-	if leads && ended {
-		p.tellSite(s)
+	if leads {
+		p.tellSites(s, ended)
 	}
 	if ended && event.Outcome == notify.OutcomeDone && s.State == daemon.StateApplying { // its observation is from before the change
 		p.seen[s.Name], p.settled[s.Name] = s.Plan.Findings, settled(s)
