@@ -108,6 +108,19 @@ func (t TopologyPlan) WaitsForFreeze(accepted []Code) bool {
 	return t.Frozen != nil && len(blocking) > 0 && len(withoutCodes(blocking, CodeChangeFrozen, CodePrimaryNotProbed)) == 0
 }
 
+// WaitsForRebuild says whether a rebuild that was begun waits for its next proof, and for nothing
+// else: a person or the operator's program is at work.
+func (t TopologyPlan) WaitsForRebuild(accepted []Code) bool {
+	blocking := t.Blocking(accepted)
+	return t.Resumed && t.Transition == TransitionRebuild && len(blocking) > 0 && len(withoutCodes(blocking, CodeRebuildWaits)) == 0
+}
+
+// Waits says whether a change is in order and waits for what is not its own, so that nothing
+// blocks it: the end of a freeze, or the next proof of a rebuild.
+func (t TopologyPlan) Waits(accepted []Code) bool {
+	return t.WaitsForFreeze(accepted) || t.WaitsForRebuild(accepted)
+}
+
 // WithApprovalAge adds from when on an approval, which counts for as long as age, still counts
 // when the freeze is over.
 func (t TopologyPlan) WithApprovalAge(age time.Duration) TopologyPlan {

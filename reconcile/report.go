@@ -66,6 +66,7 @@ type Result struct {
 	Topology string
 	Outcome  Outcome
 	Detail   string
+	Waits    bool // it was not begun, since a wave before its own failed; Detail says which
 	Steps    []StepResult
 	DataLoss *plan.Window // exact after a failover, when it could be read
 	Verified              // of the collections known before a promotion

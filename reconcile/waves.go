@@ -98,7 +98,7 @@ func (a Apply) notBegun(ctx context.Context, s observation, t plan.TopologyPlan,
 	if stop := refused(a.planned(report, t.Name), report); stop != nil {
 		return report, Result{Topology: t.Name, Outcome: stop.outcome, Detail: stop.detail}
 	}
-	return report, Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: why}
+	return report, Result{Topology: t.Name, Outcome: OutcomeBlocked, Detail: why, Waits: true}
 }
 
 // waits says why a change that is approved is not begun yet; nil: it may begin. What was begun

@@ -269,6 +269,8 @@ func (s TopologyStatus) reason() string {
 		return reconcile.BlockedBy(blocking)
 	case s.State == StateBlocked && len(blocking) > 0:
 		return s.Plan.Transition.String() + " " + reconcile.BlockedBy(blocking)
+	case s.Plan.WaitsForRebuild(s.Decision.Accepted) && s.Plan.Rebuild != nil:
+		return s.Plan.Transition.String() + ", begun, waits for its " + s.Plan.Rebuild.Phase.String()
 	case s.Plan.Transition != plan.TransitionNone && s.Plan.Resumed:
 		return s.Plan.Transition.String() + ", begun earlier and continued"
 	case s.Plan.Transition != plan.TransitionNone && s.Decision.Approved():
@@ -280,14 +282,6 @@ func (s TopologyStatus) reason() string {
 	default:
 		return ""
 	}
-}
-
-// frozenWords say until when a freeze holds the change back; empty: none does.
-func (s TopologyStatus) frozenWords() string {
-	if s.Plan.Frozen == nil {
-		return ""
-	}
-	return ", waits until " + s.Plan.Frozen.UntilText()
 }
 
 // onlyUnreadTokens reports whether nothing blocks a topology but tokens whose file or variable

@@ -21,7 +21,7 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconc
 		return StateApplying
 	case drifted:
 		return StateDrifted
-	case s.Waits != "", t.AwaitsOnlyProbes(), t.WaitsForFreeze(s.Decision.Accepted): // it goes on by itself
+	case s.Waits != "", t.AwaitsOnlyProbes(), t.Waits(s.Decision.Accepted): // nothing is wrong with it
 		return StatePending
 	case t.Blocked(s.Decision.Accepted), r.Outcome == reconcile.OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
 		return StateBlocked
@@ -32,6 +32,14 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconc
 	default:
 		return StateUnknown
 	}
+}
+
+// frozenWords say until when a freeze holds the change back; empty: none does.
+func (s TopologyStatus) frozenWords() string {
+	if s.Plan.Frozen == nil {
+		return ""
+	}
+	return ", waits until " + s.Plan.Frozen.UntilText()
 }
 
 // severityOf returns the severity of the event for a state.

@@ -35,7 +35,7 @@ func TestNoFindingStandsBesideAnAllClear(t *testing.T) {
 			if got := driftExit(report, desired.Revision{}); got != exit {
 				t.Errorf("drift ends with %d, want %d: %v", got, exit, topology.Findings)
 			}
-			if got := planExit(report, desired.Revision{}, false); got == ExitOK && topology.Blocked(nil) && !topology.WaitsForFreeze(nil) && (topology.Transition != plan.TransitionNone || spec.Code != plan.CodeSplitBrain) {
+			if got := planExit(report, desired.Revision{}, false); got == ExitOK && topology.Blocked(nil) && !topology.Waits(nil) && (topology.Transition != plan.TransitionNone || spec.Code != plan.CodeSplitBrain) {
 				t.Errorf("plan ends with 0, and it is blocked: %v", topology.Findings)
 			}
 			rested := report

@@ -111,10 +111,10 @@ func planExit(report reconcile.Report, rev desired.Revision, detailed bool) Exit
 
 // blocksRequest reports whether a finding blocks what the commit asks for. If it asks for
 // no transition, a split brain is shown but does not count: the commit does not ask for it. Nor
-// does a freeze that the change only waits for.
+// does what a change in order only waits for: the end of a freeze, or the next proof of a rebuild.
 func blocksRequest(t plan.TopologyPlan, report reconcile.Report) bool {
 	accepted := report.Decisions[t.Name].Accepted
-	if t.WaitsForFreeze(accepted) {
+	if t.Waits(accepted) {
 		return false
 	}
 	for _, f := range t.Blocking(accepted) {

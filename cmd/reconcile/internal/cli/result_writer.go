@@ -240,7 +240,7 @@ func documentOf(report reconcile.Report, rev desired.Revision, kind render.Kind,
 func (r *resultWriter) writeApply(w io.Writer, form string, d render.Document, report reconcile.Report, ended string) error {
 	results := make([]render.Result, 0, len(report.Results))
 	for _, done := range report.Results {
-		out := render.Result{Topology: done.Topology, Outcome: done.Outcome, Detail: done.Detail, DataLoss: done.DataLoss, Missing: done.Missing, Silent: done.Silent, Ended: ended, SentTo: sortedOnce(report.SentTo(done))}
+		out := render.Result{Topology: done.Topology, Outcome: done.Outcome, Detail: done.Detail, Waits: done.Waits, DataLoss: done.DataLoss, Missing: done.Missing, Silent: done.Silent, Ended: ended, SentTo: sortedOnce(report.SentTo(done))}
 		for _, s := range done.Steps {
 			out.Steps = append(out.Steps, render.StepResult{
 				ID: s.Step.ID, Action: s.Step.Action, Cluster: s.Step.Cluster, Status: s.Status, Detail: s.FullDetail(),

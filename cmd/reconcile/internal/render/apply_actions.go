@@ -45,7 +45,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 			{label: labelNow, words: "see how the clusters stand, and clear the cause:", command: see},
 			{label: labelThen, words: "apply again:", command: again},
 		}
-	case r.Outcome == reconcile.OutcomeBlocked && !d.blocked(t) && !d.frozen(t) && t.UnderWay == nil:
+	case r.Outcome == reconcile.OutcomeBlocked && !d.blocked(t) && !d.waits(t) && t.UnderWay == nil:
 		return d.metActions(t, r, again)
 	case r.Outcome == reconcile.OutcomeApplied && t.Transition == plan.TransitionFence:
 		return []action{
@@ -62,6 +62,9 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 // metActions are what to type if an apply met what its plan could not know.
 func (d Document) metActions(t plan.TopologyPlan, r Result, again string) []action {
 	unblocked := action{label: labelNow, words: "when nothing blocks any more:", command: again}
+	if r.Waits {
+		return []action{{label: labelNow, words: "once the wave before it has moved, go on with the site:", command: d.applySite()}}
+	}
 	code, _, _ := strings.Cut(r.Detail, ":")
 	e, ok := explain.Lookup(code)
 	if !ok {
@@ -73,6 +76,14 @@ func (d Document) metActions(t plan.TopologyPlan, r Result, again string) []acti
 	}
 	unblocked.label = labelThen
 	return []action{now, unblocked}
+}
+
+// applySite is the command that carries out what is left of a site.
+func (d Document) applySite() string {
+	if d.Site == nil {
+		return "reconcile apply"
+	}
+	return "reconcile apply --site " + d.Site.Name
 }
 
 // endedActions are what to type after an apply that was interrupted.
@@ -227,8 +238,11 @@ func (d Document) appliedRow(r Result) fleetRow {
 // as one.
 func (d Document) refusedRow(t plan.TopologyPlan, planned bool, r Result, row fleetRow) fleetRow {
 	refused := fleetRow{name: r.Topology, condition: standsBlocked, words: d.outcomeLine(t, planned, r), command: commandOf(r.Topology, d.resultActions(t, r))}
-	if r.Outcome == reconcile.OutcomeNotApproved {
+	switch {
+	case r.Outcome == reconcile.OutcomeNotApproved:
 		refused.condition = standsUnapproved
+	case r.Waits:
+		refused.condition = standsWaiting
 	}
 	return refused.outranked(row)
 }

@@ -200,9 +200,11 @@ func (d Document) endWords(t plan.TopologyPlan, planned bool, r Result) (string,
 		words, s = d.headline(t)
 		return words + "; nothing was sent", s
 	case r.Outcome == reconcile.OutcomeBlocked && d.frozen(t):
-		return d.transitionHeadline(t) + " · " + d.frozenWords(t) + "; nothing was sent", attention
+		return d.transitionHeadline(t) + " · " + d.frozenWords(t) + "; nothing was sent", waitStyle(t)
 	case r.Outcome == reconcile.OutcomeBlocked && d.rebuildWaits(t) != "":
-		return d.transitionHeadline(t) + " · " + d.rebuildWaits(t) + "; nothing was sent", attention
+		return d.transitionHeadline(t) + " · " + d.rebuildWaits(t) + "; nothing was sent", waitStyle(t)
+	case r.Waits:
+		return d.transitionHeadline(t) + " · WAITS for its wave; nothing was sent", waitStyle(t)
 	case r.ended():
 		return d.transitionHeadline(t) + " · " + r.endedWords(), bad
 	case t.Transition != plan.TransitionNone:
@@ -223,12 +225,20 @@ func (d Document) endWords(t plan.TopologyPlan, planned bool, r Result) (string,
 	}
 }
 
+// waitStyle is the style of a change that waits: nobody is needed, unless no cluster takes writes.
+func waitStyle(t plan.TopologyPlan) style {
+	if c, outage := writerCondition(t); outage && c == standsWithoutPrimary {
+		return bad
+	}
+	return attention
+}
+
 // planShowsWhy reports whether the plan itself shows, with more detail, why nothing was
 // done.
 func (d Document) planShowsWhy(t plan.TopologyPlan, r Result) bool {
 	switch r.Outcome {
 	case reconcile.OutcomeBlocked:
-		return d.blocked(t) || d.frozen(t)
+		return d.blocked(t) || d.waits(t)
 	case reconcile.OutcomeNotApproved:
 		return d.approval(t).Verdict == approval.VerdictDenied
 	default:
@@ -334,6 +344,7 @@ type Result struct {
 	Topology string
 	Outcome  reconcile.Outcome
 	Detail   string
+	Waits    bool // it was not begun, since a wave of its site before its own failed
 	Steps    []StepResult
 	DataLoss *plan.Window // as measured after a failover; nil: not known
 	Missing  []string     // collections known before that are not there

@@ -369,7 +369,7 @@ func (d Document) approvalRows(t plan.TopologyPlan, level detail) []row {
 		return []row{{label: "Approval", text: "not needed" + withDetail(a.Detail)}}
 	default:
 		prose, _ := splitDetail(a)
-		if words, _ := d.headline(t); a.Code == approval.CodeMissing && (d.blocked(t) || d.frozen(t) || level.waits && strings.Contains(words, "WAITS FOR") && strings.Contains(prose, "carries no approval")) {
+		if words, _ := d.headline(t); a.Code == approval.CodeMissing && (d.blocked(t) || d.waits(t) || level.waits && strings.Contains(words, "WAITS FOR") && strings.Contains(prose, "carries no approval")) {
 			return nil // the headline says so
 		}
 		if a.Code == approval.CodeMissing && strings.Contains(prose, "carries no approval") {

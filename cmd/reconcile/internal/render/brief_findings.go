@@ -109,7 +109,7 @@ func (d Document) blockedRows(t plan.TopologyPlan, level detail, shown shownFind
 		switch {
 		case d.blocksNothing(t, f.Finding) && f.Code == plan.CodePrimaryNotProbed:
 			r.label, r.text, r.style = "Evidence", d.notProbedWords(t, f.Finding), plain
-		case d.inOrder(t, f.Finding), d.rebuildWaits(t) != "":
+		case d.inOrder(t, f.Finding):
 			r.label, r.text, r.style = "Waits", strings.TrimPrefix(r.text, "by "), attention
 		case d.blocksNothing(t, f.Finding):
 			r.label, r.text = "Beware", strings.TrimPrefix(r.text, "by ")

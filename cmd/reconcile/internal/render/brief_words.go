@@ -332,9 +332,9 @@ func (d Document) frozenWords(t plan.TopologyPlan) string {
 	return s
 }
 
-// inOrder reports whether a finding that blocks is that a change waits, as the operator wants.
+// inOrder reports whether a finding that blocks says only that a change waits, as it is meant to.
 func (d Document) inOrder(t plan.TopologyPlan, f plan.Finding) bool {
-	return f.Code == plan.CodeChangeFrozen && d.frozen(t)
+	return f.Code == plan.CodeChangeFrozen && d.frozen(t) || f.Code == plan.CodeRebuildWaits && d.rebuildWaits(t) != ""
 }
 
 // minuteTime is a moment to the minute, and one that is none to the second.

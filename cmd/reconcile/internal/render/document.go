@@ -188,14 +188,14 @@ func (d Document) stops(t plan.TopologyPlan) []plan.Finding {
 
 // blocksNothing reports whether a finding does not hold back what Git asks for: it asks for
 // nothing, only probes are missing, which status and drift leave to others, or it is in order
-// and waits for the end of a freeze.
+// and waits.
 func (d Document) blocksNothing(t plan.TopologyPlan, f plan.Finding) bool {
 	switch f.Code {
 	case plan.CodeSplitBrain:
 		return t.Transition == plan.TransitionNone
 	case plan.CodePrimaryNotProbed:
 		return d.kind() == KindStatus || d.kind() == KindDrift
-	case plan.CodeChangeFrozen:
+	case plan.CodeChangeFrozen, plan.CodeRebuildWaits:
 		return d.inOrder(t, f)
 	default:
 		return false
@@ -204,6 +204,10 @@ func (d Document) blocksNothing(t plan.TopologyPlan, f plan.Finding) bool {
 
 // frozen reports whether a change is in order and waits for the end of a freeze.
 func (d Document) frozen(t plan.TopologyPlan) bool { return t.WaitsForFreeze(d.accepted(t)) }
+
+// waits reports whether a change is in order and waits: for the end of a freeze, or for the next
+// proof of a rebuild.
+func (d Document) waits(t plan.TopologyPlan) bool { return t.Waits(d.accepted(t)) }
 
 func (d Document) blocked(t plan.TopologyPlan) bool { return len(d.blocking(t)) > 0 }
 

@@ -29,6 +29,7 @@ const (
 	standsUnjudged
 	standsUnderWay
 	standsBegun
+	standsWaiting // for a person, a program, or a wave of a site
 	standsFrozen
 	standsUnapproved
 	standsUnchecked
@@ -60,6 +61,7 @@ var conditionWords = [...]struct {
 	standsUnjudged:       {"not judged", attention},
 	standsUnderWay:       {"under way", attention},
 	standsBegun:          {"begun and not finished", attention},
+	standsWaiting:        {"waiting", attention},
 	standsFrozen:         {"frozen", attention},
 	standsUnapproved:     {"not approved", attention},
 	standsUnchecked:      {"to change", attention},
@@ -218,6 +220,8 @@ func mayWrite(c plan.ClusterPlan) bool {
 // changeCondition is the condition of a topology with a transition that nothing blocks.
 func (d Document) changeCondition(t plan.TopologyPlan) condition {
 	switch {
+	case d.rebuildWaits(t) != "":
+		return standsWaiting
 	case t.Resumed:
 		return standsBegun
 	case d.frozen(t):

@@ -136,6 +136,8 @@ func (d Document) blockedCell(t plan.TopologyPlan) string {
 		return "! " + safetext.CodeName(string(plan.CodePromotionHalfDone))
 	case d.frozen(t):
 		return "! " + safetext.CodeName(string(plan.CodeChangeFrozen)) + " until " + safetext.Markdown(t.Frozen.UntilText())
+	case d.rebuildWaits(t) != "":
+		return "! " + safetext.CodeName(string(plan.CodeRebuildWaits)) + ": " + safetext.Markdown(strings.TrimPrefix(d.rebuildWaits(t), "WAITS "))
 	case t.Transition == plan.TransitionNone && found:
 		return "no change; found: " + d.symbol(t).mark() + " " + safetext.CodeName(string(f.Code))
 	case t.Transition == plan.TransitionNone:
@@ -156,6 +158,8 @@ func (d Document) lossCell(t plan.TopologyPlan) string {
 	switch {
 	case t.Transition == plan.TransitionNone:
 		return "–"
+	case d.rebuildWaits(t) != "":
+		return "nothing, while it waits"
 	case t.Transition != plan.TransitionFailover && d.blocked(t):
 		return "nothing, while it is blocked"
 	case t.Transition == plan.TransitionFence:

@@ -244,11 +244,10 @@ func (d Document) waitsFor(t plan.TopologyPlan, state string) string {
 // rebuildWaits says what a rebuild that was begun waits for, as its finding does; empty: it was
 // not begun, or something else blocks it too.
 func (d Document) rebuildWaits(t plan.TopologyPlan) string {
-	blocking := d.blocking(t)
-	if !t.Resumed || len(blocking) != 1 || blocking[0].Code != plan.CodeRebuildWaits {
+	if !t.WaitsForRebuild(d.accepted(t)) {
 		return ""
 	}
-	_, words, _ := strings.Cut(blocking[0].Message, " waits ")
+	_, words, _ := strings.Cut(t.Blocking(d.accepted(t))[0].Message, " waits ")
 	words, _, _ = strings.Cut(words, ": ")
 	return "WAITS " + words
 }

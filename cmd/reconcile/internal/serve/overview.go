@@ -285,6 +285,8 @@ func conditionOf(d render.Document, t daemon.TopologyStatus) render.TopologyCond
 		return render.Unjudged("whose newest pass failed", "The newest pass failed: "+firstLine(t.Error))
 	case t.Error != "":
 		s.Words, s.More = s.Words+". The newest pass failed: "+firstLine(t.Error), 0
+	case t.Waits != "":
+		s.Words, s.More = s.Words+"; "+firstLine(t.Waits), 0
 	case s.Good && t.State == daemon.StateUnknown:
 		return render.Unjudged("not judged", "It is not known whether it is as Git says.")
 	case s.Good && t.State == daemon.StateSuspended:
@@ -323,7 +325,7 @@ func findingTone(f plan.Finding) string {
 	switch {
 	case f.Severity == plan.SeverityInfo, f.Accepted:
 		return toneGood
-	case f.Severity == plan.SeverityWarning, f.Code == plan.CodeChangeFrozen:
+	case f.Severity == plan.SeverityWarning, f.Code == plan.CodeChangeFrozen, f.Code == plan.CodeRebuildWaits:
 		return toneWarn
 	default:
 		return toneBad
