@@ -6,58 +6,17 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile"
 	"milvus-reconcile/reconcile/reconciletest"
 )
 
-// newRebuild is the story of cluster-a, stale, fenced and saved, that is to be rebuilt from
-// cluster-b.
-func newRebuild(t *testing.T) *reconciletest.Fixture {
-	s := reconciletest.NewFixture(t, plan.RoleStandby, plan.RolePrimary)
-	top := s.Topology("orders")
-	top.Clusters[0].Rebuild = plan.RebuildRequest{Generation: top.Generation, Data: plan.ProvisionedRestored}
-	top.Previous.Clusters[0].Role, top.Previous.Clusters[1].Role = plan.RoleStale, plan.RolePrimary
-	since := reconciletest.Start.Add(-2 * time.Hour)
-	s.Ledger.Memory.Stale = []plan.StaleMark{{Cluster: "cluster-a", Topology: "orders", Since: since, Promoted: "cluster-b", Effected: true, Fenced: true}}
-	s.Ledger.Memory.Losses = []plan.CountedLoss{{Topology: "orders", Cluster: "cluster-a", Promoted: "cluster-b", Since: since, Closed: true}}
-	stored := s.Clusters.Views["cluster-b"].Belief.Configuration.Clone()
-	own, _ := stored.Member("cluster-b")
-	stored.Edges = []plan.Edge{{From: "cluster-b", To: "cluster-a"}}
-	s.Clusters.Set("cluster-b", func(v *plan.View) {
-		v.Belief, v.Progress = plan.ClassifyBelief("cluster-b", plan.Configuration{Clusters: []plan.Member{own}}), nil
-		v.Contents = holds("default/x")
-	})
-	s.Clusters.Set("cluster-a", func(v *plan.View) {
-		v.Belief, v.Contents = plan.ClassifyBelief("cluster-a", stored), holds("default/x")
-	})
-	s.Clusters.Wipes = map[string]plan.WipeProof{"cluster-a": {Instance: since.Add(-time.Hour), LogRead: true}}
-	return s
-}
-
-// wipe and restore are what a person, or the program, does.
-func wipe(s *reconciletest.Fixture) {
-	s.Clusters.Mu.Lock()
-	defer s.Clusters.Mu.Unlock()
-	s.Clusters.Wipes["cluster-a"] = plan.WipeProof{Instance: reconciletest.Start.Add(-time.Hour), LogRead: true}
-	s.Clusters.Set("cluster-a", func(v *plan.View) {
-		v.Belief, v.Progress, v.Contents = plan.Belief{Kind: plan.BeliefUnconfigured}, nil, plan.Contents{Known: true}
-	})
-}
-
-func restore(s *reconciletest.Fixture) {
-	s.Clusters.Mu.Lock()
-	defer s.Clusters.Mu.Unlock()
-	s.Clusters.Set("cluster-a", func(v *plan.View) { v.Contents = holds("default/x") })
-}
-
 // TestRebuildIsResumed: whatever a rebuild waits for, and wherever it was killed, the next run
 // reads each proof again, needs no other approval, and sends each request once. Nothing is sent
 // before the proofs are there.
 func TestRebuildIsResumed(t *testing.T) {
-	s := newRebuild(t)
+	s := reconciletest.NewRebuild(t)
 	for _, c := range []struct {
 		before  func(*reconciletest.Fixture)
 		outcome reconcile.Outcome
@@ -68,8 +27,8 @@ func TestRebuildIsResumed(t *testing.T) {
 		{func(*reconciletest.Fixture) {}, reconcile.OutcomeBlocked, "REBUILD_WAITS", 0},
 		{func(s *reconciletest.Fixture) { s.Down("cluster-b") }, reconcile.OutcomeUnchanged, "", 0},
 		{func(s *reconciletest.Fixture) { s.Up("cluster-b"); s.Down("cluster-a") }, reconcile.OutcomeBlocked, "REBUILD_WAITS", 0},
-		{func(s *reconciletest.Fixture) { s.Up("cluster-a"); wipe(s) }, reconcile.OutcomeBlocked, "REBUILD_WAITS", 0},
-		{func(s *reconciletest.Fixture) { restore(s); s.Ledger.Refuse["sent"] = reconciletest.ErrInjected }, reconcile.OutcomeError, "as the drill wants", 0},
+		{func(s *reconciletest.Fixture) { s.Up("cluster-a"); s.Wipe() }, reconcile.OutcomeBlocked, "REBUILD_WAITS", 0},
+		{func(s *reconciletest.Fixture) { s.Restore(); s.Ledger.Refuse["sent"] = reconciletest.ErrInjected }, reconcile.OutcomeError, "as the drill wants", 0},
 		{func(s *reconciletest.Fixture) {
 			delete(s.Ledger.Refuse, "sent")
 			s.Actor.Answers["cluster-a"] = reconciletest.Answers(plan.StepInDoubt, true)
@@ -92,7 +51,7 @@ func TestRebuildIsResumed(t *testing.T) {
 
 // TestAFailoverNeverWaitsForARebuild: a rebuild that waits is closed by a later document.
 func TestAFailoverNeverWaitsForARebuild(t *testing.T) {
-	s := newRebuild(t)
+	s := reconciletest.NewRebuild(t)
 	s.Run(t)
 	if !s.Ledger.Open() {
 		t.Fatal("it is not begun")
@@ -126,8 +85,8 @@ func (p *program) Rebuild(_ context.Context, _, cluster, source string, phase pl
 // TestRebuildByProgram: the operator's program runs once for each phase, after the approval and
 // under the lock; it is never believed, and never started again once it has ended well.
 func TestRebuildByProgram(t *testing.T) {
-	s := newRebuild(t)
-	p := &program{do: map[plan.RebuildPhase]func(){plan.RebuildWipe: func() { wipe(s) }, plan.RebuildRestore: func() { restore(s) }}}
+	s := reconciletest.NewRebuild(t)
+	p := &program{do: map[plan.RebuildPhase]func(){plan.RebuildWipe: s.Wipe, plan.RebuildRestore: s.Restore}}
 	s.Apply.Desired.Rebuilders, s.Apply.Rebuilds.Program = []string{"cluster-a"}, p
 	s.Apply.Rebuilds.Audit = func(context.Context, plan.Topology, string) (plan.AuditMark, error) {
 		return plan.AuditMark{Primary: "cluster-b", Standby: "cluster-a", Verdict: plan.ContentEqual, EqualRows: 1}, nil
@@ -165,12 +124,12 @@ func TestRebuildEndsWithItsAudit(t *testing.T) {
 	for verdict, want := range map[plan.ContentVerdict]reconcile.Outcome{
 		plan.ContentEqual: reconcile.OutcomeApplied, plan.ContentUnproven: reconcile.OutcomeApplied, plan.ContentDiverged: reconcile.OutcomeUnverified,
 	} {
-		s := newRebuild(t)
+		s := reconciletest.NewRebuild(t)
 		s.Apply.Rebuilds.Audit = func(context.Context, plan.Topology, string) (plan.AuditMark, error) {
 			return plan.AuditMark{Primary: "cluster-b", Standby: "cluster-a", Verdict: verdict, Found: []string{"default/x: 2 rows of 3"}}, nil
 		}
-		wipe(s)
-		restore(s)
+		s.Wipe()
+		s.Restore()
 		if got := s.Run(t); got.Outcome != want || s.Ledger.Open() {
 			t.Errorf("%s: %s (%s), open %t", verdict, got.Outcome, got.Detail, s.Ledger.Open())
 		}
