@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/grpc/codes"
 
 	"milvus-reconcile/plan"
@@ -64,21 +66,29 @@ func TestABriefConnectionTellsTheSame(t *testing.T) {
 		for what, depth := range map[string]plan.Depth{"": {}, ", with progress": {Progress: true}} {
 			t.Run(name+what, func(t *testing.T) {
 				t.Parallel()
-				views := map[bool]plan.View{}
-				for _, brief := range []bool{false, true} {
+				seen := func(brief bool) (view plan.View) {
 					w := pair(t, c.profile)
 					w.config.ReadTimeout, w.config.OneShot = time.Second, brief
 					c.change(t, w)
 					f := w.fleet()
 					for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, depth) {
 						if v.Cluster == "b" {
-							views[brief] = withoutTimes(v)
+							view = withoutTimes(v)
 						}
 					}
 					same(t, len(f.open)+len(f.kept), 0)
+					return view
 				}
-				same(t, views[true], views[false])
-				same(t, views[true].Reach, c.reach)
+				whole, brief := seen(false), seen(true)
+				// On a busy machine a call may take longer than its second.
+				for range 5 {
+					if brief.Reach == c.reach && cmp.Equal(whole, brief, cmpopts.EquateEmpty()) {
+						break
+					}
+					whole, brief = seen(false), seen(true)
+				}
+				same(t, brief, whole)
+				same(t, brief.Reach, c.reach)
 			})
 		}
 	}

@@ -44,6 +44,7 @@ func TestSessionsAreResumed(t *testing.T) {
 	w.config.KeepFor = time.Minute
 	f := w.fleetWithLongWait()
 	f.mostKept = 0 // each observation makes new connections
+	// A connection that a busy machine makes again resumes, too, and is not counted.
 	observe := func(f *Fleet, depth plan.Depth, wantResumed, wantWhole int) {
 		t.Helper()
 		resumed, whole = 0, 0
@@ -54,7 +55,10 @@ func TestSessionsAreResumed(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		same(t, []int{resumed, whole}, []int{wantResumed, wantWhole})
+		same(t, whole, wantWhole)
+		if resumed < wantResumed {
+			t.Errorf("%d sessions were resumed, want %d", resumed, wantResumed)
+		}
 	}
 	observe(f, plan.Depth{}, 0, 2)
 	observe(f, plan.Depth{}, 2, 0)
