@@ -241,16 +241,30 @@ func sortedTopologies(in []Topology) []Topology {
 
 // sortedObserved copies an observation and sorts what has no order of its own: views
 // and logs by cluster, traffic by topology and target. Rounds of evidence are sorted
-// where they are judged.
+// where they are judged. Views that are sorted are shared: nothing writes to them, and each
+// topology of many is planned by itself from the views of all.
 func sortedObserved(o Observed) Observed {
-	out := Observed{Views: slices.Clone(o.Views), Before: o.Before, Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs), Wipes: slices.Clone(o.Wipes), assumedLost: o.assumedLost}
-	slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
+	out := Observed{Views: o.Views, Before: o.Before, Evidence: slices.Clone(o.Evidence), Traffic: slices.Clone(o.Traffic), Logs: slices.Clone(o.Logs), Wipes: slices.Clone(o.Wipes), assumedLost: o.assumedLost}
+	if !sortedViews(o.Views) {
+		out.Views = slices.Clone(o.Views)
+		slices.SortStableFunc(out.Views, func(a, b View) int { return compareStrings(a.Cluster, b.Cluster) })
+	}
 	slices.SortStableFunc(out.Logs, func(a, b StaleLog) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Wipes, func(a, b WipeProof) int { return compareStrings(a.Cluster, b.Cluster) })
 	slices.SortStableFunc(out.Traffic, func(a, b TrafficState) int {
 		return compareStrings(a.Topology+"/"+a.Target, b.Topology+"/"+b.Target)
 	})
 	return out
+}
+
+// sortedViews says whether views are sorted by cluster.
+func sortedViews(views []View) bool {
+	for i := 1; i < len(views); i++ {
+		if views[i].Cluster < views[i-1].Cluster {
+			return false
+		}
+	}
+	return true
 }
 
 // Offline says what a change intends, from the documents alone: the transition, its

@@ -72,11 +72,13 @@ func (a Apply) Run(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	defer end("done")
+	a.recordOutages(ctx, nil, s.remembered, s.computed.Topologies...) // before the rounds: they take long, and may be interrupted
 	order := failoversFirst(s.computed.Topologies)
 	reports, results := a.runWaves(ctx, s, order, func(i int) (Report, Result) {
 		ctx, end := StartSpan(ctx, "topology", order[i].Name, attribute.String("transition", order[i].Transition.String()))
 		report, result := a.planAndApply(ctx, s, order[i])
 		report.decideAgain(order[i].Name, result.decided)
+		a.recordOutageUnlessBegun(ctx, order[i], report, result, s.remembered)
 		end(result.Outcome.String())
 		return report, result
 	})

@@ -2,6 +2,8 @@ package reconcile_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,6 +97,53 @@ func TestOneTopologyDoesNotStopAnother(t *testing.T) {
 			}
 			if got["accounts"] != test.want || got["orders"] != reconcile.OutcomeApplied {
 				t.Errorf("accounts %s and orders %s, want %s and applied", got["accounts"], got["orders"], test.want)
+			}
+		})
+	}
+}
+
+// outageWrites notes how many outages each write of a ledger holds.
+type outageWrites struct {
+	perTopology
+	mu     sync.Mutex
+	writes []int
+}
+
+func (o *outageWrites) RecordOutages(ctx context.Context, seen []plan.Outage, over []string) error {
+	o.mu.Lock()
+	o.writes = append(o.writes, len(seen))
+	o.mu.Unlock()
+	return o.perTopology.RecordOutages(ctx, seen, over)
+}
+
+// TestOutagesAreRecordedTogether: an apply records when the primaries of all topologies were
+// first seen down in one write, before it makes rounds, and what its rounds showed only of a
+// topology that has no intent which says it.
+func TestOutagesAreRecordedTogether(t *testing.T) {
+	for name, c := range map[string]struct {
+		refuse string
+		writes []int
+	}{
+		"both begin":  {"", []int{2}},
+		"one refused": {"begin", []int{2, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, other := reconciletest.NewFixture(t), &reconciletest.Ledger{Refuse: map[string]error{}}
+			s.Add("accounts", "x", plan.RoleStale, plan.RolePrimary)
+			s.Down("xcluster-a")
+			l := &outageWrites{perTopology: perTopology{"orders": s.Ledger, "accounts": other}}
+			s.Apply.Ledger, s.Apply.Concurrency = l, 1
+			if c.refuse != "" {
+				other.Refuse[c.refuse] = reconciletest.ErrInjected
+			}
+			if _, err := s.Apply.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(l.writes, c.writes) {
+				t.Errorf("the writes hold %d outages, want %d", l.writes, c.writes)
+			}
+			if kept := other.Memory.Outages; len(kept) != 1 || kept[0].Cluster != "xcluster-a" {
+				t.Errorf("kept %+v", kept)
 			}
 		})
 	}

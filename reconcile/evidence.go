@@ -22,8 +22,12 @@ func (r run) observeAndProbe(ctx context.Context, p Pass, m Remembered, o plan.O
 	p, enough := p.withFreshProbe(ctx, o.Evidence)
 	defer enough()
 	o.Views = observe(p.depthFor(plan.Depth{Progress: true, Contents: true}, o.Evidence))
-	o.Wipes = p.wipeProofs(ctx, o, p.compute(o, m))
-	o.Evidence = r.lastRounds(ctx, p, o, m)
+	computed := p.compute(o, m)
+	if wipes := p.wipeProofs(ctx, o, computed); len(wipes) > 0 {
+		o.Wipes = wipes
+		computed = p.compute(o, m)
+	}
+	o.Evidence = r.lastRounds(ctx, p, o, computed.Wants)
 	return o
 }
 
@@ -39,10 +43,10 @@ func (r run) newestEvidence(p Pass) []plan.Evidence {
 }
 
 // lastRounds makes the round that contract.md §8.3 wants right before a request. When there
-// is a gap to the earlier rounds, it makes all of them again. It drops evidence whose last
-// round says nothing.
-func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, m Remembered) []plan.Evidence {
-	if wants := p.compute(o, m).Wants; len(wants) > 0 {
+// is a gap to the earlier rounds, the plan wants all of them again, and it makes those. It
+// drops evidence whose last round says nothing.
+func (r run) lastRounds(ctx context.Context, p Pass, o plan.Observed, wants []plan.Want) []plan.Evidence {
+	if len(wants) > 0 {
 		return p.probe(ctx, wants, nil)
 	}
 	made, counts := make([]plan.Evidence, len(o.Evidence)), make([]bool, len(o.Evidence))
@@ -232,12 +236,21 @@ const (
 	recordOutageInApply = 300 * time.Millisecond
 )
 
-// recordOutages keeps in the ledger the first failed probe of a primary that was seen
+// recordOutages keeps in the ledger the first failed probe of each primary that was seen
 // down, so that the bound of a loss does not grow with the clock of each plan. A process
 // that may not write to the ledger plans all the same.
-func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []plan.Evidence, r Remembered) {
-	seen, over := plan.Outages(t, made, p.at(r.Memory))
-	if p.Ledger == nil || len(seen)+len(over) == 0 {
+func (p Pass) recordOutages(ctx context.Context, made []plan.Evidence, r Remembered, topologies ...plan.TopologyPlan) {
+	if p.Ledger == nil || p.NoProbes {
+		return
+	}
+	var seen []plan.Outage
+	var over []string
+	m := p.at(r.Memory)
+	for _, t := range topologies {
+		down, up := plan.Outages(t, made, m)
+		seen, over = append(seen, down...), append(over, up...)
+	}
+	if len(seen)+len(over) == 0 {
 		return
 	}
 	within := recordOutageWithin
@@ -250,5 +263,18 @@ func (p Pass) recordOutages(ctx context.Context, t plan.TopologyPlan, made []pla
 	if err == nil || len(seen) == 0 || ctx.Err() != nil || p.acting && errors.Is(err, context.DeadlineExceeded) {
 		return // an apply waits for no slow ledger here, and its own record says what matters
 	}
-	p.tell(t.Name, fmt.Sprintf("the ledger could not keep the time when %s was first seen down, so the next plan counts the loss from its own probes: %v", seen[0].Cluster, err))
+	first := seen[0].Cluster
+	if n := len(seen) - 1; n > 0 {
+		first += fmt.Sprintf(" (and %d more)", n)
+	}
+	p.tell(seen[0].Topology, fmt.Sprintf("the ledger could not keep the time when %s was first seen down, so the next plan counts the loss from its own probes: %v", first, err))
+}
+
+// recordOutageUnlessBegun keeps what the rounds of an apply showed of a primary, where no
+// intent says it.
+func (a Apply) recordOutageUnlessBegun(ctx context.Context, t plan.TopologyPlan, report Report, came Result, r Remembered) {
+	begun := came.Outcome == OutcomeApplied || came.Outcome == OutcomeUnverified
+	if !begun && len(report.Evidence) > 0 {
+		a.recordOutages(ctx, report.Evidence, r, t)
+	}
 }

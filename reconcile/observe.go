@@ -124,13 +124,16 @@ func (p Pass) deepenSome(ctx context.Context, views []plan.View, topologies []pl
 		return views
 	}
 	out := slices.Clone(views)
+	place := make(map[string]int, len(out))
+	for i := range out {
+		place[out[i].Cluster] = i
+	}
 	for _, fresh := range p.Observer.Deepen(ctx, topologies, views, depth) {
-		i := slices.IndexFunc(out, func(v plan.View) bool { return v.Cluster == fresh.Cluster })
-		if i < 0 {
-			out = append(out, fresh)
+		if i, there := place[fresh.Cluster]; there {
+			out[i] = fresh
 			continue
 		}
-		out[i] = fresh
+		out = append(out, fresh)
 	}
 	return out
 }

@@ -103,7 +103,9 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	asked := p.askTraffic(ctx, t)
 	one, o := p.forTopology(t.Name), s.observed
 	if len(wants) > 0 && !p.NoProbes {
-		p.recordOutages(ctx, t, nil, s.remembered) // before the rounds: they take long, and may be interrupted
+		if !p.acting { // an apply recorded those of all topologies together
+			p.recordOutages(ctx, nil, s.remembered, t) // before the rounds: they take long, and may be interrupted
+		}
 		o.Evidence = one.probe(ctx, wants, p.recordingEvery(ctx, t, s.remembered))
 		if !p.acting { // an apply makes them under the lock
 			o, s.remembered = one.readAgain(ctx, o, s.remembered)
@@ -124,8 +126,8 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	}
 	report := p.authorize(computed, s.remembered)
 	report.Evidence, report.traffic = evidenceOf(t, o.Evidence), o.Traffic
-	if !p.NoProbes { // after the judgement: a slow ledger must not make the rounds old
-		p.recordOutages(ctx, t, o.Evidence, s.remembered)
+	if !p.acting { // after the judgement: a slow ledger must not make the rounds old
+		p.recordOutages(ctx, o.Evidence, s.remembered, t)
 	}
 	return report
 }
@@ -305,9 +307,9 @@ func (p Pass) forTopology(name string) Pass {
 
 // topology returns the document of a topology; without one, only its name.
 func (p Pass) topology(name string) plan.Topology {
-	for _, t := range p.Desired.Topologies {
-		if t.Name == name {
-			return t
+	for i := range p.Desired.Topologies { // a document is large, and there may be thousands
+		if p.Desired.Topologies[i].Name == name {
+			return p.Desired.Topologies[i]
 		}
 	}
 	return plan.Topology{Name: name}

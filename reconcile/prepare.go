@@ -203,7 +203,7 @@ func (r run) readGitBesideRounds(ctx context.Context, prep prepared) (Apply, []p
 			o := prep.observed
 			o.Evidence = evidence
 			fresh, enough := p.withFreshProbe(ctx, evidence)
-			evidence = r.lastRounds(ctx, fresh, o, prep.remembered)
+			evidence = r.lastRounds(ctx, fresh, o, fresh.compute(o, prep.remembered).Wants)
 			enough()
 		}
 	}

@@ -2,6 +2,7 @@ package gitsource
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,23 +31,64 @@ type sourceKey struct {
 // Changes returns the newest change of every topology that the commit holds,
 // or that an earlier commit of its first-parent history held.
 func (r *Repo) Changes(ctx context.Context, at string, keys KeysFunc) (map[string]Change, error) {
+	out, _, err := r.ReadChanges(ctx, at, keys)
+	return out, err
+}
+
+// Basis is what changes that were read rest on: a commit, the failover tags and the operator's
+// keys. The objects that they name never change. Two readings on equal bases give the same. The
+// zero value is of a reading that another one may contradict, since something could not be
+// read; it equals no Basis of [Repo.Basis].
+type Basis struct {
+	commit     plumbing.Hash
+	tags, keys [sha256.Size]byte
+}
+
+// ReadChanges is Changes, and says on what they rest.
+func (r *Repo) ReadChanges(ctx context.Context, at string, keys KeysFunc) (map[string]Change, Basis, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	basis, refs, err := r.basisOf(at)
+	if err != nil {
+		return nil, Basis{}, err
+	}
+	doubts := r.doubts
+	tags := r.tagsOf(refs)
+	out, err := r.changesAt(ctx, basis.commit, tags, keys)
+	if errors.Is(err, errHistoryFile) {
+		r.forgetHistory()
+		out, err = r.changesAt(ctx, basis.commit, tags, keys)
+	}
+	if err != nil || r.doubts != doubts {
+		basis = Basis{}
+	}
+	return out, basis, err
+}
+
+// Basis returns on what changes of a commit would rest if they were read now.
+func (r *Repo) Basis(at string) (Basis, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	basis, _, err := r.basisOf(at)
+	return basis, err
+}
+
+// basisOf reads the keys again, and lists the failover tags.
+func (r *Repo) basisOf(at string) (Basis, []*plumbing.Reference, error) {
 	r.reloadKeys()
 	tip, err := r.commitByName(at)
 	if err != nil {
-		return nil, err
+		return Basis{}, nil, err
 	}
-	tags, err := r.failoverTags()
+	refs, err := r.failoverRefs()
 	if err != nil {
-		return nil, err
+		return Basis{}, nil, err
 	}
-	out, err := r.changesAt(ctx, tip.id, tags, keys)
-	if errors.Is(err, errHistoryFile) {
-		r.forgetHistory()
-		out, err = r.changesAt(ctx, tip.id, tags, keys)
+	sum := sha256.New()
+	for _, ref := range refs {
+		fmt.Fprintf(sum, "%s %s\n", ref.Hash(), ref.Name())
 	}
-	return out, err
+	return Basis{commit: tip.id, tags: [sha256.Size]byte(sum.Sum(nil)), keys: r.trust.parsedFrom}, refs, nil
 }
 
 // changesAt returns the changes at a commit.
@@ -148,9 +190,11 @@ func (r *Repo) findSource(rec *record, keys KeysFunc) (changeSource, error) {
 	if len(s.authors) == 0 {
 		s.addAuthors(rec.governs, stated)
 	}
-	if err == nil { // else it may be read the next time
-		r.sources.Put(k, s)
+	if err != nil {
+		r.doubts++ // it may be read the next time
+		return s, nil
 	}
+	r.sources.Put(k, s)
 	return s, nil
 }
 

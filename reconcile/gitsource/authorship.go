@@ -38,10 +38,11 @@ func (r *Repo) Authorship(topology string, v Version, keys KeysFunc) (Authorship
 func (r *Repo) FailoverTags() (map[string][]approval.Carrier, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	tags, err := r.failoverTags()
+	refs, err := r.failoverRefs()
 	if err != nil {
 		return nil, err
 	}
+	tags := r.tagsOf(refs)
 	out := make(map[string][]approval.Carrier, len(tags))
 	for topology, named := range tags {
 		for _, t := range named {

@@ -78,11 +78,13 @@ func (r *Repo) stateAt(ctx context.Context, tip plumbing.Hash, keys KeysFunc) (*
 		}
 		folder = after
 	}
-	if len(next.lost) == 0 { // else a later read may succeed
-		r.states.Put(stateKey{tip}, next)
-		if len(chain) >= r.saveAfter {
-			r.saveHistory(tip, next)
-		}
+	if len(next.lost) > 0 {
+		r.doubts++ // a later read may succeed
+		return next, nil
+	}
+	r.states.Put(stateKey{tip}, next)
+	if len(chain) >= r.saveAfter {
+		r.saveHistory(tip, next)
 	}
 	return next, nil
 }

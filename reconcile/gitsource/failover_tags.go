@@ -26,8 +26,8 @@ type tagInfo struct {
 	keys       map[string]string // of documents at the target, once asked for
 }
 
-// failoverTags returns the tags by the topologies that they name.
-func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
+// failoverRefs lists the refs of the tags, sorted by name.
+func (r *Repo) failoverRefs() ([]*plumbing.Reference, error) {
 	if r.store == nil {
 		return nil, errClosed
 	}
@@ -37,14 +37,19 @@ func (r *Repo) failoverTags() (map[string][]*tagInfo, error) {
 	}
 	found = slices.DeleteFunc(found, func(ref *plumbing.Reference) bool { return ref.Type() != plumbing.HashReference })
 	slices.SortFunc(found, func(a, b *plumbing.Reference) int { return strings.Compare(a.Name().String(), b.Name().String()) })
+	return found, nil
+}
+
+// tagsOf reads the tags that refs name, by the topologies that the tags name.
+func (r *Repo) tagsOf(refs []*plumbing.Reference) map[string][]*tagInfo {
 	out := map[string][]*tagInfo{}
-	for _, ref := range found {
+	for _, ref := range refs {
 		info := r.tag(ref)
 		for _, name := range info.topologies {
 			out[name] = append(out[name], info)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // tag reads the tag that a ref names. A fault of the tag becomes the problem of its
@@ -55,6 +60,8 @@ func (r *Repo) tag(ref *plumbing.Reference) *tagInfo {
 		var err error
 		if info, err = r.readTag(ref.Hash()); err == nil || isPermanent(err) {
 			r.signed.Put(ref.Hash(), info)
+		} else {
+			r.doubts++
 		}
 	}
 	own := *info
@@ -145,6 +152,7 @@ func (r *Repo) tagMatches(t *tagInfo, rec *record, keys KeysFunc) bool {
 	if !ok {
 		var err error
 		if key, err = r.keyAtTag(t, rec, keys); err != nil && !isPermanent(err) {
+			r.doubts++
 			return false // a later fetch may bring it
 		}
 		t.keys[rec.name] = key // none, if what it points at cannot be read

@@ -71,6 +71,8 @@ type Repo struct {
 	// historyRead: that file was read since the caches were emptied.
 	historyRead bool
 	saveAfter   int // commits that are worth writing it
+	// doubts counts what could not be read and perhaps can the next time.
+	doubts int
 
 	reads map[plumbing.ObjectType]int // objects, counted for the tests of what things cost
 }

@@ -303,8 +303,22 @@ func (l *Ledger) appendRecords(im image, todo []entry, latest map[string][]byte)
 		}
 		c.append, last = append(c.append, next), next
 	}
-	c.head = headOfFormat1([]sealed{last}) + " " + l.verified.values.hashLatest(merge(im.latest, latest))
+	c.head = headOfFormat1([]sealed{last}) + " " + l.sumLatest(im, latest)
 	return c, nil
+}
+
+// sumLatest returns the hash over all latest values after a change of some. The head of the
+// image, which was verified, has it already if none changes.
+func (l *Ledger) sumLatest(im image, changed map[string][]byte) string {
+	if sum, ok := sumOfHead(im); ok && len(changed) == 0 {
+		return sum
+	}
+	return l.verified.values.hashLatest(merge(im.latest, changed))
+}
+
+// sumOfHead returns the hash over all latest values in a head; false: it has none.
+func sumOfHead(im image) (string, bool) {
+	return strings.CutPrefix(im.head, headOfFormat1(im.chain)+" ")
 }
 
 // replay verifies the records, computes their state and passes it to use, which must

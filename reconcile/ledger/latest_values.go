@@ -106,8 +106,12 @@ type latest struct {
 	heads    map[string]GitHead    // by gitKey
 }
 
-// decode returns the stored values. It parses only new ones.
-func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
+// decode returns the stored values. It parses only new ones. sum is the hash over all of them;
+// empty: it is not known. The values with the sum of the call before are returned once more.
+func (c *valueCache) decode(stored map[string][]byte, sum string) (latest, error) {
+	if sum != "" && sum == c.decodedSum {
+		return c.decoded, nil
+	}
 	c.forget(stored)
 	out := latest{progress: make([]plan.ProgressRecord, 0, len(stored)), heads: map[string]GitHead{}}
 	for _, key := range c.sorted(stored) {
@@ -121,6 +125,7 @@ func (c *valueCache) decode(stored map[string][]byte) (latest, error) {
 		}
 		out.add(key, v.content)
 	}
+	c.decoded, c.decodedSum = out, sum
 	return out, nil
 }
 

@@ -56,7 +56,7 @@ func (l *Ledger) Kind() plan.LedgerKind { return l.store.kind() }
 // Ensure creates the ledger if it does not exist. It returns the time of its birth, and
 // whether this call created it (contract.md §4, LEDGER_NEW).
 func (l *Ledger) Ensure(ctx context.Context) (born time.Time, isNew bool, err error) {
-	before, err := l.Read(ctx)
+	before, err := l.readBirth(ctx)
 	if err != nil {
 		return time.Time{}, false, err
 	}

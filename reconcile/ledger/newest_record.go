@@ -182,17 +182,27 @@ func (b *embedded) claimsPath() string { return b.path + ".claims" }
 
 func (b *embedded) leaderPath() string { return b.path + ".leader" }
 
-// noted reads the notes next to the ledger and the traces of one. A lock file is a
-// trace: a lock is taken only after the ledger and its note exist. So traces are read
-// first.
+// noted reads the notes next to the ledger, and the traces of one if no note can be read. A
+// lock file is a trace: a lock is taken only after the ledger and its note exist. So traces
+// are read before the notes that are missing with them.
 func (b *embedded) noted() noteSet {
-	out := noteSet{alwaysKept: true}
+	out := b.readNotes(nil)
+	if len(out.notes) > 0 {
+		return out
+	}
+	traces, _ := filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
+	if _, err := os.Lstat(b.leaderPath()); err == nil {
+		traces = append(traces, b.leaderPath())
+	}
+	return b.readNotes(traces)
+}
+
+// readNotes reads the notes next to the ledger. A note that is there and cannot be read is one
+// more trace.
+func (b *embedded) readNotes(traces []string) noteSet {
+	out := noteSet{alwaysKept: true, traces: traces}
 	if own := b.own.Load(); own != nil {
 		out.own = *own
-	}
-	out.traces, _ = filepath.Glob(filepath.Join(b.locksPath(), "*.lock")) // the pattern is good
-	if _, err := os.Lstat(b.leaderPath()); err == nil {
-		out.traces = append(out.traces, b.leaderPath())
 	}
 	for _, path := range []string{b.headPath(), b.copyPath()} {
 		n, err := readNote(path)

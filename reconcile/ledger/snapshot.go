@@ -44,7 +44,8 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 	}
 	var out Snapshot
 	entries, err := l.replay(im, func(s *state) error {
-		newest, err := l.verified.values.decode(im.latest)
+		sum, _ := sumOfHead(im)
+		newest, err := l.verified.values.decode(im.latest, sum)
 		if err != nil {
 			return l.withPath(err)
 		}
@@ -75,6 +76,31 @@ func (l *Ledger) Read(ctx context.Context) (Snapshot, error) {
 		return Snapshot{entries: entries, chain: im.chain}, err
 	}
 	return out, nil
+}
+
+// readBirth is Read for who asks only whether the ledger exists and is whole: it sums up
+// neither the records nor the latest values. The snapshot holds the birth, the records and the
+// notes.
+func (l *Ledger) readBirth(ctx context.Context) (Snapshot, error) {
+	im, err := l.store.load(ctx)
+	if err == nil {
+		im, _, err = upgrade(im)
+	}
+	if err != nil {
+		return Snapshot{}, l.withPath(err)
+	}
+	if s, ok := l.verified.cachedSnapshot(im.version); ok {
+		return s, nil
+	}
+	out := Snapshot{chain: im.chain}
+	_, err = l.replay(im, func(s *state) error {
+		out.born = s.born
+		if im.noted != nil {
+			out.noted = im.noted()
+		}
+		return nil
+	})
+	return out, err
 }
 
 // cachedSnapshot returns the snapshot of an image by its version.

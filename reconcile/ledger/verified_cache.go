@@ -74,6 +74,9 @@ func (v *verified) rememberProgress(batch []plan.ProgressRecord, encoded map[str
 type valueCache struct {
 	values map[string]value
 	keys   []string // of the last stored values, sorted
+
+	decoded    latest // the last stored values; nobody changes them
+	decodedSum string // the hash over them; empty: not known
 }
 
 type value struct {

@@ -27,6 +27,8 @@ type Revision struct {
 	Problems schema.Problems            // of the files that are not valid
 	Folder   string                     // of the topology files, from the top of the repository
 
+	basis gitsource.Basis // on what it rests; zero: reading it once more may give more
+
 	// earlierPrimary says whether an earlier version of a topology names another primary.
 	earlierPrimary func(name, primary string) bool
 	// earlier yields the earlier versions of a topology, newest first.
@@ -90,11 +92,11 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 		return Revision{}, err
 	}
 	topologies, problems := l.reader.Load(tree, repo.Root())
-	changes, err := repo.Changes(ctx, commit, l.documents)
+	changes, basis, err := repo.ReadChanges(ctx, commit, l.documents)
 	if err != nil {
 		return Revision{}, err
 	}
-	out := Revision{Commit: commit, Problems: problems, Folder: repo.Root(), Changes: map[string]approval.Change{}}
+	out := Revision{Commit: commit, Problems: problems, Folder: repo.Root(), Changes: map[string]approval.Change{}, basis: basis}
 	for _, t := range topologies {
 		c := changes[t.Name]
 		if t.Previous, err = l.previous(repo, t.Name, c); err != nil {
@@ -117,6 +119,20 @@ func (l *Loader) Load(ctx context.Context, repo *gitsource.Repo, rev string) (Re
 	}
 	markMoved(out.Desired.Topologies, gone)
 	return out, nil
+}
+
+// LoadAgain is Load for who has read a revision of the same repository already, and changed
+// nothing in it. It asks the repository which commit, failover tags and keys there are now, and
+// returns what is known if they are the same.
+func (l *Loader) LoadAgain(ctx context.Context, repo *gitsource.Repo, rev string, known Revision) (Revision, error) {
+	commit, err := repo.Resolve(rev)
+	if err != nil {
+		return Revision{}, err
+	}
+	if now, err := repo.Basis(commit); err == nil && now == known.basis && len(known.Problems) == 0 {
+		return known, nil
+	}
+	return l.Load(ctx, repo, rev)
 }
 
 // removed adds the topologies whose document is gone to out, sorted by name, each with the
@@ -256,9 +272,15 @@ func (r Revision) Superseded(tip Revision) map[string]string {
 		}
 	}
 	oneTree := r.Commit != "" && r.Commit == tip.Commit && r.Folder == tip.Folder // one place in it holds one document
+	there := map[string][]int{}                                                   // several files may hold one name
+	for i := range tip.Desired.Topologies {
+		name := tip.Desired.Topologies[i].Name
+		there[name] = append(there[name], i)
+	}
 	for _, t := range r.Desired.Topologies {
-		same := slices.ContainsFunc(tip.Desired.Topologies, func(x plan.Topology) bool {
-			return x.Name == t.Name && (oneTree && x.At == t.At || plan.DocumentHash(x) == plan.DocumentHash(t))
+		same := slices.ContainsFunc(there[t.Name], func(i int) bool {
+			x := tip.Desired.Topologies[i]
+			return oneTree && x.At == t.At || plan.DocumentHash(x) == plan.DocumentHash(t)
 		})
 		if !same && out[t.Name] == "" {
 			out[t.Name] = cmp.Or(tip.Changes[t.Name].Commit, tip.Commit)

@@ -184,24 +184,34 @@ func (e *Environment) rememberHomes(ctx context.Context, d plan.Desired, live ma
 }
 
 // RereadGit returns a function that reads Git again, since the governing commit and the
-// approvers may have changed. Concurrent calls share one read.
+// approvers may have changed. Concurrent calls share one read. A read that finds the same tip,
+// failover tags and keys as the one before returns the same.
 func (e *Environment) RereadGit(rev desired.Revision, commit string) func(context.Context) (reconcile.Wanted, error) {
-	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) { return e.readGitAgain(ctx, rev, commit) })
+	var last desired.Revision
+	return reconcile.ShareReads(func(ctx context.Context) (reconcile.Wanted, error) {
+		wanted, fresh, err := e.readGitAgain(ctx, rev, commit, last)
+		last = fresh
+		return wanted, err
+	})
 }
 
-func (e *Environment) readGitAgain(ctx context.Context, rev desired.Revision, commit string) (reconcile.Wanted, error) {
+// readGitAgain reads Git. last is what the read before returned; zero: there was none.
+func (e *Environment) readGitAgain(ctx context.Context, rev desired.Revision, commit string, last desired.Revision) (reconcile.Wanted, desired.Revision, error) {
 	if err := e.Fetch(ctx); err != nil {
-		return reconcile.Wanted{}, err
+		return reconcile.Wanted{}, last, err
 	}
-	fresh, err := e.options.Loader.Load(ctx, e.Repo, commit)
+	if e.OverridesTip(commit) {
+		last = desired.Revision{} // what was withdrawn elsewhere is marked in it
+	}
+	fresh, err := e.options.Loader.LoadAgain(ctx, e.Repo, commit, last)
 	if err != nil {
-		return reconcile.Wanted{}, err
+		return reconcile.Wanted{}, desired.Revision{}, err
 	}
 	t, err := e.TrackedTip(ctx, fresh, commit)
 	if err != nil {
-		return reconcile.Wanted{}, err
+		return reconcile.Wanted{}, fresh, err
 	}
 	superseded := rev.Superseded(fresh)
 	maps.Copy(superseded, t.Superseded)
-	return reconcile.Wanted{Changes: fresh.Changes, Superseded: superseded, Rewritten: t.Rewritten}, nil
+	return reconcile.Wanted{Changes: fresh.Changes, Superseded: superseded, Rewritten: t.Rewritten}, fresh, nil
 }
