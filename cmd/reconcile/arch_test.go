@@ -34,7 +34,7 @@ var imports = map[string][]string{
 	"reconcile":                           {"plan", "plan/siteplan", "reconcile/approval", "reconcile/permit", "reconcile/reason"},
 	"reconcile/permit":                    {},
 	"reconcile/reason":                    {"plan"},
-	"reconcile/kubeapi":                   {"reconcile/foreign"},
+	"reconcile/kubeapi":                   {"reconcile/foreign", "reconcile/program"},
 	"reconcile/kubeview":                  {"plan", "reconcile/daemon", "reconcile/kubeapi"},
 	"reconcile/approval":                  {"plan", "plan/siteplan"},
 	"reconcile/daemon":                    {"plan", "plan/release", "plan/siteplan", "reconcile", "reconcile/approval", "reconcile/drift"},
@@ -104,7 +104,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/scenarios":          {},
 	"cmd/reconcile/soak":               {},
 	"cmd/reconcile/internal/wire": {
-		"plan", "plan/siteplan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile",
+		"plan", "plan/siteplan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/daemon", "reconcile/permit", "reconcile/plainfile", "reconcile/program",
 		"reconcile/gitsource", "reconcile/kubeapi", "reconcile/kubeview", "reconcile/milvus", "reconcile/ledger", "reconcile/notify", "reconcile/redirect", "reconcile/rebuild", "reconcile/replay", "reconcile/restart",
 		"cmd/reconcile/internal/desired", "cmd/reconcile/internal/serve", "cmd/reconcile/internal/sitepage",
 	},

@@ -4,7 +4,30 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+
+	"k8s.io/client-go/tools/clientcmd/api"
+
+	"milvus-reconcile/reconcile/program"
 )
+
+// useProgram replaces the name of the program that a kubeconfig calls for a token by its
+// path, so that what was checked is what runs.
+func useProgram(user *api.AuthInfo) error {
+	switch {
+	case user == nil:
+		return nil
+	case user.AuthProvider != nil:
+		return fmt.Errorf("auth-provider %s is not supported (hint: call a program by exec, or use a token or a certificate)", user.AuthProvider.Name)
+	case user.Exec == nil:
+		return nil
+	}
+	found, _ := program.Find(user.Exec.Command)
+	if found == "" {
+		return fmt.Errorf("the program %q, which is called for a token, is in no folder of PATH (hint: install it there, or write its full path as command)", user.Exec.Command)
+	}
+	user.Exec.Command = found
+	return nil
+}
 
 // answer is what came of a request.
 type answer struct {

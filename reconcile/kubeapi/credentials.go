@@ -12,6 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/clientcmd/api"
+
+	"milvus-reconcile/reconcile/program"
 )
 
 // rest returns how client-go reaches the server.
@@ -22,6 +24,9 @@ func (c Config) rest() (*rest.Config, error) {
 	file, err := c.load()
 	if err != nil {
 		return nil, err
+	}
+	if err := useProgram(file.AuthInfos[file.Contexts[c.Context].AuthInfo]); err != nil {
+		return nil, fmt.Errorf("kubeconfig %s, context %s: %w", c.Kubeconfig, c.Context, err)
 	}
 	out, err := clientcmd.NewNonInteractiveClientConfig(*file, c.Context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
@@ -100,27 +105,36 @@ func (c Config) Certificates() (client, authorities []byte, err error) {
 	return config.CertData, config.CAData, nil
 }
 
-// Files returns the files that the credentials are read from: plain ones, and those with
-// secrets. A program that a kubeconfig calls for a token is a plain one.
-func (c Config) Files() (plain, secret []string, err error) {
+// Files are what the credentials are read from.
+type Files struct {
+	Plain  []string // certificates, and the program that is called for a token, with the files among its arguments
+	Secret []string
+	// Before are places in $PATH that are searched before that program is found: another one
+	// that is put there would be started instead.
+	Before []string
+}
+
+// Files returns the files that the context of a kubeconfig names, and the kubeconfig.
+func (c Config) Files() (Files, error) {
 	if c.Kubeconfig == "" {
-		return nil, nil, nil
+		return Files{}, nil
 	}
-	secret = []string{c.Kubeconfig}
+	out := Files{Secret: []string{c.Kubeconfig}}
 	file, err := c.load()
 	if err != nil {
-		return nil, secret, err
+		return out, err
 	}
 	used := file.Contexts[c.Context]
 	if cluster := file.Clusters[used.Cluster]; cluster != nil {
-		plain = append(plain, cluster.CertificateAuthority)
+		out.Plain = append(out.Plain, cluster.CertificateAuthority)
 	}
 	if user := file.AuthInfos[used.AuthInfo]; user != nil {
-		plain = append(plain, user.ClientCertificate)
-		secret = append(secret, user.ClientKey, user.TokenFile)
-		if user.Exec != nil && filepath.IsAbs(user.Exec.Command) {
-			plain = append(plain, user.Exec.Command)
+		out.Plain = append(out.Plain, user.ClientCertificate)
+		out.Secret = append(out.Secret, user.ClientKey, user.TokenFile)
+		if user.Exec != nil {
+			files, before := program.Files(append([]string{user.Exec.Command}, user.Exec.Args...))
+			out.Plain, out.Before = append(out.Plain, files...), before
 		}
 	}
-	return plain, secret, nil
+	return out, nil
 }

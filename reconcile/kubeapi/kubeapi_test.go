@@ -196,12 +196,3 @@ func TestNoServerIsNoRefusal(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestFilesOfAKubeconfig(t *testing.T) {
-	config := kubeconfig(t, "server: https://api.example, certificate-authority: ca.pem", "client-certificate: /c.pem, client-key: k.pem, tokenFile: /t, exec: {apiVersion: client.authentication.k8s.io/v1, command: /bin/get-token, interactiveMode: Never}")
-	plain, hidden, err := config.Files()
-	dir := filepath.Dir(config.Kubeconfig)
-	if got := fmt.Sprint(plain, hidden, err); got != fmt.Sprint([]string{filepath.Join(dir, "ca.pem"), "/c.pem", "/bin/get-token"}, []string{config.Kubeconfig, filepath.Join(dir, "k.pem"), "/t"}, nil) {
-		t.Error(got)
-	}
-}

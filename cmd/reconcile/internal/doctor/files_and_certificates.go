@@ -266,9 +266,12 @@ func (s server) certificate(ctx context.Context) validity {
 func (x *examination) checkPermissions() {
 	files := x.e.NamedFiles()
 	var open, others []string
-	secrets := 0
+	needed, secrets := 0, 0
 	walk := wire.NewPathChecker()
 	for _, f := range files {
+		if !f.Before {
+			needed++
+		}
 		if f.Secret {
 			secrets++
 			if readableByAll(f.Path) {
@@ -297,7 +300,7 @@ func (x *examination) checkPermissions() {
 	if len(open)+len(others) == 0 {
 		x.check(render.Check{
 			Area: area, Verdict: render.CheckOK,
-			Message: fmt.Sprintf("no other user can change the %d files that the configuration needs, or read the %d with secrets", len(files), secrets),
+			Message: fmt.Sprintf("no other user can change the %d files that the configuration needs, or read the %d with secrets", needed, secrets),
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"text/tabwriter"
 
 	"milvus-reconcile/cmd/reconcile/internal/discovery"
+	"milvus-reconcile/cmd/reconcile/internal/wire"
 	"milvus-reconcile/schema"
 )
 
@@ -50,6 +51,10 @@ func (k Kubernetes) Find(ctx context.Context) ([]Found, error) {
 	var out []Found
 	var bad []error
 	for _, name := range contexts {
+		if err := wire.CheckKubeconfig(schema.KubernetesAccess{Kubeconfig: file, Context: name}); err != nil {
+			bad = append(bad, err)
+			continue
+		}
 		at := discovery.Open(file, name)
 		clusters, err := at.Find(ctx, k.Namespace)
 		if err != nil {

@@ -2,7 +2,10 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -301,6 +304,18 @@ func TestFoundClustersAreChosen(t *testing.T) {
 func TestAKubeconfigWantsAContext(t *testing.T) {
 	_, err := Kubernetes{Kubeconfig: "/etc/kubeconfig"}.Find(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "--context NAME") {
+		t.Error(err)
+	}
+}
+
+// TestAKubeconfigThatOthersCouldChangeIsNotUsed: it may name a program.
+func TestAKubeconfigThatOthersCouldChangeIsNotUsed(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chmod(file, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Kubernetes{Kubeconfig: file, Contexts: []string{"eu"}}.Find(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "can be written by every user of this machine (hint: chmod o-w") {
 		t.Error(err)
 	}
 }

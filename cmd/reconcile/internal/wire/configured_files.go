@@ -11,6 +11,7 @@ import (
 
 	"milvus-reconcile/reconcile/gitsource"
 	"milvus-reconcile/reconcile/plainfile"
+	"milvus-reconcile/reconcile/program"
 	"milvus-reconcile/schema"
 )
 
@@ -18,6 +19,9 @@ import (
 type NamedFile struct {
 	Path   string
 	Secret bool // it holds a token, password or private key
+	// Before: nothing need be there. PATH is searched there before a program is found that is
+	// named without a path, so that another one there would be started instead.
+	Before bool
 }
 
 // NamedFiles returns the configuration and every file that it names, each once.
@@ -48,20 +52,14 @@ func (e *Environment) NamedFiles() []NamedFile {
 	}
 	for _, c := range c.Clusters {
 		if c.Restart != nil {
-			out.plain(programFiles(c.Restart.Command)...)
+			out.program(c.Restart.Command)
 		}
 		if c.Rebuild != nil {
-			out.plain(programFiles(c.Rebuild.Command)...)
+			out.program(c.Rebuild.Command)
 		}
 	}
 	for _, r := range c.Redirect {
-		if r.Webhook != nil {
-			out.secret(r.Webhook.Secret.File)
-		}
-		if r.DNS != nil {
-			out.secret(r.DNS.Secret.File)
-		}
-		out.plain(redirectFiles(r)...)
+		out.redirect(r)
 	}
 	return withoutDuplicates(out)
 }
@@ -85,6 +83,36 @@ func (f *namedFiles) connection(t *schema.TLS) {
 	if t != nil {
 		f.plain(t.CAFile, t.CertFile)
 		f.secret(t.KeyFile)
+	}
+}
+
+// program adds a program with the files among its arguments.
+func (f *namedFiles) program(argv []string) {
+	files, before := program.Files(argv)
+	f.plain(files...)
+	f.before(before)
+}
+
+func (f *namedFiles) before(paths []string) {
+	for _, p := range paths {
+		*f = append(*f, NamedFile{Path: p, Before: true})
+	}
+}
+
+// redirect adds the files of a redirect target.
+func (f *namedFiles) redirect(r schema.RedirectTarget) {
+	if x := r.Exec; x != nil {
+		f.program(x.Command)
+		f.program(x.Check)
+	}
+	if r.Webhook != nil {
+		f.secret(r.Webhook.Secret.File)
+	}
+	if r.DNS != nil {
+		f.secret(r.DNS.Secret.File)
+	}
+	if r.File != nil {
+		f.plain(r.File.Template)
 	}
 }
 
@@ -113,9 +141,10 @@ func KubernetesServers(c schema.Config) []schema.KubernetesAccess {
 // kubernetes adds a kubeconfig and the files that its context names. One that cannot be read
 // names none; the target or the ledger that uses it says why.
 func (f *namedFiles) kubernetes(a schema.KubernetesAccess) {
-	plain, secret, _ := kubernetesAPI(a).Files() //nolint:errcheck // its target, or the ledger, says so
-	f.plain(plain...)
-	f.secret(secret...)
+	files, _ := kubernetesAPI(a).Files() //nolint:errcheck // its target, or the ledger, says so
+	f.plain(files.Plain...)
+	f.secret(files.Secret...)
+	f.before(files.Before)
 }
 
 // withoutDuplicates drops duplicates and empty paths. Thousands of credentials may name
@@ -128,7 +157,7 @@ func withoutDuplicates(files []NamedFile) []NamedFile {
 		switch {
 		case f.Path == "":
 		case known:
-			out[i].Secret = out[i].Secret || f.Secret
+			out[i].Secret, out[i].Before = out[i].Secret || f.Secret, out[i].Before && f.Before
 		default:
 			at[f.Path] = len(out)
 			out = append(out, f)
@@ -141,24 +170,50 @@ func withoutDuplicates(files []NamedFile) []NamedFile {
 // since it lies in the work tree of the repository, or if any user of this machine could
 // change or replace it.
 func (e *Environment) checkFileTrust() error {
+	return checkFiles(e.NamedFiles(), strings.TrimPrefix(e.Git.URL, "file://"), strings.TrimPrefix(e.Config.Git.URL, "file://"))
+}
+
+// CheckKubeconfig returns an error if a kubeconfig, or what its context names, could be changed
+// by any user of this machine, or by a pull request to the repository that one stands in: it
+// may name a program that is started.
+func CheckKubeconfig(a schema.KubernetesAccess) error {
+	var out namedFiles
+	out.kubernetes(a)
+	return checkFiles(withoutDuplicates(out), ".")
+}
+
+// checkFiles is the check of files, and of the work trees that hold these folders.
+func checkFiles(files []NamedFile, folders ...string) error {
 	var tops []string
-	for _, url := range slices.Compact([]string{e.Git.URL, e.Config.Git.URL}) {
-		if top, ok := workTree(strings.TrimPrefix(url, "file://")); ok {
+	for _, folder := range slices.Compact(folders) {
+		if top, ok := workTree(folder); ok {
 			tops = append(tops, top)
 		}
 	}
 	var bad []error
 	walk := NewPathChecker()
-	for _, f := range e.NamedFiles() {
+	for _, f := range files {
 		way := walk.Check(f.Path)
 		for _, top := range tops {
 			if slices.ContainsFunc(way.passed, func(p string) bool { return within(top, p) }) {
-				bad = append(bad, fmt.Errorf("%s lies inside the work tree of the topology repository, so a pull request could change it (hint: move it out)", f.Path))
+				bad = append(bad, fmt.Errorf("%s %s", f.Path, f.inRepository()))
 			}
+		}
+		if f.Before && way.anyUserAdds {
+			bad = append(bad, fmt.Errorf("every user of this machine may put a program at %s, where PATH is searched first (hint: name the program by its full path, or take that folder out of PATH)", f.Path))
+			continue
 		}
 		bad = append(bad, way.anyUser...)
 	}
 	return errors.Join(bad...)
+}
+
+// inRepository says why a file may not lie in the work tree of the repository.
+func (f NamedFile) inRepository() string {
+	if f.Before {
+		return "lies inside the work tree of the topology repository, and PATH is searched there first, so a pull request could put a program there (hint: name the program by its full path, or take that folder out of PATH)"
+	}
+	return "lies inside the work tree of the topology repository, so a pull request could change it (hint: move it out)"
 }
 
 // workTree returns the top folder of the work tree that holds a local path.

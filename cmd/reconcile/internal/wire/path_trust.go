@@ -31,6 +31,8 @@ type PathAccess struct {
 	// what a group or another user could.
 	anyUser []error
 	Others  []string
+	// anyUserAdds: nothing is there, and every user of this machine may put a file there.
+	anyUserAdds bool
 }
 
 // Check resolves a path to a file. It ignores what it cannot read; the reader of the
@@ -114,6 +116,7 @@ func (w *PathChecker) checkStep(out *PathAccess, named, at string, folder, info 
 	case info != nil && !ownedBy(w.user, info):
 		out.anyUser = append(out.anyUser, fmt.Errorf("%s lies in %s, where every user of this machine may put files, and belongs to another user (hint: chown it, or move it to a folder of your own)", at, parent))
 	}
+	out.anyUserAdds = info == nil && folder.Mode().Perm()&all != 0
 	if info == nil || info.Mode()&fs.ModeSymlink != 0 { // the mode of a link means nothing
 		return
 	}

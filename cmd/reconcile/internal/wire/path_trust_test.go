@@ -122,3 +122,30 @@ func TestAWayNamesEveryLink(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoMayPutAProgramBeforeAnother: a place of PATH that is searched first is trusted only if
+// neither a pull request nor any user of this machine may put a program there.
+func TestWhoMayPutAProgramBeforeAnother(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(w *walked)
+		say   string
+	}{
+		{"nobody else", func(*walked) {}, ""},
+		{"a folder that is not there", func(w *walked) { w.must(os.RemoveAll(w.at("up"))) }, ""},
+		{"everybody's folder", func(w *walked) { w.chmod("up/in", 0o777) }, "every user of this machine may put a program at"},
+		{"a sticky folder", func(w *walked) { w.chmod("up/in", 0o777|os.ModeSticky) }, "every user of this machine may put a program at"},
+		{"a folder that is not there, in a sticky one", func(w *walked) { w.must(os.RemoveAll(w.at("up/in"))); w.chmod("up", 0o777|os.ModeSticky) }, "every user of this machine may put a program at"},
+		{"a folder above", func(w *walked) { w.chmod("up", 0o777) }, "can be written by every user"},
+		{"the repository", func(w *walked) { w.must(os.Mkdir(w.at("up/.git"), 0o755)) }, "a pull request could put a program there"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWalked(t)
+			c.spoil(w)
+			err := checkFiles([]NamedFile{{Path: w.at("up/in/tool"), Before: true}}, w.at("up"))
+			if (err != nil) != (c.say != "") || err != nil && !strings.Contains(err.Error(), c.say) {
+				t.Errorf("got %v, want %q", err, c.say)
+			}
+		})
+	}
+}

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"context"
-	"os/exec"
 	"strings"
 
 	"milvus-reconcile/plan"
@@ -123,40 +122,4 @@ func inShell(r schema.SecretRef) string {
 		return "$" + r.Env
 	}
 	return "$(cat '" + strings.ReplaceAll(r.File, "'", `'\''`) + "')"
-}
-
-// redirectFiles returns the files of a redirect target: programs with the files among
-// their arguments, templates and secrets.
-func redirectFiles(r schema.RedirectTarget) []string {
-	var out []string
-	if x := r.Exec; x != nil {
-		out = append(append(out, programFiles(x.Command)...), programFiles(x.Check)...)
-	}
-	if r.Webhook != nil {
-		out = append(out, r.Webhook.Secret.File)
-	}
-	if r.DNS != nil {
-		out = append(out, r.DNS.Secret.File)
-	}
-	if r.File != nil {
-		out = append(out, r.File.Template)
-	}
-	return out
-}
-
-// programFiles returns the program as $PATH resolves it, and the arguments that look like
-// paths, since an interpreter may run them.
-func programFiles(argv []string) []string {
-	var out []string
-	for i, arg := range argv {
-		if i == 0 {
-			if found, err := exec.LookPath(arg); err == nil {
-				arg = found
-			}
-		}
-		if strings.Contains(arg, "/") && !strings.Contains(arg, "://") {
-			out = append(out, arg)
-		}
-	}
-	return out
 }
