@@ -244,6 +244,9 @@ type TrafficState struct {
 	OK       bool   // it sends traffic where it was asked whether it does
 	Detail   string // why not; never holds a token
 	Stay     Stay
+	// Seen is what a set measured: within which time the target was seen to lead to the
+	// primary, and what was left of the old way then. Empty: it cannot be asked.
+	Seen string
 }
 
 // View returns the view of a cluster, or the zero view for a cluster that was not

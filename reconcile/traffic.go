@@ -139,7 +139,18 @@ func (r run) redirect(ctx context.Context, prep prepared, s plan.Step) StepResul
 	if len(wrong) > 0 {
 		return StepResult{Status: plan.StepFailed, Detail: strings.Join(wrong, "; ")}
 	}
-	return StepResult{Status: plan.StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ") + r.stayWords(states)}
+	return StepResult{Status: plan.StepDone, Detail: "traffic points at " + s.Cluster + " by " + strings.Join(done, ", ") + seenWords(states) + r.stayWords(states)}
+}
+
+// seenWords say what was measured at each target.
+func seenWords(states []plan.TrafficState) string {
+	words := ""
+	for _, x := range states {
+		if x.Seen != "" {
+			words += "; " + x.Target + " was seen to lead there " + x.Seen
+		}
+	}
+	return words
 }
 
 // stayWords say until when clients may still be sent to the cluster that was left.

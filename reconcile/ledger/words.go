@@ -188,6 +188,7 @@ func (r Record) ending() []string {
 var labels = []struct{ part, label string }{
 	{" works as the primary", "verified: "},
 	{trafficSet, "redirected: "},
+	{" was seen to lead there ", "measured: "},
 	{trafficLeft, "not redirected: "},
 }
 

@@ -35,8 +35,8 @@ func TestLines(t *testing.T) {
 		{Record{Kind: KindReversed, Transition: failover, Detail: "nothing was sent"}, []string{"the failover was taken back, and its approval is unused again: nothing was sent"}},
 		{Record{Kind: KindResult, Transition: failover, Generation: 8, Result: "applied", Detail: "b works; nothing was lost"}, []string{"the failover is done, generation 8", "b works", "nothing was lost"}},
 		{
-			Record{Kind: KindResult, Transition: failover, Generation: 8, Result: "applied", Detail: "b works as the primary (ddl); traffic points at b by lb"},
-			[]string{"the failover is done, generation 8", "verified: b works as the primary (it created and dropped a collection)", "redirected: traffic points at b by lb"},
+			Record{Kind: KindResult, Transition: failover, Generation: 8, Result: "applied", Detail: "b works as the primary (ddl); traffic points at b by lb; lb was seen to lead there within 0.1 s, no session was left on a"},
+			[]string{"the failover is done, generation 8", "verified: b works as the primary (it created and dropped a collection)", "redirected: traffic points at b by lb", "measured: lb was seen to lead there within 0.1 s, no session was left on a"},
 		},
 		{Record{Kind: KindResult, Transition: failover, Result: "superseded", Detail: "generation 9 governs"}, []string{"the failover is closed: a later change in Git took its place: generation 9 governs"}},
 		{Record{Kind: KindResult, Transition: failover, Result: "in_doubt"}, []string{"the failover is closed, although its outcome is not known: its approvers accepted this"}},

@@ -150,22 +150,22 @@ func (n name) set(ctx context.Context, w desiredTraffic) error {
 
 // replace replaces the record if it differs. A record that changed since it was read is
 // read again by the next attempt.
-func (n name) replace(ctx context.Context, w desiredTraffic) (plan.Stay, error) {
+func (n name) replace(ctx context.Context, w desiredTraffic) (replaced, error) {
 	want, err := n.desired(w)
 	if err != nil {
-		return plan.Stay{}, err
+		return replaced{}, err
 	}
 	old, err := n.held(ctx)
 	if err != nil || old.Same(want) && old.TTL == want.TTL {
-		return plan.Stay{}, err
+		return replaced{}, err
 	}
 	if err := n.server(n.conf.Server).Replace(ctx, n.key, n.record, old, want); err != nil {
-		return plan.Stay{}, fmt.Errorf("%s: %w", n.conf.Server, err)
+		return replaced{}, fmt.Errorf("%s: %w", n.conf.Server, err)
 	}
 	if len(old.Values) == 0 || old.Same(want) {
-		return plan.Stay{}, nil
+		return replaced{}, nil
 	}
-	return plan.Stay{Known: true, New: time.Duration(old.TTL) * time.Second, Why: n.ttl()}, nil
+	return replaced{stay: plan.Stay{Known: true, New: time.Duration(old.TTL) * time.Second, Why: n.ttl()}}, nil
 }
 
 func (n name) ttl() string { return "the TTL of " + n.record.Name }

@@ -57,15 +57,20 @@ func (b backend) state(ctx context.Context, w desiredTraffic) (primary string, s
 	return primary, servers, err
 }
 
-// set disables every other server before it enables the primary's, so that no two take
+func (b backend) set(ctx context.Context, w desiredTraffic) error {
+	_, err := b.replace(ctx, w)
+	return err
+}
+
+// replace disables every other server before it enables the primary's, so that no two take
 // writes. It closes the connections to the others, since gRPC keeps them open for ever. It
 // does not change a server that is in the desired state.
-func (b backend) set(ctx context.Context, w desiredTraffic) error {
+func (b backend) replace(ctx context.Context, w desiredTraffic) (replaced, error) {
 	server, servers, err := b.state(ctx, w)
 	if err != nil {
-		return err
+		return replaced{}, err
 	}
-	var commands []string
+	var commands, out []string
 	for _, id := range otherClusters(b.conf.Servers, w.primary.Cluster) {
 		name := b.conf.Backend + "/" + b.conf.Servers[id]
 		s, there := servers[b.conf.Servers[id]]
@@ -75,11 +80,19 @@ func (b backend) set(ctx context.Context, w desiredTraffic) error {
 		if !s.maintenance() {
 			commands = append(commands, "set server "+name+" state drain", "set server "+name+" state maint")
 		}
-		commands = append(commands, "shutdown sessions server "+name)
+		commands, out = append(commands, "shutdown sessions server "+name), append(out, b.conf.Servers[id])
 	}
 	if s, there := servers[server]; !there || s.outOfUse() != "" {
 		commands = append(commands, "set server "+b.conf.Backend+"/"+server+" state ready")
 	}
+	if err := b.order(ctx, commands); err != nil || len(out) == 0 {
+		return replaced{}, err
+	}
+	return replaced{gone: b.left(ctx, out)}, nil
+}
+
+// order sends commands, which HAProxy answers only if it refuses one.
+func (b backend) order(ctx context.Context, commands []string) error {
 	for _, c := range commands {
 		answer, err := b.ask(ctx, c)
 		if err != nil {

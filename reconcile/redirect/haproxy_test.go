@@ -132,9 +132,9 @@ func TestHAProxyCommands(t *testing.T) {
 		want         []string
 	}{
 		{"a failover", servers("a1 2 0 1", "b1 0 1 1"), []string{
-			"set server milvus/a1 state drain", "set server milvus/a1 state maint", "shutdown sessions server milvus/a1", "set server milvus/b1 state ready",
+			"set server milvus/a1 state drain", "set server milvus/a1 state maint", "shutdown sessions server milvus/a1", "set server milvus/b1 state ready", sessionsAsked,
 		}},
-		{"done before", servers("a1 0 1 1", "b1 2 0 1"), []string{"shutdown sessions server milvus/a1"}},
+		{"done before", servers("a1 0 1 1", "b1 2 0 1"), []string{"shutdown sessions server milvus/a1", sessionsAsked}},
 		{"the old one was removed", servers("b1 0 1 1"), []string{"set server milvus/b1 state ready"}},
 	} {
 		a := newRuntimeAPI(t, c.states)

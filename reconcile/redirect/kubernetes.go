@@ -28,11 +28,7 @@ type kubeService struct {
 }
 
 func newKubeService(c Kubernetes, now func() time.Time) (kubeService, error) {
-	k := kubeService{conf: c, client: kubeapi.New(c.API), now: now}
-	if now == nil {
-		k.now = time.Now
-	}
-	return k, c.fault()
+	return kubeService{conf: c, client: kubeapi.New(c.API), now: now}, c.fault()
 }
 
 // fault returns what is wrong with the configuration, so that traffic for one cluster could
@@ -130,20 +126,28 @@ func (k kubeService) open(ctx context.Context, w desiredTraffic) (kubeView, erro
 	return v, v.unfit()
 }
 
-// set points the Service at the primary. The endpoints of another cluster are gone before
-// those of the primary come. It changes nothing that is as desired.
 func (k kubeService) set(ctx context.Context, w desiredTraffic) error {
+	_, err := k.replace(ctx, w)
+	return err
+}
+
+// replace points the Service at the primary. The endpoints of another cluster are gone before
+// those of the primary come. It changes nothing that is as desired.
+func (k kubeService) replace(ctx context.Context, w desiredTraffic) (replaced, error) {
 	v, err := k.open(ctx, w)
 	if err != nil {
-		return err
+		return replaced{}, err
 	}
+	v.begun = k.now()
 	switch {
 	case len(k.conf.Selectors) > 0:
-		return v.setSelector(ctx)
+		err = v.setSelector(ctx)
 	case len(k.conf.Endpoints) > 0:
-		return v.setEndpoints(ctx)
+		err = v.setEndpoints(ctx)
+	default:
+		err = v.setExternalName(ctx)
 	}
-	return v.setExternalName(ctx)
+	return v.was, err
 }
 
 func (k kubeService) check(ctx context.Context, w desiredTraffic) (plan.Stay, error) {

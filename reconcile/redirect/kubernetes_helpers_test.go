@@ -28,6 +28,7 @@ type kube struct {
 	server    *kubeserver.Server
 	namespace string
 	access    kubeapi.Config
+	seen      string // by the newest set
 }
 
 var unwanted = regexp.MustCompile(`[^a-z0-9]+`)
@@ -106,9 +107,11 @@ func (k *kube) check(t *testing.T, target redirect.Target, primary string) plan.
 // mustSet demands that a set succeeds.
 func (k *kube) mustSet(t *testing.T, target redirect.Target, primary string) {
 	t.Helper()
-	if s := k.set(t, target, primary); !s.OK {
+	s := k.set(t, target, primary)
+	if !s.OK {
 		t.Fatalf("set to %s: %s", primary, s.Detail)
 	}
+	k.seen = s.Seen
 	if s := k.check(t, target, primary); !s.OK {
 		t.Fatalf("check of %s: %s", primary, s.Detail)
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"milvus-reconcile/plan"
 	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/reason"
 )
@@ -33,11 +34,18 @@ func (v *kubeView) setSelector(ctx context.Context) error {
 	if err := v.awaitNoEndpoints(ctx); err != nil {
 		return err
 	}
+	v.oldAreGone()
 	if err := v.applyService(ctx, v.desiredSpec()); err != nil {
 		return err
 	}
 	v.awaitReady(ctx)
 	return nil
+}
+
+// oldAreGone notes when the API server was seen to hold no endpoint of the old primary any
+// more. kube-proxy of each node follows it by itself.
+func (v *kubeView) oldAreGone() {
+	v.was.gone = "its old endpoints were gone within " + plan.UpperBoundText(v.now().Sub(v.begun))
 }
 
 // awaitNoEndpoints waits until Kubernetes has removed the endpoints of the Service.
@@ -97,6 +105,7 @@ func (v *kubeView) setEndpoints(ctx context.Context) error {
 		if err := v.applySlices(ctx, keep); err != nil {
 			return err
 		}
+		v.oldAreGone()
 	}
 	return v.applySlices(ctx, want)
 }
@@ -106,7 +115,11 @@ func (v *kubeView) setExternalName(ctx context.Context) error {
 	if v.service.Spec.ExternalName == want.ExternalName {
 		return nil
 	}
-	return v.applyService(ctx, want)
+	if err := v.applyService(ctx, want); err != nil {
+		return err
+	}
+	v.was.stay = v.conf.stay()
+	return nil
 }
 
 // apply is a server-side apply. The server refuses to take a field over from another

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"milvus-reconcile/reconcile/kubeapi"
 )
@@ -21,6 +22,8 @@ type kubeView struct {
 	dryRun  bool
 	service service
 	slices  []endpointSlice
+	begun   time.Time // when a set began
+	was     replaced
 }
 
 func (v *kubeView) servicePath() string {

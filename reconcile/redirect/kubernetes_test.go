@@ -49,6 +49,9 @@ func selectorOldEndpointsAreGoneFirst(t *testing.T, k *kube) {
 	if got := k.history(t, from); !slices.Equal(got, []string{"", "10.0.0.2"}) {
 		t.Errorf("its endpoints were %q", got)
 	}
+	if k.seen != "within 0 s, its old endpoints were gone within 0 s" {
+		t.Errorf("it saw %q", k.seen)
+	}
 	if o := k.get(t); !maps.Equal(o.Spec.Selector, map[string]string{"db": "b"}) {
 		t.Errorf("its selector is %v", o.Spec.Selector)
 	}
@@ -86,9 +89,12 @@ func endpointsOldOnesAreGoneFirst(t *testing.T, k *kube) {
 		t.Errorf("its endpoints were %q", got)
 	}
 	refused(t, k.check(t, k.endpoints(), "cluster-b"), "it leads to 10.1.0.1:19530 of cluster-a", "it does not lead to 10.2.0.1:29530 of cluster-b")
+	if k.seen != "within 0 s, its old endpoints were gone within 0 s" {
+		t.Errorf("it saw %q", k.seen)
+	}
 	at := k.version(t)
 	k.mustSet(t, k.endpoints(), "cluster-a")
-	if got := k.version(t); got != at {
+	if got := k.version(t); got != at || k.seen != "within 0 s" {
 		t.Error("a set that has nothing to change writes")
 	}
 }
@@ -100,7 +106,10 @@ func externalNameMoves(t *testing.T, k *kube) {
 	k.applyAs(t, api, false, `{"apiVersion":"v1","kind":"Service","metadata":{"name":"db"},"spec":{"type":"ExternalName","externalName":"a.example"}}`)
 	refused(t, k.check(t, k.names(), "cluster-b"), "a name for a.example of cluster-a, not for b.example of cluster-b")
 	k.mustSet(t, k.names(), "cluster-b")
-	k.mustSet(t, k.names(), "cluster-a")
+	s := k.set(t, k.names(), "cluster-a")
+	if got := s.Stay.Text("cluster-b"); !s.OK || s.Seen != "within 0 s" || !strings.Contains(got, "after at most 30 s (the TTL of the cluster's DNS") {
+		t.Errorf("%s, and %q", got, s.Seen)
+	}
 	if got := k.get(t).Spec; got.ExternalName != "a.example" || got.Type != "ExternalName" {
 		t.Errorf("got %+v", got)
 	}

@@ -1,6 +1,7 @@
 package redirect
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -101,6 +102,13 @@ type Options struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
+func (o Options) now() time.Time {
+	if o.Poster.Clock == nil {
+		return time.Now()
+	}
+	return o.Poster.Clock()
+}
+
 // Redirector moves the traffic of topologies. Use [New]. It is safe for use by
 // several goroutines.
 type Redirector struct {
@@ -125,10 +133,16 @@ type mover interface {
 	rehearse(ctx context.Context, w desiredTraffic) error
 }
 
-// replacer is a target that knows how long clients stay with what its set replaced.
+// replacer is a target that knows what its set replaced.
 type replacer interface {
-	// replace is set; the Stay is zero if nothing was replaced.
-	replace(ctx context.Context, w desiredTraffic) (plan.Stay, error)
+	// replace is set.
+	replace(ctx context.Context, w desiredTraffic) (replaced, error)
+}
+
+// replaced is what a set replaced. The zero value says nothing of it.
+type replaced struct {
+	stay plan.Stay // how long clients stay with it
+	gone string    // what was seen of it after the set, as "no session was left on a1"
 }
 
 // errCannotAsk: the target has no check.
@@ -190,7 +204,7 @@ func (t Target) mover(o Options) (mover, error) {
 	case t.DNS != nil:
 		return newName(*t.DNS, o)
 	case t.Kubernetes != nil:
-		return newKubeService(*t.Kubernetes, o.Poster.Clock)
+		return newKubeService(*t.Kubernetes, o.now)
 	}
 	return nil, errors.New("it does not say how to redirect (hint: write exactly one of exec, webhook, file, haproxy, dns, kubernetes)")
 }
@@ -199,38 +213,71 @@ func (t Target) mover(o Options) (mover, error) {
 // checks where the traffic goes. It returns one state for each target, by name; none: no
 // target serves the topology.
 func (r *Redirector) Set(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (plan.Stay, error) { return r.settle(ctx, t, w) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (found, error) { return r.settle(ctx, t, w) })
 }
 
 // Check asks the targets that have a check whether traffic goes to primary and to no stale
 // cluster.
 func (r *Redirector) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (plan.Stay, error) { return t.check(ctx, w) })
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (found, error) {
+		stay, err := t.check(ctx, w)
+		return found{stay: stay}, err
+	})
+}
+
+// found is what a set or a check found.
+type found struct {
+	stay plan.Stay
+	seen string // what a set saw; see [plan.TrafficState]
 }
 
 // settle sets and checks until both succeed, attempts times at most. It says how long
-// clients stay with what was replaced.
-func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) (stay plan.Stay, err error) {
+// clients stay with what was replaced, and what was seen of that.
+func (r *Redirector) settle(ctx context.Context, t target, w desiredTraffic) (found, error) {
+	var was replaced
 	set := t.mover.set
 	if x, ok := t.mover.(replacer); ok {
 		set = func(ctx context.Context, w desiredTraffic) error {
-			replaced, err := x.replace(ctx, w)
-			if replaced.Known {
-				stay = replaced
+			now, err := x.replace(ctx, w)
+			if now.stay.Known {
+				was.stay = now.stay
 			}
+			was.gone = cmp.Or(now.gone, was.gone)
 			return err //nolint:wrapcheck // withTimeout does
 		}
 	}
+	begun := r.options.now()
 	for n := 1; ; n++ {
-		if err = t.withTimeout(ctx, w, set); err == nil {
+		err := t.withTimeout(ctx, w, set)
+		if err == nil {
 			if _, err = t.check(ctx, w); errors.Is(err, errCannotAsk) {
-				return stay, nil
+				return found{stay: t.stayOr(was.stay)}, nil
 			}
 		}
-		if err == nil || n == attempts || r.options.Poster.Wait(ctx, n) != nil {
-			return stay, err
+		if err == nil {
+			return found{t.stayOr(was.stay), seenWords(r.options.now().Sub(begun), was.gone)}, nil
+		}
+		if n == attempts || r.options.Poster.Wait(ctx, n) != nil {
+			return found{stay: t.stayOr(was.stay)}, err
 		}
 	}
+}
+
+// seenWords say when a target was seen to lead to the primary, and what was seen of the rest.
+func seenWords(after time.Duration, gone string) string {
+	words := "within " + plan.UpperBoundText(after)
+	if gone != "" {
+		words += ", " + gone
+	}
+	return words
+}
+
+// stayOr is what the operator knows of how long clients stay; else what the target says.
+func (t target) stayOr(stay plan.Stay) plan.Stay {
+	if t.Stay.Known {
+		return t.Stay
+	}
+	return stay
 }
 
 func (t target) check(ctx context.Context, w desiredTraffic) (stay plan.Stay, err error) {
@@ -238,10 +285,7 @@ func (t target) check(ctx context.Context, w desiredTraffic) (stay plan.Stay, er
 		stay, err = t.mover.check(ctx, w)
 		return err //nolint:wrapcheck // withTimeout does
 	})
-	if t.Stay.Known {
-		stay = t.Stay
-	}
-	return stay, err
+	return t.stayOr(stay), err
 }
 
 // withTimeout bounds one call by the target's timeout. Its error names an exceeded timeout.
@@ -256,7 +300,7 @@ func (t target) withTimeout(ctx context.Context, w desiredTraffic, call func(con
 }
 
 // forEachTarget calls do for every target that serves the topology, in parallel.
-func (r *Redirector) forEachTarget(topology, primary string, stale []string, do func(target, desiredTraffic) (plan.Stay, error)) []plan.TrafficState {
+func (r *Redirector) forEachTarget(topology, primary string, stale []string, do func(target, desiredTraffic) (found, error)) []plan.TrafficState {
 	w := desiredTraffic{topology: topology, id: rand.Text()}
 	address, known := r.options.Addresses[primary]
 	w.primary = endpoint{primary, address}
@@ -272,7 +316,7 @@ func (r *Redirector) forEachTarget(topology, primary string, stale []string, do 
 			serving = append(serving, t)
 		}
 	}
-	errs, stays := make([]error, len(serving)), make([]plan.Stay, len(serving))
+	errs, all := make([]error, len(serving)), make([]found, len(serving))
 	var wg sync.WaitGroup
 	for i, t := range serving {
 		w := w
@@ -282,18 +326,18 @@ func (r *Redirector) forEachTarget(topology, primary string, stale []string, do 
 				errs[i] = fmt.Errorf("the operator's configuration holds no address of %s (hint: add it to credentials)", primary)
 				return
 			}
-			stays[i], errs[i] = do(t, w)
+			all[i], errs[i] = do(t, w)
 		})
 	}
 	wg.Wait()
-	return states(topology, serving, stays, errs)
+	return states(topology, serving, all, errs)
 }
 
 // states returns the results of the targets that have a check.
-func states(topology string, targets []target, stays []plan.Stay, errs []error) []plan.TrafficState {
+func states(topology string, targets []target, all []found, errs []error) []plan.TrafficState {
 	var out []plan.TrafficState
 	for i, t := range targets {
-		s := plan.TrafficState{Topology: topology, Target: t.Name, OK: errs[i] == nil, Stay: stays[i]}
+		s := plan.TrafficState{Topology: topology, Target: t.Name, OK: errs[i] == nil, Stay: all[i].stay, Seen: all[i].seen}
 		if errs[i] != nil {
 			s.Detail = errs[i].Error()
 		}

@@ -18,8 +18,8 @@ import (
 // Rehearse checks, for every target that serves the topology, what [Redirector.Set] needs
 // to point it at primary. It moves no traffic. OK means that it found no obstacle.
 func (r *Redirector) Rehearse(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
-	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (plan.Stay, error) {
-		return plan.Stay{}, t.withTimeout(ctx, w, t.mover.rehearse)
+	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (found, error) {
+		return found{}, t.withTimeout(ctx, w, t.mover.rehearse)
 	})
 }
 

@@ -22,8 +22,32 @@ func TestTheOperatorKnowsHowLongClientsStay(t *testing.T) {
 	} {
 		target.Stay = c.configured
 		r, _ := made(t, target)
-		if got := only(t, r.Check(t.Context(), "orders", "cluster-b", nil)).Stay.Text("cluster-a"); got != c.say {
-			t.Errorf("got %q, want %q", got, c.say)
+		for what, states := range map[string][]plan.TrafficState{
+			"a check": r.Check(t.Context(), "orders", "cluster-b", nil), "a set": r.Set(t.Context(), "orders", "cluster-b", nil),
+		} {
+			if got := only(t, states).Stay.Text("cluster-a"); got != c.say {
+				t.Errorf("%s: got %q, want %q", what, got, c.say)
+			}
+		}
+	}
+}
+
+// TestASetSaysWhatItSaw: a target that has a check says within which time it was seen to lead
+// to the primary, over all attempts; one without says nothing.
+func TestASetSaysWhatItSaw(t *testing.T) {
+	late := script(t, `[ "$(wc -l <"$0.asked")" -ge 3 ]`)
+	for _, c := range []struct {
+		name, want string
+		exec       redirect.Exec
+	}{
+		{"at once", "within 0 s", redirect.Exec{Command: []string{"true"}, Check: []string{"true"}}},
+		{"at the third attempt", "within 3 s", redirect.Exec{Command: []string{"sh", "-c", `echo >>"` + late + `.asked"`}, Check: []string{late}}},
+		{"no check", "", redirect.Exec{Command: []string{"true"}}},
+		{"never", "", redirect.Exec{Command: []string{"true"}, Check: []string{"false"}}},
+	} {
+		r, _ := made(t, redirect.Target{Name: "t", Exec: &c.exec})
+		if got := only(t, r.Set(t.Context(), "orders", "cluster-b", nil)).Seen; got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }
