@@ -54,6 +54,8 @@ func TestChartInstallsInKubernetes(t *testing.T) {
 		t.Error("a change of the configuration replaces no pod")
 	}
 
+	listsDeployments(t, s, func(more ...string) { helm.run(t, append(append([]string{"upgrade", "reconcile", chart}, with...), more...)...) })
+
 	s.Apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ledger, namespace: reconcile-ledger}\n")
 	helm.run(t, "uninstall", "reconcile")
 	if status, _ := s.Call(t, s.Token, http.MethodGet, "/apis/apps/v1/namespaces/reconcile/deployments/reconcile", nil); status != http.StatusNotFound {
@@ -127,5 +129,24 @@ func hasOnlyItsRights(t *testing.T, s *kubeserver.Server, other string) {
 		if status, _ := s.Call(t, other, c.method, c.path, nil); status != http.StatusForbidden {
 			t.Errorf("another account may %s: %d", what, status)
 		}
+	}
+}
+
+// listsDeployments: only if it is wanted, and only where the configuration says that clusters
+// run, may the service account list Deployments.
+func listsDeployments(t *testing.T, s *kubeserver.Server, upgrade func(more ...string)) {
+	t.Helper()
+	s.Apply(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: milvus}\n")
+	own := s.Account(t, "reconcile", "reconcile")
+	const there, elsewhere = "/apis/apps/v1/namespaces/milvus/deployments", "/apis/apps/v1/namespaces/reconcile/deployments"
+	for _, path := range []string{there, elsewhere} {
+		if status, _ := s.Call(t, own, http.MethodGet, path, nil); status != http.StatusForbidden {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	upgrade("--set", "doctor.listDeployments=true", "--set-json", `configuration.clusters=[{"id":"cluster-a","kubernetes":{"namespace":"milvus","instance":"a"}}]`)
+	s.AwaitRight(t, own, http.MethodGet, there)
+	if status, _ := s.Call(t, own, http.MethodGet, elsewhere, nil); status != http.StatusForbidden {
+		t.Errorf("%s: %d", elsewhere, status)
 	}
 }

@@ -77,7 +77,7 @@ func cdcCheck(c plan.Cluster, p schema.KubernetesPlace, by discovery.Maker, stat
 		if err != nil {
 			out.Message += ": " + err.Error()
 		}
-		out.Remedy = "let us list Deployments in the namespace " + p.Namespace + ", and check 'clusters' of the configuration"
+		out.Remedy = "let us list Deployments in the namespace " + p.Namespace + " (the chart: doctor.listDeployments), and check 'clusters' of the configuration"
 		return out
 	case state == discovery.CDCReady:
 		out.Verdict, out.Message = render.CheckOK, "CDC runs"
