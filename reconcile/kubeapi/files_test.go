@@ -72,8 +72,8 @@ func TestTheProgramThatWasCheckedRuns(t *testing.T) {
 		t.Errorf("%v, it runs %v", err, got)
 	}
 	for user, say := range map[string]string{
-		calls + "command: no-such-program}":  "write its full path as command",
-		"auth-provider: {name: gcp}":         "auth-provider gcp is not supported",
+		calls + "command: no-such-program}": "write its full path as command",
+		"auth-provider: {name: gcp}":        "auth-provider gcp is not supported",
 	} {
 		if _, err := kubeconfig(t, server, user).rest(); err == nil || !strings.Contains(err.Error(), say) {
 			t.Errorf("%s: %v", user, err)

@@ -54,7 +54,9 @@ func TestChartInstallsInKubernetes(t *testing.T) {
 		t.Error("a change of the configuration replaces no pod")
 	}
 
-	listsDeployments(t, s, func(more ...string) { helm.run(t, append(append([]string{"upgrade", "reconcile", chart}, with...), more...)...) })
+	listsDeployments(t, s, func(more ...string) {
+		helm.run(t, append(append([]string{"upgrade", "reconcile", chart}, with...), more...)...)
+	})
 
 	s.Apply(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ledger, namespace: reconcile-ledger}\n")
 	helm.run(t, "uninstall", "reconcile")
