@@ -24,7 +24,7 @@ func (b backend) left(ctx context.Context, out []string) string {
 		left, err := b.sessions(ctx, out)
 		switch {
 		case err != nil:
-			return "how many sessions were left on " + names + " is not known"
+			return "how many sessions were left on " + names + " is not known: " + err.Error()
 		case left == 0:
 			return "no session was left on " + names
 		case n == sessionCounts:
@@ -37,28 +37,29 @@ func (b backend) left(ctx context.Context, out []string) string {
 	}
 }
 
-// sessions counts the sessions of servers.
+// sessions counts the sessions of servers. It asks for all backends: by its name HAProxy may find
+// a frontend of the same name, which has no servers.
 func (b backend) sessions(ctx context.Context, names []string) (int, error) {
-	const servers, all = "4", "-1"
-	answer, err := b.ask(ctx, "show stat "+b.conf.Backend+" "+servers+" "+all)
+	const all, servers = "-1", "4"
+	answer, err := b.ask(ctx, "show stat "+all+" "+servers+" "+all)
 	if err != nil {
 		return 0, err
 	}
-	return countSessions(answer, names)
+	return countSessions(answer, b.conf.Backend, names)
 }
 
 // countSessions reads the answer of `show stat`: a line of names, a line for each server.
-func countSessions(answer string, names []string) (int, error) {
+func countSessions(answer, backend string, names []string) (int, error) {
 	read := csv.NewReader(strings.NewReader(strings.TrimPrefix(strings.TrimSpace(answer), "# ")))
 	read.FieldsPerRecord, read.LazyQuotes = -1, true
 	rows, err := read.ReadAll()
 	if err != nil || len(rows) == 0 {
 		return 0, fmt.Errorf("HAProxy answers %q", bounded(strings.TrimSpace(answer)))
 	}
-	name, current := slices.Index(rows[0], "svname"), slices.Index(rows[0], "scur")
+	proxy, name, current := slices.Index(rows[0], "pxname"), slices.Index(rows[0], "svname"), slices.Index(rows[0], "scur")
 	total, met := 0, 0
 	for _, row := range rows[1:] {
-		if name < 0 || current < 0 || len(row) <= max(name, current) || !slices.Contains(names, row[name]) {
+		if min(proxy, name, current) < 0 || len(row) <= max(proxy, name, current) || row[proxy] != backend || !slices.Contains(names, row[name]) {
 			continue
 		}
 		n, err := strconv.Atoi(row[current])

@@ -7,7 +7,7 @@ import (
 )
 
 // sessionsAsked is the command that counts the sessions of a backend's servers.
-const sessionsAsked = "show stat milvus 4 -1"
+const sessionsAsked = "show stat -1 4 -1"
 
 const statHeader = "# pxname,svname,qcur,qmax,scur,smax,slim\n"
 
@@ -15,7 +15,7 @@ const statHeader = "# pxname,svname,qcur,qmax,scur,smax,slim\n"
 // was taken out, for a short while. What cannot be counted is said to be not known, and never
 // fails a set.
 func TestHAProxySessionsThatAreLeftAreCounted(t *testing.T) {
-	const none, unknown = "within 0 s, no session was left on a1", "within 0 s, how many sessions were left on a1 is not known"
+	const none, unknown = "within 0 s, no session was left on a1", "within 0 s, how many sessions were left on a1 is not known: "
 	for _, c := range []struct {
 		name, first, then, want string
 	}{
@@ -23,9 +23,9 @@ func TestHAProxySessionsThatAreLeftAreCounted(t *testing.T) {
 		{"they end", "milvus,a1,0,0,2,9,\nmilvus,b1,0,0,4,4,\n", "milvus,a1,0,0,0,9,\n", none},
 		{"they stay", "milvus,a1,0,0,2,9,\n", "milvus,a1,0,0,2,9,\n", "within 0 s, 2 sessions were left on a1"},
 		{"a later HAProxy has more columns", "milvus,a1,0,0,0,9,,\"a, b\"\n", "", none},
-		{"no number", "milvus,a1,0,0,,9,\n", "", unknown},
-		{"another server", "milvus,b1,0,0,4,4,\n", "", unknown},
-		{"a short line", "milvus,a1\n", "", unknown},
+		{"no number", "milvus,a1,0,0,,9,\n", "", unknown + "scur of server a1 is no number"},
+		{"another server, and another backend", "milvus,b1,0,0,4,4,\nother,a1,0,0,4,4,\n", "", unknown + "HAProxy lists 0 of 1 servers"},
+		{"a short line", "milvus,a1\n", "", unknown + "HAProxy lists 0 of 1 servers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := newRuntimeAPI(t, servers("a1 2 0 1", "b1 0 1 1"))
