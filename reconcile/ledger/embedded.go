@@ -33,6 +33,7 @@ type embedded struct {
 
 	unsound atomic.Bool          // the cached image failed its last verification
 	own     atomic.Pointer[note] // the newest record that this process read or wrote
+	aside   keptAside
 }
 
 // errUnchanged ends a transaction that has nothing to write.

@@ -1,11 +1,12 @@
 package ledger
 
 import (
-	"bytes"
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -35,12 +36,12 @@ func (a aside) isEmpty() bool {
 	return len(a.outages)+len(a.progress)+len(a.ended)+len(a.drifts) == 0
 }
 
-// asideWire is the file. Older builds wrote the list of outages alone.
-type asideWire struct {
-	Outages  []outageWire   `json:"outages,omitempty"`
-	Progress []progressWire `json:"progress,omitempty"`
-	Ended    []endedWire    `json:"ended,omitempty"`
-	Drifts   []driftWire    `json:"drifts,omitempty"`
+// keptAside is the file as this process last read or wrote it. A file that is the same one, as
+// long, and of the same time is not read again.
+type keptAside struct {
+	mu   sync.Mutex
+	file fs.FileInfo // nil: none
+	kept aside
 }
 
 // readAside returns what is kept while there is no ledger; nothing for a ledger that is no
@@ -50,53 +51,133 @@ func (l *Ledger) readAside() aside {
 	if !ok {
 		return aside{}
 	}
-	raw, err := plainfile.Read(b.path + outagesSuffix)
+	b.aside.mu.Lock()
+	defer b.aside.mu.Unlock()
+	f, err := plainfile.Open(b.path + outagesSuffix)
 	if err != nil {
 		return aside{}
 	}
-	return decodeAside(raw)
-}
-
-func decodeAside(raw []byte) aside {
-	var w asideWire
-	into := any(&w)
-	if bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		into = &w.Outages
-	}
-	if json.Unmarshal(raw, into) != nil {
+	defer f.Close() //nolint:errcheck // it is only read
+	info, err := f.Stat()
+	if err != nil {
 		return aside{}
 	}
+	if last := b.aside.file; last == nil || !os.SameFile(last, info) || last.Size() != info.Size() || !last.ModTime().Equal(info.ModTime()) {
+		b.aside.file, b.aside.kept = info, decodeAside(f)
+	}
+	return b.aside.kept
+}
+
+// wrote keeps in mind what was written.
+func (k *keptAside) wrote(path string, kept aside) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.kept = kept
+	if k.file, _ = os.Stat(path); k.file == nil { // gone again: it is read next time
+		k.kept = aside{}
+	}
+}
+
+// decodeAside reads the file one value after the other, since the file may be large.
+func decodeAside(from io.Reader) aside {
+	in := json.NewDecoder(from)
 	var out aside
-	for _, o := range w.Outages {
-		out.outages = append(out.outages, o.outage())
-	}
-	for _, p := range w.Progress {
-		out.progress = append(out.progress, p.record())
-	}
-	for _, e := range w.Ended {
-		out.ended = append(out.ended, plan.EndedOutage(e))
-	}
-	for _, d := range w.Drifts {
-		out.drifts = append(out.drifts, plan.DriftMark(d))
+	err := out.decode(in)
+	if _, more := in.Token(); err != nil || !errors.Is(more, io.EOF) {
+		return aside{}
 	}
 	return out
 }
 
-func (a aside) encode() ([]byte, error) {
-	var w asideWire
-	for _, o := range a.outages {
-		w.Outages = append(w.Outages, outageToWire(o))
+func (a *aside) decode(in *json.Decoder) error {
+	outage := func(w outageWire) { a.outages = append(a.outages, w.outage()) }
+	switch begin, err := in.Token(); {
+	case err != nil:
+		return err
+	case begin == json.Delim('['):
+		return decodeRest(in, outage)
+	case begin != json.Delim('{'):
+		return errAside
 	}
-	for _, p := range a.progress {
-		w.Progress = append(w.Progress, progressToWire(p))
+	for in.More() {
+		name, err := in.Token()
+		if err != nil {
+			return err
+		}
+		switch name {
+		case "outages":
+			err = decodeList(in, outage)
+		case "progress":
+			err = decodeList(in, func(w progressWire) { a.progress = append(a.progress, w.record()) })
+		case "ended":
+			err = decodeList(in, func(w endedWire) { a.ended = append(a.ended, plan.EndedOutage(w)) })
+		case "drifts":
+			err = decodeList(in, func(w driftWire) { a.drifts = append(a.drifts, plan.DriftMark(w)) })
+		default:
+			err = in.Decode(&json.RawMessage{}) // of a newer build
+		}
+		if err != nil {
+			return err
+		}
 	}
-	for _, e := range a.ended {
-		w.Ended = append(w.Ended, endedWire(e))
+	_, err := in.Token()
+	return err
+}
+
+var errAside = errors.New("the file next to the ledger is damaged")
+
+func decodeList[T any](in *json.Decoder, add func(T)) error {
+	if begin, err := in.Token(); err != nil || begin != json.Delim('[') {
+		return errors.Join(err, errAside)
 	}
-	for _, d := range a.drifts {
-		w.Drifts = append(w.Drifts, driftToWire(d))
+	return decodeRest(in, add)
+}
+
+// decodeRest is decodeList behind the bracket.
+func decodeRest[T any](in *json.Decoder, add func(T)) error {
+	for in.More() {
+		var one T
+		if err := in.Decode(&one); err != nil {
+			return err
+		}
+		add(one)
 	}
-	return json.Marshal(w)
+	_, err := in.Token()
+	return err
+}
+
+// encode writes the file one value after the other. Older builds wrote the list of outages
+// alone.
+func (a aside) encode(to io.Writer) error {
+	out, before := bufio.NewWriter(to), "{"
+	err := errors.Join(
+		encodeList(out, &before, "outages", a.outages, outageToWire),
+		encodeList(out, &before, "progress", a.progress, progressToWire),
+		encodeList(out, &before, "ended", a.ended, func(e plan.EndedOutage) endedWire { return endedWire(e) }),
+		encodeList(out, &before, "drifts", a.drifts, driftToWire),
+	)
+	_, _ = out.WriteString("}") // Flush tells
+	return errors.Join(err, out.Flush())
+}
+
+// encodeList writes a list that is not empty, and before it what stands there.
+func encodeList[T, W any](out *bufio.Writer, before *string, name string, list []T, wire func(T) W) error {
+	if len(list) == 0 {
+		return nil
+	}
+	next := *before + `"` + name + `":[`
+	for _, v := range list {
+		raw, err := json.Marshal(wire(v))
+		if err != nil {
+			return err
+		}
+		_, _ = out.WriteString(next) // Flush tells
+		_, _ = out.Write(raw)
+		next = ","
+	}
+	_, _ = out.WriteString("]")
+	*before = ","
+	return nil
 }
 
 // join adds outages and progress to what is kept. It moves the outages of clusters, which
@@ -143,7 +224,7 @@ func (a aside) withDrifts(marks []plan.DriftMark) aside {
 	}
 	a.drifts = nil
 	for _, topology := range sortedKeys(drifts) {
-		a.drifts = append(a.drifts, drifts[topology])
+		a.drifts = append(a.drifts, plan.DriftMark(driftToWire(drifts[topology]))) // as it will be read
 	}
 	return a
 }
@@ -169,13 +250,10 @@ func (l *Ledger) keepAside(ctx context.Context, change func(aside) aside) error 
 	if kept.isEmpty() {
 		return removeIfThere(b.path + outagesSuffix)
 	}
-	raw, err := kept.encode()
-	if err != nil {
-		return fmt.Errorf("encode outages: %w", err)
-	}
-	if err := replaceFile(b.path+outagesSuffix, raw); err != nil {
+	if err := replaceFile(b.path+outagesSuffix, kept.encode); err != nil {
 		return fmt.Errorf("keep outages next to the ledger: %w", err)
 	}
+	b.aside.wrote(b.path+outagesSuffix, kept)
 	return nil
 }
 
@@ -199,14 +277,13 @@ func (l *Ledger) takeAsideOver(ctx context.Context) error {
 var replacements atomic.Int64
 
 // replaceFile writes a file whole, in a folder that exists.
-func replaceFile(path string, content []byte) error {
+func replaceFile(path string, write func(io.Writer) error) error {
 	fresh := fmt.Sprintf("%s.%d.%d", path, os.Getpid(), replacements.Add(1))
 	f, err := plainfile.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Close()); err == nil {
+	if err = errors.Join(write(f), f.Close()); err == nil {
 		err = os.Rename(fresh, path)
 	}
 	if err != nil {

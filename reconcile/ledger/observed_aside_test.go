@@ -6,11 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/reconcile/plainfile"
 )
 
 // TestOutagesBeforeTheLedger: a command that only plans keeps the first failed probe next
@@ -108,6 +110,28 @@ func TestTheFileOfAnOlderBuildIsRead(t *testing.T) {
 	must(t, err)
 	same(t, len(m.Outages), 1)
 	same(t, m.Outages[0].Cluster, "a")
+}
+
+// TestMuchIsKeptBeforeTheLedger: the file of many topologies is larger than other files may
+// be, and each record keeps what the others wrote.
+func TestMuchIsKeptBeforeTheLedger(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	open := func() *Ledger {
+		l, err := Embedded(path, Options{Clock: func() time.Time { return start }})
+		must(t, err)
+		return l
+	}
+	proven := []plan.ProgressRecord{{Cluster: "c", Source: "a", At: start, NoBacklogAt: start, Collections: []string{strings.Repeat("x", plainfile.Largest)}}}
+	one := open()
+	must(t, one.RecordProven(t.Context(), proven))
+	must(t, one.RecordOutages(t.Context(), []plan.Outage{{Cluster: "b", Topology: "orders", Since: start, Until: start}}, nil))
+	must(t, open().RecordDrifts(t.Context(), []plan.DriftMark{{Topology: "orders", At: start}}))
+	for _, l := range []*Ledger{one, open()} {
+		m, err := l.Memory(t.Context())
+		must(t, err)
+		same(t, m.Progress, proven)
+		same(t, []int{len(m.Outages), len(m.Drifts)}, []int{1, 1})
+	}
 }
 
 // TestOutagesOfAReader: a process that may not write plans all the same.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unique"
 
 	"milvus-reconcile/plan"
 )
@@ -122,10 +123,13 @@ func (w progressWire) record() plan.ProgressRecord {
 	return p
 }
 
+// interned is the one copy in this process of a name that records and views repeat.
+func interned(name string) string { return unique.Make(name).Value() }
+
 func (w channelWire) progress() plan.ChannelProgress {
 	c := plan.ChannelProgress{
-		Channel: w.Channel, Known: w.Known, Error: w.Error, SourceCluster: w.SourceCluster,
-		SourceChannel: w.SourceChannel, MessageID: w.MessageID, TimeTick: w.TimeTick, CaughtUpAt: w.CaughtUpAt, Unsent: w.Unsent,
+		Channel: interned(w.Channel), Known: w.Known, Error: w.Error, SourceCluster: interned(w.SourceCluster),
+		SourceChannel: interned(w.SourceChannel), MessageID: w.MessageID, TimeTick: w.TimeTick, CaughtUpAt: w.CaughtUpAt, Unsent: w.Unsent,
 	}
 	for _, s := range w.Salvage {
 		c.Salvage = append(c.Salvage, plan.Salvage(s))
