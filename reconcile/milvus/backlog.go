@@ -58,7 +58,7 @@ type logQuestion struct {
 // whether the source was asked. What cannot be found out stays unset.
 func (f *Fleet) unsent(ctx context.Context, source *clusterRead) (asked bool) {
 	standbys := slices.DeleteFunc(slices.Clone(source.topology.reads), func(s *clusterRead) bool {
-		return s.view.Belief.Kind != plan.BeliefStandby || s.view.Belief.Source != source.cluster.ID || s.link == nil || len(s.view.Progress) == 0
+		return s.view.Belief.Kind != plan.BeliefStandby || s.view.Belief.Source != source.cluster.ID || s.link == nil && s.checkpoints == nil || len(s.view.Progress) == 0
 	})
 	if len(standbys) == 0 || !source.canDump() {
 		return false

@@ -143,6 +143,50 @@ func (r *viewReader) provesByFirst() bool {
 	return !r.options.progress || r.expectedSource() && !reads
 }
 
+// decides waits on for an answer over a brief connection that did not come soon, if the server
+// speaks HTTP/2. It says whether that read is the view: the cluster answered, or neither it nor
+// its coordinator said anything until the deadline. That is all that another connection could
+// show, which would hold several times the memory meanwhile.
+func (r *viewReader) decides(ctx context.Context, read <-chan struct{}, until time.Time) bool {
+	if r.brief == nil || isClosed(read) || !r.brief.Speaks() {
+		return false
+	}
+	r.trace.set(func(a *attempt) { a.stage = stageSpoke })
+	whole, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	coordinator := r.brief.begin(whole, unary.Call{
+		Method: milvuspb.MilvusService_ListDatabases_FullMethodName, Request: &milvuspb.ListDatabasesRequest{}, Reply: &milvuspb.ListDatabasesResponse{},
+	})[0]
+	silent := func() bool {
+		err := coordinator.wait(whole)
+		return classify(err, r.trace.seen(err)).timedOut()
+	}
+	select {
+	case <-read:
+	case <-coordinator.Done():
+		if !silent() {
+			return false
+		}
+		<-read
+	}
+	if r.answered() {
+		cancel()
+		_ = coordinator.wait(whole) // its answer is not wanted any more
+		return true
+	}
+	return r.view.Reach == plan.ReachDegraded && r.view.Class == plan.ClassTimeout && silent()
+}
+
+// isClosed says whether a channel is closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
 // infos reads some channels of a standby at once.
 func (b *briefConn) infos(ctx context.Context, channels []string, source string) ([]*milvuspb.GetReplicateInfoResponse, []error) {
 	calls, out := make([]unary.Call, len(channels)), make([]*milvuspb.GetReplicateInfoResponse, len(channels))

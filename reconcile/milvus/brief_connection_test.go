@@ -1,8 +1,10 @@
 package milvus
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"slices"
@@ -39,12 +41,15 @@ func TestABriefConnectionTellsTheSame(t *testing.T) {
 		change  func(*testing.T, *world)
 		reach   plan.Reach
 	}{
-		"as usual":                       {change: func(*testing.T, *world) {}, reach: plan.ReachUp},
-		"no such call":                   {profile: "2.6.14", change: func(*testing.T, *world) {}, reach: plan.ReachUp},
-		"stopped":                        {change: func(t *testing.T, w *world) { must(t, w.Stop("b")) }, reach: plan.ReachUnreachable},
-		"a coordinator that is gone":     {change: func(t *testing.T, w *world) { must(t, w.Coordinator("b", milvussim.CoordinatorGone)) }, reach: plan.ReachDegraded},
-		"not ready":                      {change: func(t *testing.T, w *world) { must(t, w.Coordinator("b", milvussim.CoordinatorNotReady)) }, reach: plan.ReachDegraded},
-		"a configuration that hangs":     {change: fault(milvussim.FaultHang, codes.OK, 0), reach: plan.ReachUp},
+		"as usual":                   {change: func(*testing.T, *world) {}, reach: plan.ReachUp},
+		"no such call":               {profile: "2.6.14", change: func(*testing.T, *world) {}, reach: plan.ReachUp},
+		"stopped":                    {change: func(t *testing.T, w *world) { must(t, w.Stop("b")) }, reach: plan.ReachUnreachable},
+		"a coordinator that is gone": {change: func(t *testing.T, w *world) { must(t, w.Coordinator("b", milvussim.CoordinatorGone)) }, reach: plan.ReachDegraded},
+		"not ready":                  {change: func(t *testing.T, w *world) { must(t, w.Coordinator("b", milvussim.CoordinatorNotReady)) }, reach: plan.ReachDegraded},
+		"a configuration that hangs": {change: fault(milvussim.FaultHang, codes.OK, 0), reach: plan.ReachUp},
+		"every call hangs": {change: func(t *testing.T, w *world) {
+			must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		}, reach: plan.ReachDegraded},
 		"one that hangs once":            {change: fault(milvussim.FaultHang, codes.OK, 1), reach: plan.ReachUp},
 		"an answer that does not arrive": {change: fault(milvussim.FaultDropReply, codes.OK, 1), reach: plan.ReachUp},
 		"an error":                       {change: fault(milvussim.FaultError, codes.Internal, 0), reach: plan.ReachUp},
@@ -132,6 +137,43 @@ func TestABriefObservationMakesNoOtherConnection(t *testing.T) {
 	before = w.accepted()
 	w.sweep(f, plan.Depth{Fresh: true}) // over what all others use
 	same(t, w.accepted()-before, 3)
+}
+
+// TestAHangingClusterCostsOneConnection: one that speaks and answers nothing until the deadline
+// is told by its brief connection alone, over which its coordinator was asked too.
+func TestAHangingClusterCostsOneConnection(t *testing.T) {
+	t.Parallel()
+	unhurried(t, func(w *world) error {
+		w.config.OneShot = true
+		must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+		before := w.accepted()
+		views, calls := w.sweep(w.fleet(), plan.Depth{})
+		if b := views["b"]; b.Reach != plan.ReachDegraded || b.Class != plan.ClassTimeout || b.Error == "" {
+			return fmt.Errorf("%+v", b)
+		}
+		return errors.Join(differ(w.accepted()-before, 2), differ(calls["ListDatabases"], 1), differ(calls["GetReplicateConfiguration"], 2))
+	})
+}
+
+// TestWhatWasReadHoldsNoConnection while another cluster of the topology is waited for.
+func TestWhatWasReadHoldsNoConnection(t *testing.T) {
+	w := trio(t)
+	w.config.OneShot, w.config.ReadTimeout = true, time.Hour
+	must(t, w.AddFault("b", milvussim.Fault{Method: milvussim.AnyMethod, Kind: milvussim.FaultHang}))
+	f := w.fleetWithLongWait()
+	ctx, cancel := context.WithCancel(w.ctx())
+	ended := make(chan []plan.View, 1)
+	go func() { ended <- f.Reader().Observe(ctx, []plan.Topology{w.topology}, plan.Depth{Progress: true}) }()
+	w.await(func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return w.calls("c", "GetReplicateInfo") == len(w.cluster("c").PChannels) && w.calls("b", "Connect") == 1 && len(f.open) == 2 // of a, and of b
+	})
+	cancel()
+	for _, v := range <-ended {
+		same(t, v.Reach == plan.ReachUp, v.Cluster != "b")
+	}
+	same(t, len(f.open), 0)
 }
 
 // accepted is how many connections the clusters took.

@@ -54,9 +54,12 @@
 // deadline of D as well.
 //
 // A process that observes once, as plan does, begins with a brief connection (package
-// unary) in the place of a kept one, and waits D/4 for it instead of S. It counts only if
+// unary) in the place of a kept one, and waits D/4 for it instead of S. Answers count only if
 // it answers every question, also which cluster answers: so the first questions are asked
-// at once, and the coordinator is asked over the other connection alone.
+// at once. If by D/4 the server speaks HTTP/2 and has not given its configuration, the
+// coordinator is asked over the brief connection. If nothing comes until D, the cluster
+// hangs, and no new connection is made. If anything comes but the configuration, a new
+// connection is made then, and has the 3D/4 that it has otherwise.
 //
 // A deadline that passes while this process does not run (an overloaded machine, a stopped
 // process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up
@@ -70,7 +73,7 @@
 //	publish the tick  -->  read the channels: as of the tick, or without it
 //	...                    ...
 //	all are read: readAll asks the sources for what is unsent (backlog), and closes or
-//	keeps the connections
+//	keeps the connections; over which nothing is left to ask was closed before
 //
 // # Who waits how long for a primary
 //

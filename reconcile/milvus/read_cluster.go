@@ -157,8 +157,8 @@ func (r viewReader) withLink(l *link) *viewReader {
 
 // readCore reads reach, version and belief. It uses the connection that an earlier read
 // kept, if there is one. When that does not answer soon, it reads over a new connection as
-// well, within the same deadline. reused says that the kept connection gave the view,
-// since is when the connection was made.
+// well, within the same deadline. reused says that the cluster answered over the kept
+// connection, since is when the connection was made.
 func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, since time.Time, reused bool, err error) {
 	until := time.Now().Add(cmp.Or(r.options.within, f.readTimeout))
 	l, since, reused, err := f.linkFor(r.target, r.pass, r.options)
@@ -172,8 +172,11 @@ func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, s
 		return kept, since, false, nil
 	}
 	keptRead := kept.startCore(ctx, until)
-	if arrivesWithin(keptRead, l.soon()) && kept.answered() {
-		return kept, since, true, nil
+	if arrivesWithin(keptRead, l.soon()) && kept.answered() || kept.decides(ctx, keptRead, until) {
+		return kept, since, kept.answered(), nil
+	}
+	if late := time.Now().Add(f.readTimeout - l.soon()); late.After(until) {
+		until = late // only where the cluster said something by now
 	}
 	dialled := f.clock.Now()
 	if l, err = f.dial(r.pass); err != nil {

@@ -102,6 +102,19 @@ func (s *clusterRead) releaseLink() {
 	s.link, s.release, s.checkpoints = nil, nil, nil
 }
 
+// releaseUnused releases a connection over which nothing else is asked, while other clusters
+// of the topology may be waited for: that of a cluster that did not answer and, in a process
+// that observes once, that of a standby whose channels were read in time.
+func (s *clusterRead) releaseUnused() {
+	read := s.link != nil && s.link.brief != nil && s.link.fleet.oneShot && s.view.Belief.Kind == plan.BeliefStandby && s.checkpoints != nil
+	if s.view.Reach == plan.ReachUp && !read {
+		return
+	}
+	checkpoints := s.checkpoints
+	s.releaseLink()
+	s.checkpoints = checkpoints
+}
+
 // sourceTick is a time tick of a source. What a standby says of its channels after the
 // source gave the tick, and what the source holds up to the tick, show together what is
 // unsent.
@@ -208,7 +221,10 @@ func (r *Reader) readAll(ctx context.Context, topologies []*topologyRead, depth 
 		reads[i].tick.publish(0)
 		if !depth.Progress {
 			reads[i].releaseLink() // nothing else is asked over its connection
-		} else if t := reads[i].topology; t.unread.Add(-1) == 0 {
+			return
+		}
+		reads[i].releaseUnused()
+		if t := reads[i].topology; t.unread.Add(-1) == 0 {
 			r.fleet.backlogs(ctx, t)
 			r.fleet.settle(ctx, t)
 			t.closeLinks()

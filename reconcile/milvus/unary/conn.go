@@ -12,13 +12,11 @@ package unary
 import (
 	"context"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -87,6 +85,16 @@ func (c *Conn) Close() error {
 		c.session.close(errClosed)
 	}
 	return nil
+}
+
+// Speaks says whether the server has begun to speak HTTP/2, and the connection stands.
+func (c *Conn) Speaks() bool {
+	select {
+	case <-c.made:
+		return c.session != nil && c.session.speaks()
+	default:
+		return false
+	}
 }
 
 var (
@@ -220,6 +228,9 @@ func (c *Conn) Begin(ctx context.Context, groups ...[]Call) []*Group {
 	return out
 }
 
+// Done is closed once all calls have ended by themselves. Wait ends them otherwise.
+func (g *Group) Done() <-chan struct{} { return g.done }
+
 // encode prepares a call, unless there is no connection.
 func (g *Group) encode(i int, err error) {
 	c := &g.calls[i]
@@ -302,36 +313,4 @@ func (c *Conn) header(ctx context.Context) []hpack.HeaderField {
 		fields = append(fields, hpack.HeaderField{Name: "authorization", Value: c.options.Authorization})
 	}
 	return fields
-}
-
-// message takes the message out of an answer, and returns the error that the server gave.
-func (c *call) message() ([]byte, error) {
-	if c.cut {
-		return nil, status.Errorf(codes.ResourceExhausted, "an answer has more than %d bytes", c.most-prefix)
-	}
-	if err := c.answer.outcome(); err != nil {
-		return nil, err
-	}
-	data := c.body
-	if len(data) < prefix || data[0] != 0 || int(binary.BigEndian.Uint32(data[1:])) != len(data)-prefix {
-		return nil, errProtocol
-	}
-	return data[prefix:], nil
-}
-
-var errProtocol = status.Error(codes.Internal, "the server does not keep to gRPC")
-
-// outcome is the error that an answer tells.
-func (a answer) outcome() error {
-	if a.status != "200" {
-		return status.Errorf(codes.Unavailable, "unexpected HTTP status %s", a.status)
-	}
-	code, err := strconv.ParseUint(a.grpcStatus, 10, 32)
-	switch {
-	case err != nil, !strings.HasPrefix(a.contentType, "application/grpc"), a.encoding != "" && a.encoding != "identity":
-		return errProtocol
-	case code != 0:
-		return status.Error(codes.Code(code), a.grpcMessage)
-	}
-	return nil
 }

@@ -42,6 +42,7 @@ type session struct {
 	sent    int          // bytes of requests
 	unread  int          // bytes of answers that the server was not told of yet
 	calls   map[uint32]*call
+	spoken  bool  // the server has begun to speak HTTP/2
 	err     error // why it has ended; nil: it has not
 }
 
@@ -53,34 +54,6 @@ type frames []byte
 func (f *frames) Write(data []byte) (int, error) {
 	*f = append(*f, data...)
 	return len(data), nil
-}
-
-// call is one that is under way.
-type call struct {
-	group   *Group
-	request []byte
-	stream  uint32
-	body    []byte // of the answer
-	most    int    // bytes of it that are taken; more end the call
-	unread  int    // bytes of it that the server was not told of yet
-	cut     bool   // there were more
-	answer  answer
-	err     error // why there is no answer
-}
-
-// end ends a call, and with the last one its group. Once calls are under way, the lock of the
-// session is held.
-func (c *call) end(err error) {
-	c.err, c.request = err, nil
-	if c.group.left--; c.group.left == 0 {
-		close(c.group.done)
-	}
-}
-
-// answer is what the header and the trailer of an answer say.
-type answer struct {
-	status, contentType, encoding string
-	grpcStatus, grpcMessage       string // of the trailer, or of a header without anything behind it
 }
 
 // newSession begins to speak over a connection. Nothing is written before the first call, and
@@ -192,6 +165,13 @@ func (s *session) flush() {
 	s.writing = false
 }
 
+// speaks says whether the server has begun to speak, and the session has not ended.
+func (s *session) speaks() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spoken && s.err == nil
+}
+
 // wait waits for the end of all calls of a group, and ends them if ctx ends first.
 func (s *session) wait(ctx context.Context, g *Group) {
 	select {
@@ -287,7 +267,7 @@ func (s *session) take(frame http2.Frame) error {
 		return s.takeData(f)
 	case *http2.RSTStreamFrame:
 		if c := s.calls[f.StreamID]; c != nil {
-			s.finish(c, status.Errorf(codes.Unavailable, "the server ended the call: %v", f.ErrCode))
+			s.finish(c, endedBy(f.ErrCode))
 		}
 	case *http2.SettingsFrame:
 		return s.takeSettings(f)
@@ -311,6 +291,7 @@ func (s *session) takeSettings(f *http2.SettingsFrame) error {
 	if f.IsAck() {
 		return nil
 	}
+	s.spoken = true
 	if size, ok := f.Value(http2.SettingInitialWindowSize); ok && size < mostFrame {
 		return status.Error(codes.Unavailable, "the server takes less than one frame")
 	}
