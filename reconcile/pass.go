@@ -99,10 +99,16 @@ func (p Pass) Plan(ctx context.Context) (Report, error) {
 // planTopology makes the evidence that one topology lacks, and plans it at once, so that
 // the evidence does not grow old while other topologies still make theirs.
 func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPlan) Report {
-	wants := slices.DeleteFunc(slices.Clone(s.computed.Wants), func(w plan.Want) bool { return w.Topology != t.Name })
+	var wants []plan.Want
+	for _, w := range s.computed.Wants {
+		if w.Topology == t.Name {
+			wants = append(wants, w)
+		}
+	}
 	asked := p.askTraffic(ctx, t)
-	one, o := p.forTopology(t.Name), s.observed
+	o := s.observed
 	if len(wants) > 0 && !p.NoProbes {
+		one := p.forTopology(t.Name)
 		if !p.acting { // an apply recorded those of all topologies together
 			p.recordOutages(ctx, nil, s.remembered, t) // before the rounds: they take long, and may be interrupted
 		}
@@ -114,7 +120,7 @@ func (p Pass) planTopology(ctx context.Context, s observation, t plan.TopologyPl
 	o.Traffic = asked.states(p.acting && t.Transition == plan.TransitionFailover)
 	computed := plan.Plan{Topologies: []plan.TopologyPlan{t}}
 	if len(wants) > 0 && !p.NoProbes || len(o.Traffic) > 0 {
-		computed = one.compute(o, s.remembered)
+		computed = p.forTopology(t.Name).compute(o, s.remembered)
 	}
 	if p.NoProbes {
 		computed.Wants = nil
