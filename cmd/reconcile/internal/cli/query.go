@@ -77,7 +77,7 @@ func (g *globals) runPass(ctx context.Context, e *wire.Environment, q query) (wr
 		pass.Unlisted = len(rev.Desired.Topologies) <= maxUnlistedChecks
 	}
 	if pass.AllProgress {
-		defer wire.SpareMemory()()
+		_ = wire.SpareMoreMemory() // also while the page is written; the caller restores the pace
 	}
 	report, err := pass.Plan(ctx)
 	if err != nil {

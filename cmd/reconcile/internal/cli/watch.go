@@ -104,6 +104,7 @@ func (g *globals) printPass(ctx context.Context, e *wire.Environment, q query, n
 
 // watchPass makes the nth pass. Each but the first reads Git again.
 func (g *globals) watchPass(ctx context.Context, e *wire.Environment, q query, n int) (writer, error) {
+	defer wire.SpareMoreMemory()()
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	if n > 0 {

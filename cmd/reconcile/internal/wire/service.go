@@ -121,14 +121,21 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	return d.runUntilSignal(ctx, server)
 }
 
-// sparingGC is the GOGC in percent of the daemon, and of commands that read the progress of
-// every standby: what lost clusters hold while they are waited for is then not doubled. An
-// idle daemon makes little garbage, so collecting it more often costs little.
-const sparingGC = 50
+// sparingGC is the GOGC in percent of the daemon, and patientGC that of commands that read the
+// progress of every standby: what lost clusters hold while they are waited for is then not
+// doubled. An idle daemon makes little garbage, and such a command waits more than it works, so
+// collecting it more often costs little.
+const (
+	sparingGC = 50
+	patientGC = 35
+)
 
 // SpareMemory collects garbage more often, unless the environment sets GOGC. before
 // restores the old pace.
 func SpareMemory() (before func()) { return collectAt(sparingGC) }
+
+// SpareMoreMemory is SpareMemory of a command that waits for many clusters.
+func SpareMoreMemory() (before func()) { return collectAt(patientGC) }
 
 // quickGC is the GOGC in percent of a command that observes once: it ends before most of its
 // garbage would have to be collected.
