@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,7 +17,8 @@ import (
 
 // BenchmarkApplyOverhead is `reconcile apply` of an approved failover, from the
 // start of the process to its end with the promotion verified, next to a
-// program that only makes the same calls (testdata/bare). One op is one of each,
+// program that only makes the same calls (testdata/bare), and to another build, whose path
+// is in RECONCILE_BEFORE. One op is one of each, in turn,
 // in worlds of their own that are alike; the policy asks for one round and no
 // waiting, so that nothing is taken off any time. The times are medians.
 func BenchmarkApplyOverhead(b *testing.B) {
@@ -24,24 +26,32 @@ func BenchmarkApplyOverhead(b *testing.B) {
 		b.Run(verify, func(b *testing.B) {
 			b.StopTimer()
 			recording, rpcs := recordedFailover(b, verify)
-			bare := builtBare(b)
-			var took, cpu [2][]time.Duration
+			bare, before := builtBare(b), os.Getenv("RECONCILE_BEFORE")
+			took, cpu := map[string][]time.Duration{}, map[string][]time.Duration{}
 			for range b.N {
-				for i, args := range [][]string{nil, {bare, recording}} {
-					e := newFailover(b, verify, nil)
-					if i == 0 {
-						args = []string{e.binary, "apply", "--config", e.config}
+				for _, who := range []string{"apply", "before", "bare"} {
+					if who == "before" && before == "" {
+						continue
+					}
+					e := newFailover(b, map[string]string{"before": before}[who], verify, nil)
+					args := []string{e.binary, "apply", "--config", e.config}
+					if who == "bare" {
+						args = []string{bare, recording}
 					}
 					wall, spent := e.timed(b, args[0], args[1:]...)
-					took[i], cpu[i] = append(took[i], wall), append(cpu[i], spent)
+					took[who], cpu[who] = append(took[who], wall), append(cpu[who], spent)
 					e.end()
 				}
 			}
-			b.ReportMetric(median(took[0]), "ms/apply")
-			b.ReportMetric(median(took[1]), "ms/bare")
-			b.ReportMetric(median(took[0])/median(took[1]), "x-of-bare")
-			b.ReportMetric(median(cpu[0]), "cpu-ms/apply")
-			b.ReportMetric(median(cpu[1]), "cpu-ms/bare")
+			for who := range took {
+				b.ReportMetric(median(took[who]), "ms/"+who)
+				b.ReportMetric(median(cpu[who]), "cpu-ms/"+who)
+			}
+			b.ReportMetric(median(took["apply"])/median(took["bare"]), "x-of-bare")
+			if before != "" {
+				b.ReportMetric(median(cpu["apply"])/median(cpu["before"]), "cpu/before")
+				b.ReportMetric(median(took["apply"])/median(took["before"]), "ms/ms-before")
+			}
 			b.ReportMetric(float64(rpcs), "rpcs")
 		})
 	}
@@ -55,11 +65,13 @@ func median(all []time.Duration) float64 {
 
 // newFailover is a world of one topology whose primary is lost, a ledger that
 // knows it, and the approved commit that promotes another cluster. The calls of
-// the process that applies it go through the recorder, if there is one.
-func newFailover(b *testing.B, verify string, r *recorder) *estate {
+// the process that applies it go through the recorder, if there is one. build is the program
+// that applies; empty: ours.
+func newFailover(b *testing.B, build, verify string, r *recorder) *estate {
 	b.Helper()
 	policy := fmt.Sprintf("  failover: {unavailableFor: 0s, probes: 1, verify: %s}\n", verify)
 	e := newEstate(b, 1, policy)
+	e.binary = cmp.Or(build, e.binary)
 	if out, err := exec.Command(e.binary, "apply", "--config", e.config).CombinedOutput(); err != nil {
 		b.Fatalf("apply at rest: %v\n%s", err, out)
 	}
@@ -95,7 +107,7 @@ func (e *estate) through(b *testing.B, r *recorder, text string) string {
 func recordedFailover(b *testing.B, verify string) (path string, rpcs int) {
 	b.Helper()
 	r := &recorder{}
-	e := newFailover(b, verify, r)
+	e := newFailover(b, "", verify, r)
 	e.timed(b, e.binary, "apply", "--config", e.config)
 	e.end()
 	data, err := json.Marshal(r.calls)

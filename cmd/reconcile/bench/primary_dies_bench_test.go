@@ -24,7 +24,7 @@ func BenchmarkDeathToPromote(b *testing.B) {
 	var own []time.Duration
 	for range b.N {
 		b.StopTimer()
-		p := newPushesWith(b, 1000, 0, deathPolicy)
+		p := newPushesWith(b, "", 1000, 0, deathPolicy)
 		b.StartTimer()
 		own = append(own, p.deaths(b, deaths)...)
 	}

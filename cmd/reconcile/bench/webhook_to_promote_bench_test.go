@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/cgi"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,21 +28,39 @@ import (
 // were lost before, so that only the last round is left to make; the policy
 // asks for no waiting. Nothing is taken off: Git is fetched over HTTP and every
 // cluster of the topology is looked at twice in that time. One op is one daemon
-// that carries out several failovers, each pushed on its own.
+// that carries out several failovers, each pushed on its own, and one of another build, whose
+// path is in RECONCILE_BEFORE. The processor time is that of the daemon from its first to its
+// last failover, its sweeps included.
 func BenchmarkWebhookToPromote(b *testing.B) {
 	for _, n := range []int{10, 1000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			var took, git []time.Duration
+			took, cpu := map[string][]time.Duration{}, map[string][]time.Duration{}
+			var git []time.Duration
 			for range b.N {
-				p := newPushes(b, n)
-				for i := range pushed {
-					t, g := p.failover(b, i)
-					took, git = append(took, t), append(git, g)
+				for _, who := range []string{"webhook", "before"} {
+					build := map[string]string{"before": os.Getenv("RECONCILE_BEFORE")}[who]
+					if who == "before" && build == "" {
+						continue
+					}
+					p := newPushesWith(b, build, n, pushed, noWaiting)
+					spent := p.daemon.cpu(b)
+					for i := range pushed {
+						t, g := p.failover(b, i)
+						took[who], git = append(took[who], t), append(git, g)
+					}
+					cpu[who] = append(cpu[who], p.daemon.cpu(b)-spent)
+					p.daemon.stop()
 				}
 			}
-			b.ReportMetric(median(took), "ms/webhook-to-promote")
-			b.ReportMetric(float64(slices.Max(took).Microseconds())/1000, "ms/slowest")
+			b.ReportMetric(median(took["webhook"]), "ms/webhook-to-promote")
+			b.ReportMetric(float64(slices.Max(took["webhook"]).Microseconds())/1000, "ms/slowest")
 			b.ReportMetric(median(git), "ms/of-it-in-git-server")
+			b.ReportMetric(median(cpu["webhook"]), "cpu-ms")
+			if len(took["before"]) > 0 {
+				b.ReportMetric(median(took["before"]), "ms/before")
+				b.ReportMetric(median(took["webhook"])/median(took["before"]), "ms/ms-before")
+				b.ReportMetric(median(cpu["webhook"])/median(cpu["before"]), "cpu/before")
+			}
 		})
 	}
 }
@@ -56,19 +76,16 @@ type pushes struct {
 	serve string
 	log   string
 	git   atomic.Int64 // nanoseconds that the forge's git has worked
+
+	daemon resident // ends with the simulator
 }
 
-// newPushes starts the daemon and waits until it knows every topology and has
-// rounds of evidence for the lost primaries.
-func newPushes(b *testing.B, topologies int) *pushes {
-	b.Helper()
-	return newPushesWith(b, topologies, pushed, noWaiting)
-}
-
-// newPushesWith is that with so many lost primaries, and a policy.
-func newPushesWith(b *testing.B, topologies, lost int, policy string) *pushes {
+// newPushesWith starts the daemon and waits until it knows every topology and has
+// rounds of evidence for the lost primaries. build is the program of the daemon; empty: ours.
+func newPushesWith(b *testing.B, build string, topologies, lost int, policy string) *pushes {
 	b.Helper()
 	e := newEstate(b, topologies, policy)
+	e.binary = cmp.Or(build, e.binary)
 	dir := b.TempDir()
 	p := &pushes{estate: e, forge: filepath.Join(dir, "forge.git"), serve: freeport.Address(b), log: filepath.Join(dir, "run.log")}
 	repo := filepath.Join(filepath.Dir(e.config), "repo")
@@ -89,7 +106,8 @@ func newPushesWith(b *testing.B, topologies, lost int, policy string) *pushes {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close() })
+	p.daemon = resident{pid: cmd.Process.Pid, at: p.serve, stop: sync.OnceFunc(func() { _ = cmd.Process.Kill(); _ = cmd.Wait(); _ = log.Close(); e.end() })}
+	b.Cleanup(p.daemon.stop)
 	p.await(b, "the first sweep", func() bool {
 		_, err := testkit.Request("GET", "http://"+p.serve+"/readyz", "")
 		return err == nil
