@@ -323,7 +323,7 @@ func (x *Replay) message(channel string, raw *commonpb.ImmutableMessage, group u
 func (m *LoggedMessage) readRows(c *logrows.Collection, group uint64) {
 	rows, err := logrows.Read(c, logrows.Message{
 		Tick: m.TimeTick, Group: group, Delete: m.Kind == wal.Kinds[wal.TypeDelete], Partition: m.Partition, PartitionID: m.PartitionID,
-		Count: int(m.RowCount), Keys: m.keys, Fields: m.fields, Body: m.Payload,
+		Count: int(m.RowCount), Keys: m.keys, Fields: m.fields, Weight: m.weight,
 	})
 	if err != nil || m.RowsHidden {
 		m.Taints, m.Why = true, "the rows of a message cannot be read"

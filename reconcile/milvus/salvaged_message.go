@@ -41,6 +41,7 @@ type SalvagedMessage struct {
 	RowsHidden bool
 	Payload    []byte // as Milvus wrote it; never what may hold a password or token
 
+	weight   int // of an insert or a delete: about what it takes when it is decoded
 	fields   []*schemapb.FieldData
 	keyField string // the one of fields with the primary keys; empty: not known
 	keys     *schemapb.IDs
@@ -155,8 +156,7 @@ func (m *SalvagedMessage) body(number int) {
 	switch number {
 	case wal.TypeInsert:
 		var b msgpb.InsertRequest
-		if answers.Decode(m.Payload, &b, answers.MaxBody) != nil {
-			m.RowsHidden = true
+		if m.RowsHidden = !m.decode(&b); m.RowsHidden {
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
@@ -164,8 +164,7 @@ func (m *SalvagedMessage) body(number int) {
 		m.RowCount, m.fields = int64(b.GetNumRows()), b.GetFieldsData() //nolint:gosec // far below
 	case wal.TypeDelete:
 		var b msgpb.DeleteRequest
-		if answers.Decode(m.Payload, &b, answers.MaxBody) != nil {
-			m.RowsHidden = true
+		if m.RowsHidden = !m.decode(&b); m.RowsHidden {
 			return
 		}
 		m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
@@ -182,6 +181,13 @@ func (m *SalvagedMessage) body(number int) {
 			m.name(b.GetDbName(), b.GetCollectionName(), b.GetCollectionID())
 		}
 	}
+}
+
+// decode decodes the body of a message with rows.
+func (m *SalvagedMessage) decode(into proto.Message) (ok bool) {
+	weight, err := answers.DecodeWeighed(m.Payload, into, answers.MaxBody)
+	m.weight = weight
+	return err == nil
 }
 
 func (m *SalvagedMessage) name(database, collection string, id int64) {

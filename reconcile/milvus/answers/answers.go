@@ -111,21 +111,21 @@ func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 
 // Decode decodes a message unless that would take more memory than cost.
 func Decode(raw []byte, m proto.Message, cost int) error {
-	if err := chargeMessage(raw, m.ProtoReflect().Descriptor(), bodyDepth, &cost); err != nil {
-		return err
-	}
-	if err := proto.Unmarshal(raw, m); err != nil {
-		return errors.New(notTaken + "it cannot be decoded, or a text in it is not UTF-8")
-	}
-	return nil
+	_, err := DecodeWeighed(raw, m, cost)
+	return err
 }
 
-// Weight is about how many bytes the body of a message takes when it is decoded; ok is false
-// if that is more than MaxBody.
-func Weight(body []byte, d protoreflect.MessageDescriptor) (bytes int, ok bool) {
-	left := MaxBody
-	err := chargeMessage(body, d, bodyDepth, &left)
-	return MaxBody - left, err == nil
+// DecodeWeighed decodes a message unless that would take more memory than cost. weight is about
+// how many bytes it takes now.
+func DecodeWeighed(raw []byte, m proto.Message, cost int) (weight int, err error) {
+	left := cost
+	if err := chargeMessage(raw, m.ProtoReflect().Descriptor(), bodyDepth, &left); err != nil {
+		return 0, err
+	}
+	if err := proto.Unmarshal(raw, m); err != nil {
+		return 0, errors.New(notTaken + "it cannot be decoded, or a text in it is not UTF-8")
+	}
+	return cost - left, nil
 }
 
 // What the parts of a decoded message take, about.

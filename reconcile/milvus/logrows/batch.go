@@ -20,6 +20,7 @@ type Batch struct {
 	held   int   // of the whole messages that they are in
 	of     *Rows // the first of its messages, which decides what fits
 	parts  []part
+	ready  *milvuspb.UpsertRequest // that was made ahead; nil: none was, or its rows have changed since
 }
 
 type part struct {
@@ -48,6 +49,9 @@ const maxBatchHeld = 2 * maxBatchWeight
 // Heavy says whether a batch is as large as one may be.
 func (b *Batch) Heavy() bool { return b.weight >= maxBatchWeight || b.held >= maxBatchHeld }
 
+// Held is about how many bytes the messages take that its rows are in.
+func (b *Batch) Held() int { return b.held }
+
 // AtOnce is how many of the rows one request may bring.
 func (r *Rows) AtOnce(most int) int {
 	if r.weight <= maxBatchWeight {
@@ -58,7 +62,7 @@ func (r *Rows) AtOnce(most int) int {
 
 // Add adds rows of a message.
 func (b *Batch) Add(r *Rows, rows []int) {
-	if b.of == nil {
+	if b.ready = nil; b.of == nil {
 		b.of = r
 	}
 	if n := len(b.parts); n == 0 || b.parts[n-1].from != r {
@@ -76,8 +80,17 @@ func (b *Batch) Without(taken func(replay.Write) bool) (gone int) {
 		gone += len(p.rows) - len(kept)
 		b.parts[i].rows = kept
 	}
-	b.Rows -= gone
+	if b.Rows -= gone; gone > 0 {
+		b.ready = nil
+	}
 	return gone
+}
+
+// Prepare makes the request of an upsert ahead of the moment in which it is sent.
+func (b *Batch) Prepare() {
+	if b.ready == nil && !b.Deletes() {
+		b.ready = b.Upsert()
+	}
 }
 
 // KeyMarks calls visit with the key of every row.
@@ -130,6 +143,9 @@ func (b *Batch) Delete() *milvuspb.DeleteRequest {
 // for, so that a collection that was dropped, made again or changed meanwhile refuses it
 // (task_upsert.go, schemaTimestamp).
 func (b *Batch) Upsert() *milvuspb.UpsertRequest {
+	if b.ready != nil {
+		return b.ready
+	}
 	c := b.of.Collection
 	return &milvuspb.UpsertRequest{
 		DbName: c.Database, CollectionName: c.Name, PartitionName: b.of.Partition, SchemaTimestamp: c.changed,

@@ -8,12 +8,9 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/msgpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
-	"milvus-reconcile/reconcile/milvus/answers"
 	"milvus-reconcile/reconcile/replay"
 )
 
@@ -142,7 +139,7 @@ type Message struct {
 	Count       int
 	Keys        *schemapb.IDs
 	Fields      []*schemapb.FieldData
-	Body        []byte // as Milvus wrote it
+	Weight      int // about what it takes when it is decoded
 }
 
 // Read takes the rows of a message that is of the collection.
@@ -162,16 +159,8 @@ func Read(c *Collection, m Message) (*Rows, error) {
 	if r.Collection.scattered || !r.Collection.manyPartitions {
 		r.partitionID, r.Partition = 0, ""
 	}
-	r.weight, _ = answers.Weight(m.Body, bodyOf(r.Delete))
+	r.weight = m.Weight
 	return r, nil
-}
-
-// bodyOf is the form of the body of a message with rows.
-func bodyOf(deletes bool) protoreflect.MessageDescriptor {
-	if deletes {
-		return (*msgpb.DeleteRequest)(nil).ProtoReflect().Descriptor()
-	}
-	return (*msgpb.InsertRequest)(nil).ProtoReflect().Descriptor()
 }
 
 func idsOf(ids *schemapb.IDs) keyList {

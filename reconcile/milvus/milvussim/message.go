@@ -222,9 +222,31 @@ func (in *insertion) request(tick uint64) *msgpb.InsertRequest {
 		NumRows: uint64(len(rows)), Timestamps: ticks, Version: msgpb.InsertDataVersion_ColumnBased,
 	}
 	for _, f := range in.batch.fields {
+		if in.isColumn(f) {
+			req.FieldsData = append(req.FieldsData, f)
+			continue
+		}
 		req.FieldsData = append(req.FieldsData, loggedColumns(f, rows)...)
 	}
 	return req
+}
+
+// isColumn says whether a column of the request is that of the message too: of numbers, when
+// all rows are in one message. Nothing is copied then.
+func (in *insertion) isColumn(f *schemapb.FieldData) bool {
+	stored := len(f.GetScalars().GetLongData().GetData())
+	if v := f.GetVectors(); v.GetFloatVector() != nil && v.GetDim() > 0 {
+		stored = len(v.GetFloatVector().GetData()) / int(v.GetDim())
+	}
+	if stored == 0 || stored != len(in.index) || len(f.GetValidData()) > 0 {
+		return false
+	}
+	for i, at := range in.index {
+		if i != at {
+			return false
+		}
+	}
+	return true
 }
 
 // allPartitions stands for every partition in a delete (common.AllPartitionsID).

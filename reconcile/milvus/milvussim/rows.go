@@ -80,7 +80,7 @@ func (s *shard) insert(in *insertion, tick uint64) {
 }
 
 func (s *shard) remove(d *deletion) {
-	gone := make(map[any]bool, len(d.keys))
+	gone := map[any]bool{}
 	for _, k := range d.keys {
 		if _, had := s.keys[k]; had {
 			gone[k] = true

@@ -1,31 +1,53 @@
 package salvage
 
 import (
-	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"milvus-reconcile/reconcile/milvus"
 	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/replay"
 )
 
-// keySet are marks of keys in their order.
-type keySet []replay.Mark
-
-func compareMarks(a, b replay.Mark) int { return bytes.Compare(a[:], b[:]) }
+// keySet are marks of keys. A mark is as good as a random number, so its own bits say where it
+// is looked for.
+type keySet struct {
+	marks []replay.Mark
+	at    []uint32 // the number of a mark from 1, at the first free place behind its own; 0: free
+}
 
 func keySetOf(b *logrows.Batch) keySet {
-	out := make(keySet, 0, b.Rows)
-	b.KeyMarks(func(key replay.Mark) { out = append(out, key) })
-	slices.SortFunc(out, compareMarks)
-	return out
+	places := 8
+	for places < 2*b.Rows {
+		places *= 2
+	}
+	s := keySet{marks: make([]replay.Mark, 0, b.Rows), at: make([]uint32, places)}
+	b.KeyMarks(func(key replay.Mark) {
+		s.marks = append(s.marks, key)
+		i := s.place(key)
+		for s.at[i] != 0 {
+			i = (i + 1) % len(s.at)
+		}
+		s.at[i] = uint32(len(s.marks)) //nolint:gosec // a batch is small
+	})
+	return s
+}
+
+func (s keySet) place(key replay.Mark) int {
+	return int(binary.LittleEndian.Uint32(key[:])) & (len(s.at) - 1)
 }
 
 func (s keySet) has(key replay.Mark) bool {
-	_, found := slices.BinarySearchFunc(s, key, compareMarks)
-	return found
+	if len(s.at) == 0 {
+		return false
+	}
+	for i := s.place(key); s.at[i] != 0; i = (i + 1) % len(s.at) {
+		if s.marks[s.at[i]-1] == key {
+			return true
+		}
+	}
+	return false
 }
 
 // follow reads what the promoted cluster took on the channel since it was last read. It is

@@ -26,8 +26,9 @@ type ReplayRun struct {
 	// time; nil: nobody is.
 	Progress func(digest string, written, of int64)
 
-	batch int                             // rows of a request; 0: batchRows
-	wrap  func(replayWriter) replayWriter // for tests; nil: none
+	batch   int                             // rows of a request; 0: batchRows
+	holding *holding                        // of the rows in batches; nil: at most openBytes
+	wrap    func(replayWriter) replayWriter // for tests; nil: none
 }
 
 // Run reads both logs, writes the rows that are missing, and reads them back. If a run does
@@ -36,6 +37,9 @@ type ReplayRun struct {
 func (x ReplayRun) Run(ctx context.Context) (report replay.Report, err error) {
 	if x.batch == 0 {
 		x.batch = batchRows
+	}
+	if x.holding == nil {
+		x.holding = &holding{most: openBytes}
 	}
 	if x.Rate > 0 {
 		x.batch = min(x.batch, x.Rate) // no more at once than a second may bring
@@ -90,6 +94,7 @@ func (x ReplayRun) rounds(ctx context.Context, r *comparison, to replayWriter) (
 		case !more:
 			return x.finish(ctx, r, report)
 		}
+		x.holding.now.Store(0) // of a round that ended early
 		run := &replaying{
 			comparison: r, ReplayRun: x, writer: to, pace: newPace(x.Rate), digest: report.Digest, before: done.Written, toWrite: report.ToWrite(),
 		}

@@ -37,6 +37,19 @@ func chunks(m milvus.LoggedMessage, rows []int, most int) iter.Seq[[]int] {
 // openBatches is how many batches of a channel are filled at the same time.
 const openBatches = 16
 
+// openBytes bounds the memory of the rows in the batches of all channels, filled or waiting. It
+// is what one batch of each of 16 channels holds.
+const openBytes = 64 << 20
+
+// holding counts the bytes of the rows in the batches of all channels.
+type holding struct {
+	most int64
+	now  atomic.Int64
+}
+
+// add adds bytes, and says whether it is too much then: a batch must go, full or not.
+func (h *holding) add(bytes int) (over bool) { return h.now.Add(int64(bytes)) > h.most }
+
 // maxMoved bounds how many keys that others wrote meanwhile are remembered of a channel. If
 // there are more, what is left is judged again.
 const maxMoved = 1 << 18
@@ -124,23 +137,38 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 		c.open = append(c.open, &logrows.Batch{})
 		i = len(c.open) - 1
 	}
-	b := c.open[i]
+	b, before := c.open[i], c.open[i].Held()
 	b.Add(m.Rows, rows)
+	over := c.holding.add(b.Held() - before)
 	full := b.Rows >= c.batch || b.Heavy()
 	switch {
-	case !full && len(c.open) <= openBatches:
+	case !full && !over && len(c.open) <= openBatches:
 		return nil
+	case !full && over:
+		i = heaviest(c.open)
 	case !full:
-		i, b = 0, c.open[0]
+		i = 0
 	}
+	b = c.open[i]
 	c.open = slices.Delete(c.open, i, i+1)
 	return c.flush(ctx, b)
+}
+
+// heaviest returns the place of the batch that frees the most memory.
+func heaviest(open []*logrows.Batch) (at int) {
+	for i, b := range open {
+		if b.Held() > open[at].Held() {
+			at = i
+		}
+	}
+	return at
 }
 
 // flush sends a batch until it is taken. Before each try it reads what the promoted cluster
 // took up to then: a try without an answer may have been taken, and others may have written
 // the same keys since.
 func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
+	defer c.holding.add(-b.Held())
 	if err := c.pace.wait(ctx, b.Rows); err != nil {
 		return err
 	}
@@ -149,13 +177,18 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 		if err := c.mayWrite(ctx); err != nil {
 			return err
 		}
+		keys, rows := keySetOf(b), b.Rows
+		b.Prepare() // so that nothing is left to do between the reading and the try
 		if err := c.follow(ctx, tried); err != nil {
 			return err
 		}
 		if len(c.moved) > 0 {
 			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
-		c.sent = keySetOf(b)
+		if b.Rows != rows {
+			keys = keySetOf(b)
+		}
+		c.sent = keys
 		err := c.writer.Send(ctx, b)
 		if err == nil {
 			c.written.Add(int64(b.Rows))

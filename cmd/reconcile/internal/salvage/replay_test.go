@@ -1,12 +1,16 @@
 package salvage
 
 import (
+	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/replay"
 )
 
@@ -58,5 +62,54 @@ func TestAReplayIsPlanned(t *testing.T) {
 	}
 	if len(got.Conflicts) != 5 || len(got.Problems) != 0 {
 		t.Errorf("%+v, %+v", got.Conflicts, got.Problems)
+	}
+}
+
+// heldSends counts what batches hold in all, and at most at one time.
+type heldSends struct {
+	replayWriter
+	holding   *holding
+	mu        sync.Mutex
+	all, most int64
+	sends     int
+}
+
+func (w *heldSends) Send(ctx context.Context, b *logrows.Batch) error {
+	w.mu.Lock()
+	w.all, w.most, w.sends = w.all+int64(b.Held()), max(w.most, w.holding.now.Load()), w.sends+1
+	w.mu.Unlock()
+	return w.replayWriter.Send(ctx, b)
+}
+
+// TestTheBatchesOfAllChannelsHoldABoundedAmount: however many collections and channels there
+// are, batches that are not full are sent once all of them together hold too much.
+func TestTheBatchesOfAllChannelsHoldABoundedAmount(t *testing.T) {
+	x := newLab(t)
+	const tables, inserts, rows = 3, 8, 40
+	name := func(i int) string { return fmt.Sprint("t", i) }
+	for i := range tables {
+		x.table(name(i), false)
+	}
+	x.await(func() bool { return x.has("b", name(tables-1)) })
+	x.lose(func() {
+		for i := range tables {
+			for n := range inserts {
+				x.insert(x.a, name(i), everyColumn(span(n*rows, rows), 1), rows)
+			}
+		}
+	})
+	x.fence()
+	h := &holding{most: 64 << 10}
+	sent := &heldSends{holding: h}
+	got, err := x.run(func(r *ReplayRun) {
+		r.holding = h
+		r.wrap = func(w replayWriter) replayWriter { sent.replayWriter = w; return sent }
+	})
+	x.must(err)
+	if got.Done.Written != tables*inserts*rows || !got.Done.Whole() {
+		t.Errorf("%+v", got.Done)
+	}
+	if left := h.now.Load(); sent.most > sent.all/2 || sent.all <= 2*h.most || left != 0 {
+		t.Errorf("of %d bytes %d were held at once by %d batches, and %d are left", sent.all, sent.most, sent.sends, left)
 	}
 }
