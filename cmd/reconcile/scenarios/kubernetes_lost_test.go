@@ -27,14 +27,12 @@ func TestKubernetesLedgerIsNeitherLostNorForeign(t *testing.T) {
 		d.Configure(t, d.config, freeport.Address(t), line.Address())
 		run := func(want int, args []string, says ...string) {
 			t.Helper()
-			out, err := exec.CommandContext(d.Ctx, "reconcile", append(args, "--config", d.config)...).CombinedOutput()
-			code := 0
-			if exit := (&exec.ExitError{}); errors.As(err, &exit) {
-				code = exit.ExitCode()
+			code, text := d.command(args)
+			for strings.Contains(text, "context deadline exceeded") && d.Ctx.Err() == nil { // a busy machine
+				code, text = d.command(args)
 			}
-			text := strings.Join(strings.Fields(string(out)), " ")
 			if code != want {
-				t.Fatalf("%v ended with %d, want %d:\n%s", args, code, want, out)
+				t.Fatalf("%v ended with %d, want %d:\n%s", args, code, want, text)
 			}
 			for _, w := range says {
 				if !strings.Contains(text, w) {
@@ -72,6 +70,15 @@ func TestKubernetesLedgerIsNeitherLostNorForeign(t *testing.T) {
 			t.Errorf("%d force promotions rested on an approval from before", n)
 		}
 	})
+}
+
+// command runs reconcile and returns how it ended, and what it said with single spaces.
+func (d *examined) command(args []string) (code int, text string) {
+	out, err := exec.CommandContext(d.Ctx, "reconcile", append(args, "--config", d.config)...).CombinedOutput()
+	if exit := (&exec.ExitError{}); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	}
+	return code, strings.Join(strings.Fields(string(out)), " ")
 }
 
 // awaitRefusal waits until doctor names the right that is missing.

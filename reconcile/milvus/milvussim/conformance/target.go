@@ -262,12 +262,28 @@ func (e *env) refused(r reply, text string) {
 	}
 }
 
-// waits demands that an update runs into its deadline.
+// waits demands that an update runs into its deadline. One that did not reach the simulator by
+// then, on a busy machine, is sent again.
 func (e *env) waits(c *Cluster, cfg *commonpb.ReplicateConfiguration, force bool) {
 	e.t.Helper()
-	if r := e.send(e.brief(c), c, cfg, force); !r.inDoubt() {
-		e.t.Fatalf("got %v, %v; want a deadline", r.status, r.err)
+	for range 20 {
+		before := e.arrived()
+		if r := e.send(e.brief(c), c, cfg, force); !r.inDoubt() {
+			e.t.Fatalf("got %v, %v; want a deadline", r.status, r.err)
+		}
+		if e.world == nil || e.arrived() > before {
+			return
+		}
 	}
+	e.t.Fatal("no update arrived before its deadline")
+}
+
+// arrived is how many updates the simulator has seen; 0 for real clusters.
+func (e *env) arrived() int {
+	if e.world == nil {
+		return 0
+	}
+	return len(e.updates())
 }
 
 func (e *env) deadline(err error) {
