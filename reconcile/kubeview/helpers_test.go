@@ -37,6 +37,7 @@ type lab struct {
 	log       buffer
 
 	written, failed atomic.Int64
+	begun           atomic.Int64 // rounds: each begins with Changed
 	mu              sync.Mutex
 	snapshot        daemon.Snapshot
 	changed         chan struct{}
@@ -70,6 +71,7 @@ func (l *lab) Snapshot() daemon.Snapshot {
 }
 
 func (l *lab) Changed() <-chan struct{} {
+	l.begun.Add(1)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.changed == nil {
@@ -144,15 +146,11 @@ func (l *lab) await(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// rounds waits until a number of rounds ended, well or not.
+// rounds waits until a number of rounds began and ended, well or not: the one after them began.
 func (l *lab) rounds(t *testing.T, n int64) {
 	t.Helper()
-	from := l.written.Load() + l.failed.Load()
-	if !l.Snapshot().Leader { // such rounds count nothing
-		time.Sleep(time.Duration(n) * 20 * time.Millisecond)
-		return
-	}
-	l.await(t, "further rounds", func() bool { return l.written.Load()+l.failed.Load() >= from+n })
+	from := l.begun.Load()
+	l.await(t, "further rounds", func() bool { return l.begun.Load() > from+n })
 }
 
 func leading(topologies ...daemon.TopologyStatus) daemon.Snapshot {
