@@ -4,6 +4,7 @@ go 1.26.8
 
 require (
 	github.com/Antonboom/nilnil v1.1.2
+	github.com/fluxcd/cli-utils v1.2.2
 	github.com/kkHAIKE/contextcheck v1.1.6
 	github.com/moby/buildkit v0.34.2
 	github.com/nishanths/exhaustive v0.17.1
@@ -58,7 +59,6 @@ require (
 	github.com/exponent-io/jsonpath v0.0.0-20210407135951-1de76d718b3f // indirect
 	github.com/extism/go-sdk v1.7.1 // indirect
 	github.com/fatih/color v1.19.0 // indirect
-	github.com/fluxcd/cli-utils v1.2.2 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.3 // indirect
 	github.com/go-enry/go-license-detector/v4 v4.3.0 // indirect
 	github.com/go-errors/errors v1.5.1 // indirect
