@@ -80,7 +80,7 @@ var imports = map[string][]string{
 	"cmd/reconcile/internal/jsonyaml":     {"cmd/reconcile/internal/safetext"},
 	"cmd/reconcile/internal/wholefile":    {},
 	"cmd/reconcile/internal/demo":         {"plan", "plan/suggest", "schema", "reconcile/approval", "reconcile/gitsource", "reconcile/milvus/milvussim"},
-	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/rehearsal", "cmd/reconcile/internal/render", "cmd/reconcile/internal/safetext"},
+	"cmd/reconcile/internal/serve":        {"plan", "plan/explain", "plan/suggest", "reconcile", "reconcile/approval", "reconcile/daemon", "cmd/reconcile/internal/rehearsal", "cmd/reconcile/internal/render", "cmd/reconcile/internal/safetext", "cmd/reconcile/internal/sitepage"},
 	// The command line reaches clusters, the daemon and redirects through wire only.
 	"cmd/reconcile/internal/cli": {
 		"plan", "plan/explain", "plan/release", "plan/siteplan", "plan/suggest", "schema", "reconcile", "reconcile/approval", "reconcile/audit", "reconcile/drift",

@@ -102,7 +102,11 @@ func MoveStateOf(t TopologyStatus, m siteplan.Move) MoveState {
 		return MoveNotWanted
 	}
 	switch t.State {
-	case StateBlocked, StateUnknown, StateSuspended:
+	case StateBlocked:
+		if !t.onlyAwaitsRounds() {
+			return MoveFailed
+		}
+	case StateUnknown, StateSuspended:
 		return MoveFailed
 	case StatePending:
 		if t.Failures > 0 || t.Waits == "" && !t.Decision.Approved() {
@@ -111,6 +115,14 @@ func MoveStateOf(t TopologyStatus, m siteplan.Move) MoveState {
 	case StateInSync, StateApplying, StateDrifted:
 	}
 	return MoveOpen
+}
+
+// onlyAwaitsRounds says whether an approved change lacks nothing but rounds of evidence.
+func (s TopologyStatus) onlyAwaitsRounds() bool {
+	blocking := s.Plan.Blocking(s.Decision.Accepted)
+	return s.Decision.Approved() && !slices.ContainsFunc(blocking, func(f plan.Finding) bool {
+		return f.Code != plan.CodePrimaryNotProbed && f.Code != plan.CodeChangeFrozen
+	})
 }
 
 // moveFailed says whether the newest pass of this process could not carry a move out. Of a

@@ -20,6 +20,7 @@ type overview struct {
 	Filter             filter
 	Counts             []count
 	Rows               []row
+	Sites              []string
 	all                int
 	alarm              bool // a topology needs a person
 }
@@ -77,7 +78,7 @@ type row struct {
 }
 
 func overviewOf(s daemon.Snapshot, f filter) overview {
-	v := overview{At: clock(s.At), Filter: f, all: len(s.Topologies), Facts: daemonProperties(s)}
+	v := overview{At: clock(s.At), Filter: f, all: len(s.Topologies), Facts: daemonProperties(s), Sites: sitesOf(s.Topologies...)}
 	v.Bad = len(v.Facts) > 0 && v.Facts[0].Bad
 	rows := make([]row, 0, len(s.Topologies))
 	d := documentOf(s)

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -35,13 +36,15 @@ type PageSource interface {
 }
 
 // Page answers with the status pages: an overview of all topologies, and a page of each.
-// The HTML is complete without JavaScript; with it, a page follows changes. It loads
+// A site has a page too. The HTML is complete without JavaScript; with it, a page follows changes. It loads
 // nothing from other servers, and its content security policy forbids that.
 type Page struct {
 	source   PageSource
 	records  func(ctx context.Context, topology string) []Record
 	overview *template.Template
 	topology *template.Template
+	site     *template.Template
+	sites    SiteSource
 	style    template.CSS
 	script   template.JS
 	policy   string
@@ -49,12 +52,13 @@ type Page struct {
 
 // NewPage returns the pages of a source. records returns the newest ledger records of a
 // topology, oldest first; nil shows none.
-func NewPage(source PageSource, records func(ctx context.Context, topology string) []Record) *Page {
+func NewPage(source PageSource, records func(ctx context.Context, topology string) []Record, sites SiteSource) *Page {
 	style, script := asset("page/page.css"), asset("page/page.js")
 	return &Page{
-		source: source, records: records,
+		source: source, records: records, sites: sites,
 		overview: template.Must(template.ParseFS(assets, "page/layout.html", "page/overview.html")),
 		topology: template.Must(template.ParseFS(assets, "page/layout.html", "page/topology.html")),
+		site:     template.Must(template.ParseFS(assets, "page/layout.html", "page/site.html")),
 		style:    template.CSS(style), //nolint:gosec // embedded
 		script:   template.JS(script), //nolint:gosec // embedded
 		policy: "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'" +
@@ -119,13 +123,14 @@ func namesOf(s daemon.Snapshot) []string {
 // layout is what every page has.
 type layout struct {
 	Title, Class, Root, At string
+	JSON                   string // the address of the same as JSON, below Root
 	Style                  template.CSS
 	Script                 template.JS
 	Page                   any
 }
 
 func (p *Page) answer(w http.ResponseWriter, code int, t *template.Template, l layout) {
-	l.Style, l.Script = p.style, p.script
+	l.Style, l.Script, l.JSON = p.style, p.script, cmp.Or(l.JSON, "api/v1/status")
 	var out bytes.Buffer
 	if err := t.ExecuteTemplate(&out, "layout.html", l); err != nil {
 		http.Error(w, "the page could not be rendered", http.StatusInternalServerError)

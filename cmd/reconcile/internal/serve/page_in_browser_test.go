@@ -160,6 +160,7 @@ func testForms(t *testing.T, b browser) {
 		{"under-way", "/topologies/orders-0007"},
 		{"split", "/topologies/orders-0029"},
 		{"star", "/topologies/orders-0003"},
+		{"site", "/sites/eu-1"},
 		{"unknown", "/topologies/none"},
 	} {
 		b.open(url + page.path)

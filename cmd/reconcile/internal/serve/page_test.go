@@ -106,9 +106,11 @@ func recordsOf(_ context.Context, topology string) []Record {
 
 // pages serves the pages of a source as the daemon does.
 func pages(b *board) http.Handler {
-	mux, p := http.NewServeMux(), NewPage(b, recordsOf)
+	mux, p := http.NewServeMux(), NewPage(b, recordsOf, siteOf)
 	mux.Handle("GET /{$}", p.Overview())
 	mux.Handle("GET /topologies/{topology}", p.Topology())
+	mux.Handle("GET /sites/{site}", p.Site())
+	mux.Handle("GET /api/v1/sites/{site}", SiteStatus(b, siteOf))
 	mux.Handle("GET /events", NewEvents(b, 4))
 	return mux
 }
@@ -296,7 +298,7 @@ func TestDiagramShowsWhatReplicates(t *testing.T) {
 // TestPageLoadsNothing holds that the pages refer to nothing elsewhere, and
 // that their policy allows their own style and script alone.
 func TestPageLoadsNothing(t *testing.T) {
-	for _, path := range []string{"/", "/topologies/payments", "/topologies/none"} {
+	for _, path := range []string{"/", "/topologies/payments", "/topologies/none", "/sites/eu-1", "/sites/none"} {
 		w := httptest.NewRecorder()
 		pages(gallery()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 		html := w.Body.String()
@@ -326,7 +328,7 @@ func TestPageShowsHostileTextAsText(t *testing.T) {
 	s.Plan.Findings[1].Message = "<script>alert(1)</script>\x1b[2J\u202e"
 	s.Plan.Clusters[0].ID = `"><svg onload=x>`
 	s.Error = "<img src=x>"
-	for _, path := range []string{"/", "/topologies/orders", "/topologies/%3Cimg%20src=x%3E", "/?q=%22%3E%3Cimg%20src=x%3E"} {
+	for _, path := range []string{"/", "/topologies/orders", "/topologies/%3Cimg%20src=x%3E", "/sites/%3Cimg%20src=x%3E", "/sites/eu-1", "/?q=%22%3E%3Cimg%20src=x%3E"} {
 		_, html := get(t, pages(boardOf(s)), path)
 		for _, bad := range []string{"<script>alert", "\x1b", "\u202e", "<img", "<svg onload"} {
 			if strings.Contains(html, bad) {

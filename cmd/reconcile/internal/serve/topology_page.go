@@ -24,6 +24,7 @@ type topologyView struct {
 	Clusters                                            []clusterView
 	Lags                                                []lagView
 	Rehearsals                                          *rehearsalView // nil: there was none
+	Sites                                               []string       // at which it has a cluster
 	Findings                                            []findingView
 	Brief                                               []labelled
 	Actions                                             []render.BriefAction
@@ -119,7 +120,7 @@ func topologyViewOf(d render.Document, t daemon.TopologyStatus, records []Record
 	for _, f := range append(openFindings(p), restOf(p)...) {
 		v.Findings = append(v.Findings, findingViewOf(f))
 	}
-	v.Rehearsals = rehearsalsOf(p)
+	v.Rehearsals, v.Sites = rehearsalsOf(p), sitesOf(t)
 	if len(p.Steps) > 0 {
 		v.Steps, v.Digest, v.Transition = render.Steps(p), p.Digest, render.Transition(p)
 	}

@@ -33,10 +33,11 @@ func Report(name string, waves siteplan.Waves, all []Came) Site {
 		decided[c.Topology], came[c.Topology] = Decision{Approved: c.Done}, c
 	}
 	out := Of(plan, waves, decided, "")
-	out.Approve, out.Blocked = "", 0
+	out.Approve, out.Blocked, out.Came = "", 0, &Counts{}
 	for _, w := range out.Waves {
 		for i, m := range w.Topologies {
 			w.Topologies[i].Done = came[m.Topology].done()
+			out.Came.add(*w.Topologies[i].Done)
 		}
 	}
 	return out
@@ -130,9 +131,13 @@ func (d Done) cameWords() string {
 		words = "promoted after " + plan.UpperBoundText(time.Duration(*d.PromotedSeconds*float64(time.Second)))
 	}
 	if d.Traffic != nil {
-		words += ", " + cmp.Or(trafficWords[plan.StepStatus(*d.Traffic)], "traffic "+*d.Traffic)
+		words += ", " + trafficText(*d.Traffic)
 	}
 	return words
+}
+
+func trafficText(status string) string {
+	return cmp.Or(trafficWords[plan.StepStatus(status)], "traffic "+status)
 }
 
 // trafficWords say how the step that redirects traffic ended.

@@ -19,6 +19,7 @@ type Site struct {
 	Blocked          int      `json:"blocked"`
 	Failovers        int      `json:"failovers"`
 	WorstLossSeconds *float64 `json:"worstLossSeconds"` // of one failover; null: of one it is not known
+	Came             *Counts  `json:"came,omitempty"`   // what came of the moves so far; nil: only the plan is told
 	Waves            []Wave   `json:"waves"`
 
 	// Approve is what a person types to approve it; empty: nothing is to be approved.

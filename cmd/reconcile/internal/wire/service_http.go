@@ -40,9 +40,11 @@ func (d *service) server(c schema.Config, files *tlsFiles) (*serve.Server, error
 		return nil, err
 	}
 	s.HandleLimited("GET /metrics", d.metrics.Handler())
-	page := serve.NewPage(board, d.pageRecords)
+	page := serve.NewPage(board, d.pageRecords, d.sitePage)
 	s.HandleLimited("GET /{$}", page.Overview())
 	s.HandleLimited("GET /topologies/{topology}", page.Topology())
+	s.HandleLimited("GET /sites/{site}", page.Site())
+	s.HandleLimited("GET /api/v1/sites/{site}", serve.SiteStatus(board, d.sitePage))
 	events := serve.NewEvents(board, readers)
 	s.OnStop(events.Close)
 	s.Handle("GET /events", events)
