@@ -112,7 +112,7 @@ func (m model) commits() []event {
 		out = append(out, event{name: "the approval is withdrawn", do: func(m *model) { m.git.approved = false }})
 	} else if g.commit > 0 {
 		out = append(out, event{name: "the newest change is approved", do: func(m *model) {
-			m.git.approved, m.git.short, m.git.long = true, m.short, m.long
+			m.git.approved, m.git.site, m.git.short, m.git.long = true, nil, m.short, m.long
 		}})
 	}
 	if g.commit+1 == mostCommits {

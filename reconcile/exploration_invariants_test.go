@@ -28,6 +28,8 @@ func (p *machine) checkBegin(b reconcile.Beginning) {
 	switch {
 	case !g.approved || len(b.Payloads) != 1 || b.Payloads[0] != payload(g.commit):
 		p.breaks("a " + string(b.Intent.Transition) + " is begun without an approval of it")
+	case g.site != nil && b.Intent.Digest != g.site.Digest:
+		p.breaks("a " + string(b.Intent.Transition) + " is begun by an approval of the site that covers another plan")
 	case commitOf(b.Intent.Commit) != g.commit || b.Intent.Generation != int64(g.generation):
 		p.breaks("an intent is begun under another commit than the one that was approved")
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/reconciletest"
 )
@@ -51,7 +52,8 @@ type history struct {
 	wasWide    bool  // the previous document did
 	rebuild    uint8 // 1 + the cluster whose rebuild it asks for
 	approved   bool
-	short      uint8 // when it was approved
+	site       *siteplan.Move // what an approval of the site covers; nil: the change is approved alone
+	short      uint8          // when it was approved
 	long       uint8
 }
 
@@ -134,6 +136,9 @@ func (h history) change() approval.Change {
 			Message: "Change the roles\n\nFailover-Approved: " + topic + "/" + name(to) +
 				"\nFailover-Approved-By: Alice <alice@example.com>\nFailover-Reason: a drill\n",
 		}}
+		if h.site != nil {
+			c.Carriers[0] = reconciletest.SiteCarrier(c.Carriers[0], *h.site)
+		}
 	}
 	return c
 }

@@ -36,7 +36,7 @@ func TestExplorationFindsBrokenParts(t *testing.T) {
 		{"replication is always called proven", broken{provesAll: true}, seed{state: swapping, depth: 2}, "without proof"},
 		{"Git is read once", broken{readsGitOnce: true}, seed{state: lost, depth: 2}, "without an approval"},
 		{"Git counts as read where it cannot be", broken{trustsOldGit: true}, seed{state: lost, depth: 2}, "without an approval"},
-		{"every cluster is called wiped", broken{seesWiped: true}, seed{state: func(x *explorer) state { return x.rebuilding() }, depth: 2}, "was not seen to be wiped"},
+		{"every cluster is called wiped", broken{seesWiped: true}, seed{state: func(x *explorer) state { return x.rebuilding("SP") }, depth: 2}, "was not seen to be wiped"},
 		{"requests go again without another look", broken{neverAsks: true}, seed{state: lost, depth: 3}, "has expired"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -9,13 +9,17 @@ import (
 )
 
 // rebuilding is the state in which cluster-b took the place of cluster-a, cluster-a was fenced,
-// holds nothing that only it has, and its rebuild is approved.
-func (x *explorer) rebuilding() state {
-	m := model{n: 2, git: history{
-		commit: 2, roles: roles("SP"), generation: 3, before: roles("TP"), earlier: 2, greatest: 2, rebuild: 1, approved: true,
+// holds nothing that only it has, and its rebuild is approved. Standbys of cluster-b, if there are
+// some, follow it.
+func (x *explorer) rebuilding(word string) state {
+	m := model{n: uint8(len(word)), git: history{
+		commit: 2, roles: roles(word), generation: 3, before: roles("T" + word[1:]), earlier: 2, greatest: 2, rebuild: 1, approved: true,
 	}}
-	m.nodes[0] = node{up: true, data: true, form: form{center: 1, members: bit(0) | bit(1)}}
-	m.nodes[1] = node{up: true, data: true, form: single(1, false), salvage: 1}
+	served := m.git.before.wanted()
+	for i := range int(m.n) {
+		m.nodes[i] = node{up: true, data: true, form: served}
+	}
+	m.nodes[0].form.members, m.nodes[1].salvage = m.git.roles.wanted().members, 1
 	since := reconciletest.Start.Add(-2 * time.Hour)
 	before := m.git.before.topology(m.git.earlier, false)
 	m.ledger = x.library.add(records{

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"milvus-reconcile/plan"
+	"milvus-reconcile/plan/siteplan"
 	"milvus-reconcile/reconcile/approval"
 	"milvus-reconcile/reconcile/reconciletest"
 )
@@ -48,6 +49,16 @@ func (s state) lost() state {
 		m.nodes[0].up = false
 		m.commit(m.git.proposals()[0].roles, 2, true)
 	})
+}
+
+// bySite has the present change approved by an approval of the site, which covers its plan as it
+// is now, and not alone.
+func (x *explorer) bySite(s state) state {
+	move, moves := siteplan.MoveOf(x.planOf(s.model))
+	if !moves {
+		panic("no primary moves")
+	}
+	return s.with(func(m *model) { m.git.site = &move })
 }
 
 // follow goes a given way: each word names the next transition.
@@ -118,9 +129,15 @@ func seeds() []seed {
 	promoted := []string{"apply starts", "take the lock", "write the intent", "a call may leave", "send", "read back", "the effect", "verify", "the result"}
 	swapped := "a switchover to cluster-b is committed, approved"
 	let := "detachment of cluster-c is committed, approved"
+	site := func(from func(*explorer) state) func(*explorer) state {
+		return func(x *explorer) state { return x.bySite(from(x)) }
+	}
 	return []seed{
 		{"two clusters, healthy", healthy("PS"), 3, 1200, false},
 		{"two clusters, a failover is approved", lost("PS"), 3, 3500, false},
+		{"two clusters, an approval of the site covers a failover", site(lost("PS")), 2, 400, false},
+		{"three clusters, an approval of the site covers a failover", site(lost("PSS")), 2, 600, false},
+		{"two clusters, an approval of the site covers a switchover", site(after(healthy("PS"), swapped)), 2, 1000, false},
 		{"two clusters, a failover is in doubt", after(lost("PS"), inDoubt...), 3, 8000, false},
 		{"two clusters, a failover stays half done", after(lost("PS"), halved...), 3, 8000, false},
 		{"two clusters, a failover is done and the old primary back", after(lost("PS"), append(promoted, "cluster-a returns")...), 3, 6000, false},
@@ -137,9 +154,10 @@ func seeds() []seed {
 		{"two clusters, a rehearsal has turned", after(rehearsed("PS"), turned...), 3, 1500, true},
 		{"two clusters, a rehearsal has half of its way back behind it", after(rehearsed("PS"), slices.Concat(turned[:len(turned)-1], stuck[3:])...), 2, 2300, true},
 		{"three clusters, a rehearsal is approved", rehearsed("PSS"), 1, 650, false},
-		{"two clusters, a rebuild is approved", func(x *explorer) state { return x.rebuilding() }, 3, 3000, false},
+		{"two clusters, a rebuild is approved", func(x *explorer) state { return x.rebuilding("SP") }, 3, 3000, false},
+		{"three clusters, a rebuild is approved", func(x *explorer) state { return x.rebuilding("SPS") }, 2, 400, false},
 		{"two clusters, a rebuild has begun and its cluster is filled", func(x *explorer) state {
-			return x.follow(x.rebuilding(), "apply starts", "take the lock", "write the intent", "somebody wipes cluster-a", "somebody fills cluster-a")
+			return x.follow(x.rebuilding("SP"), "apply starts", "take the lock", "write the intent", "somebody wipes cluster-a", "somebody fills cluster-a")
 		}, 1, 150, false},
 		{"three clusters, one joins", func(x *explorer) state {
 			return x.beginning("PS-").with(func(m *model) { m.commit(roles("PSS"), 2, true) })

@@ -118,19 +118,23 @@ func (s *Fixture) ApproveSite(t *testing.T, names ...string) {
 			moves = append(moves, m)
 		}
 	}
-	alice := approval.Person{Name: "Alice", Email: "alice@example.com"}
-	claim := approval.Claim{Site: approval.SiteOf("eu-1", moves), By: alice, Reason: "a drill"}
+	carrier := SiteCarrier(approval.Carrier{Kind: approval.CarrierTag, Object: "7a6", Commit: "c0ffee", PayloadHash: "hash-of-eu-1", Date: Start}, moves...)
 	for name, c := range s.Apply.Changes {
-		c.Carriers = []approval.Carrier{{
-			Kind: approval.CarrierTag, Ref: "refs/tags/failover/site/eu-1/alice@example.com", Object: "7a6", Commit: "c0ffee",
-			PayloadHash: "hash-of-eu-1", Message: "Fail over eu-1\n\n" + claim.Trailers(), Date: Start,
-			Signature: approval.Signature{
-				Kind: approval.SignatureSSH, Valid: true, Fingerprint: "SHA256:alice",
-				Principals: []approval.AllowedLine{{ID: "1", Patterns: []string{alice.Email}}},
-			},
-		}}
+		c.Carriers = []approval.Carrier{carrier}
 		s.Apply.Changes[name] = c
 	}
+}
+
+// SiteCarrier makes a carrier one of a signed approval of the site eu-1 that covers these moves.
+func SiteCarrier(c approval.Carrier, moves ...siteplan.Move) approval.Carrier {
+	alice := approval.Person{Name: "Alice", Email: "alice@example.com"}
+	claim := approval.Claim{Site: approval.SiteOf("eu-1", moves), By: alice, Reason: "a drill"}
+	c.Ref, c.Message = "refs/tags/failover/site/eu-1/"+alice.Email, "Fail over eu-1\n\n"+claim.Trailers()
+	c.Signature = approval.Signature{
+		Kind: approval.SignatureSSH, Valid: true, Fingerprint: "SHA256:alice",
+		Principals: []approval.AllowedLine{{ID: "1", Patterns: []string{alice.Email}}},
+	}
+	return c
 }
 
 // Topology returns the document of a topology, to change it; nil: there is none.
