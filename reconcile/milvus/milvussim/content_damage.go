@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
@@ -148,27 +147,4 @@ func (s *shard) ownRows(n int, field string, change func(*row, *schemapb.FieldDa
 			}
 		}
 	}
-}
-
-// importJob is an import of a cluster, as DataCoord keeps it.
-type importJob struct {
-	collection int64
-	state      importState
-}
-
-type importState int
-
-const (
-	importRunning importState = iota
-	importUncommitted
-)
-
-// v1 is the job as the older gRPC call tells it, which has no state for a job that waits
-// for its commit: it comes as failed with a progress of 99, where one that failed has 0
-// (proxy impl.go convertToV1GetImportResponse, import_util.go GetJobProgress).
-func (j importJob) v1() (commonpb.ImportState, string) {
-	if j.state == importUncommitted {
-		return commonpb.ImportState_ImportFailed, "99"
-	}
-	return commonpb.ImportState_ImportStarted, "70"
 }

@@ -354,6 +354,16 @@ func (w *World) handlePromotionAndContent(mux *http.ServeMux) {
 	) (any, error) {
 		return nil, w.DamageContent(id, Damage{Kind: DamageKind(in.Kind), Collection: in.Collection, Rows: in.Rows})
 	})
+	handle(mux, "POST /clusters/{id}/import", func(id string, in struct {
+		Rows   int  `json:"rows"`
+		Commit bool `json:"commit"`
+	},
+	) (any, error) {
+		if in.Commit {
+			return nil, w.CommitImport(id)
+		}
+		return nil, w.Import(id, in.Rows)
+	})
 }
 
 // handleChannels serves the call that detaches or holds one channel.

@@ -31,6 +31,7 @@ const (
 	kindDropPartition        kind = 8
 	kindManualFlush          kind = 9
 	kindCreateSegment        kind = 10
+	kindImport               kind = 11
 	kindAlterCollection      kind = 13
 	kindAlterLoadConfig      kind = 14
 	kindDropLoadConfig       kind = 15
@@ -50,6 +51,7 @@ const (
 	kindDropResourceGroup    kind = 33
 	kindCreateIndex          kind = 34
 	kindDropIndex            kind = 36
+	kindCommitImport         kind = 45
 	kindAlterReplicateConfig kind = 800
 	kindBeginTxn             kind = 900
 	kindCommitTxn            kind = 901
@@ -229,24 +231,6 @@ func (in *insertion) request(tick uint64) *msgpb.InsertRequest {
 		req.FieldsData = append(req.FieldsData, loggedColumns(f, rows)...)
 	}
 	return req
-}
-
-// isColumn says whether a column of the request is that of the message too: of numbers, when
-// all rows are in one message. Nothing is copied then.
-func (in *insertion) isColumn(f *schemapb.FieldData) bool {
-	stored := len(f.GetScalars().GetLongData().GetData())
-	if v := f.GetVectors(); v.GetFloatVector() != nil && v.GetDim() > 0 {
-		stored = len(v.GetFloatVector().GetData()) / int(v.GetDim())
-	}
-	if stored == 0 || stored != len(in.index) || len(f.GetValidData()) > 0 {
-		return false
-	}
-	for i, at := range in.index {
-		if i != at {
-			return false
-		}
-	}
-	return true
 }
 
 // allPartitions stands for every partition in a delete (common.AllPartitionsID).

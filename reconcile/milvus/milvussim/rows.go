@@ -32,6 +32,24 @@ type insertion struct {
 	keys       []any
 }
 
+// isColumn says whether a column of the request is that of the message too: of numbers, when
+// all rows are in one message. Nothing is copied then.
+func (in *insertion) isColumn(f *schemapb.FieldData) bool {
+	stored := len(f.GetScalars().GetLongData().GetData())
+	if v := f.GetVectors(); v.GetFloatVector() != nil && v.GetDim() > 0 {
+		stored = len(v.GetFloatVector().GetData()) / int(v.GetDim())
+	}
+	if stored == 0 || stored != len(in.index) || len(f.GetValidData()) > 0 {
+		return false
+	}
+	for i, at := range in.index {
+		if i != at {
+			return false
+		}
+	}
+	return true
+}
+
 // deletion is the body of a Delete message.
 type deletion struct {
 	collection int64

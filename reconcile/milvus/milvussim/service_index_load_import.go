@@ -2,10 +2,12 @@ package milvussim
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 )
 
 // onCollection is a DDL that changes the metadata of one collection.
@@ -231,4 +233,137 @@ func (service) ListImportTasks(ctx context.Context, req *milvuspb.ListImportTask
 		})
 	}
 	return resp, nil
+}
+
+// importJob is an import of a cluster, as DataCoord keeps it.
+type importJob struct {
+	collection int64
+	state      importState
+	rows       *batch // that it read, with their keys; nil: none
+	count      int
+}
+
+type importState int
+
+const (
+	importRunning importState = iota
+	importUncommitted
+	importDone
+)
+
+// v1 is the job as the older gRPC call tells it, which has no state for a job that waits
+// for its commit: it comes as failed with a progress of 99, where one that failed has 0
+// (proxy impl.go convertToV1GetImportResponse, import_util.go GetJobProgress).
+func (j importJob) v1() (commonpb.ImportState, string) {
+	switch j.state {
+	case importUncommitted:
+		return commonpb.ImportState_ImportFailed, "99"
+	case importDone:
+		return commonpb.ImportState_ImportCompleted, "100"
+	default:
+		return commonpb.ImportState_ImportStarted, "70"
+	}
+}
+
+// ImportsCollection is the collection that Import fills, in the default database. The server
+// gives its keys.
+const ImportsCollection = "sim_imports"
+
+// importFiles is the message that begins an import of two phases. Each cluster that gets it
+// reads the files from its own storage, and no log holds their rows (ddl_callbacks_import.go,
+// milvus.md §3).
+type importFiles struct {
+	collection int64
+	rows       []*schemapb.FieldData // of the files, which have no keys
+	count      int
+	keys       *schemapb.FieldData // of the cluster that began it; nil: each cluster makes its own
+}
+
+func (*importFiles) kind() kind { return kindImport }
+
+func (d *importFiles) apply(c *cluster, _ *broadcast) {
+	coll := c.withID(d.collection)
+	if coll == nil {
+		return
+	}
+	keys := d.keys
+	if keys == nil {
+		keys = c.importKeys(coll.key(), d.count)
+	}
+	c.imports = append(c.imports, importJob{
+		collection: coll.id, state: importUncommitted, rows: &batch{fields: append(slices.Clone(d.rows), keys)}, count: d.count,
+	})
+}
+
+// commitImport is the message that lets the rows of the waiting imports of a collection be seen.
+type commitImport struct{ collection int64 }
+
+func (*commitImport) kind() kind { return kindCommitImport }
+
+func (d *commitImport) apply(c *cluster, _ *broadcast) {
+	coll := c.withID(d.collection)
+	for i, j := range c.imports {
+		if coll == nil || j.collection != coll.id || j.state != importUncommitted || j.rows == nil {
+			continue
+		}
+		keys := make([]any, j.count)
+		for at := range keys {
+			keys[at] = scalarAt(j.rows.field(coll.key().GetName()), at)
+		}
+		for s, in := range coll.split(j.rows, keys, coll.partitions[0].id) {
+			if in != nil {
+				c.channels[coll.shards[s]].shard(coll.id).insert(in, c.tso.next(c.now()))
+			}
+		}
+		c.imports[i].state, c.imports[i].rows = importDone, nil
+	}
+}
+
+// importKeys are keys that no other cluster makes, as those of two root coordinators are at
+// two moments.
+func (c *cluster) importKeys(field *schemapb.FieldSchema, n int) *schemapb.FieldData {
+	out := c.autoKeys(field, n)
+	data, own := out.GetScalars().GetLongData().GetData(), int64(slices.Index(c.world.clusters, c))
+	for i := range data {
+		for data[i]%int64(len(c.world.clusters)) != own {
+			data[i] = c.newID()
+		}
+	}
+	return out
+}
+
+// Import begins a bulk import of two phases into ImportsCollection, as a user does where
+// dataCoord.import.enableInReplicatingCluster is set on both clusters and both have the files.
+// From 3.0.1 on all clusters have the keys of the one that began it; before, each makes its own
+// (#51667, #52941).
+func (w *World) Import(id string, rows int) error {
+	if rows < 1 || rows > maxWrite {
+		return fmt.Errorf("%w: rows must be 1 to %d", ErrBadRequest, maxWrite)
+	}
+	return w.change(id, func(c *cluster) error {
+		coll, err := c.ownCollection(ImportsCollection)
+		if err != nil {
+			return err
+		}
+		vectors := make([]float32, rows*rowsDim)
+		for i := range rows {
+			vectors[i*rowsDim] = float32(i)
+		}
+		d := &importFiles{collection: coll.id, rows: rowsData(nil, vectors)[1:], count: rows}
+		if c.profile.importKeys {
+			d.keys = c.importKeys(coll.key(), rows)
+		}
+		return c.runDDL(context.Background(), d, coll.shards...)
+	})
+}
+
+// CommitImport lets the rows of the imports be seen that wait for it, on all clusters.
+func (w *World) CommitImport(id string) error {
+	return w.change(id, func(c *cluster) error {
+		coll, err := c.find(defaultDatabase, ImportsCollection, 0)
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrBadRequest, err)
+		}
+		return c.runDDL(context.Background(), &commitImport{collection: coll.id}, coll.shards...)
+	})
 }

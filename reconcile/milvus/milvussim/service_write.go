@@ -88,17 +88,9 @@ func (c *cluster) write(coll *collection, partitionName string, fields []*schema
 	if err != nil {
 		return nil, 0, err
 	}
-	parts := make([]*insertion, len(coll.shards))
-	for i, k := range keys {
-		s := shardOf(k, len(parts))
-		if parts[s] == nil {
-			parts[s] = &insertion{collection: coll.id, partition: p.id, batch: b}
-		}
-		parts[s].index, parts[s].keys = append(parts[s].index, i), append(parts[s].keys, k)
-	}
 	var failed error
 	var last uint64
-	for s, in := range parts {
+	for s, in := range coll.split(b, keys, p.id) {
 		if in == nil {
 			continue
 		}
@@ -116,6 +108,19 @@ func (c *cluster) write(coll *collection, partitionName string, fields []*schema
 		last = ch.insert(in, gone)
 	}
 	return ids, last, failed
+}
+
+// split divides rows by the hash of their keys; nil: a shard gets none.
+func (coll *collection) split(b *batch, keys []any, partition int64) []*insertion {
+	parts := make([]*insertion, len(coll.shards))
+	for i, k := range keys {
+		s := shardOf(k, len(parts))
+		if parts[s] == nil {
+			parts[s] = &insertion{collection: coll.id, partition: partition, batch: b}
+		}
+		parts[s].index, parts[s].keys = append(parts[s].index, i), append(parts[s].keys, k)
+	}
+	return parts
 }
 
 // insert appends the rows, with a new segment if none is growing.
@@ -307,7 +312,7 @@ func (c *cluster) writeRows(n int) error {
 		c.stats.rejected += n
 		return proxyStarting()
 	}
-	coll, err := c.rowsCollection()
+	coll, err := c.ownCollection(RowsCollection)
 	if err != nil {
 		c.stats.rejected += n
 		return err
@@ -322,10 +327,10 @@ func (c *cluster) writeRows(n int) error {
 	return err
 }
 
-// rowsCollection is the collection for Write. Like any DDL, making it needs the
+// ownCollection is the collection for Write or Import. Like any DDL, making it needs the
 // coordinator and the role of a primary.
-func (c *cluster) rowsCollection() (*collection, error) {
-	if coll, err := c.find(defaultDatabase, RowsCollection, 0); err == nil {
+func (c *cluster) ownCollection(name string) (*collection, error) {
+	if coll, err := c.find(defaultDatabase, name, 0); err == nil {
 		return coll, nil
 	}
 	switch {
@@ -334,12 +339,13 @@ func (c *cluster) rowsCollection() (*collection, error) {
 	case c.coordinator != CoordinatorUp || c.callbacksHeld || c.lock.exclusive || c.anyHeld():
 		return nil, notReady("Abnormal")
 	}
-	d := c.throwaway(RowsCollection)
+	d := c.throwaway(name)
+	d.schema.Fields[0].AutoID = name == ImportsCollection
 	d.shards = d.shards[:min(len(d.shards), maxShards)]
 	if err := c.runDDL(context.Background(), d, d.shards...); err != nil {
 		return nil, err
 	}
-	coll, err := c.find(defaultDatabase, RowsCollection, 0)
+	coll, err := c.find(defaultDatabase, name, 0)
 	if err != nil {
 		return nil, err
 	}

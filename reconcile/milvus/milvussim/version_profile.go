@@ -45,6 +45,7 @@ type Profile struct {
 	dropEmpty      bool // an empty configuration clears replication (#48994, reverted by #49080)
 	streamRights   bool // streams are checked for users and privileges (#52608, #52854, #52858)
 	calmFencing    bool // a log is not fenced again and again (#53118)
+	importKeys     bool // an import gives all clusters the same automatic keys (#52941)
 	read           configurationRead
 }
 
@@ -111,10 +112,10 @@ func line30(name string) (Profile, bool) {
 		p.Version, p.BuildTag = name, "v3.0.0-beta"
 	case "3.0.0":
 	case "3.0.1", "3.0.2-dev":
-		p.streamRights = true
+		p.streamRights, p.importKeys = true, true
 	case "3.0.2":
 		p.BuildTag = name // as images of that release were seen to call themselves
-		p.streamRights, p.calmFencing = true, true
+		p.streamRights, p.calmFencing, p.importKeys = true, true, true
 	default:
 		return Profile{}, false
 	}
@@ -196,6 +197,6 @@ func (p Profile) Does() map[string]bool {
 		"force_promote": p.forcePromote, "dump": p.dump, "growth_with_change": p.growthAnywhere,
 		"read_configuration": p.read >= readHangs, "unconfigured_read": p.read == readAnswers,
 		"info_on_primary": p.infoOnPrimary, "transaction_rows": p.dumpBodies, "stream_rights": p.streamRights, "calm_fencing": p.calmFencing,
-		"token_fill": p.fillTokens, "stale_dropped": p.dropStale,
+		"token_fill": p.fillTokens, "stale_dropped": p.dropStale, "import_keys": p.importKeys,
 	}
 }
