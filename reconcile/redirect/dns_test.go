@@ -213,6 +213,14 @@ func recordsMove(t *testing.T, s *zoneServer) {
 		if again := serial(t, s); after == before || again != after {
 			t.Errorf("%s %s: the serial was %d, then %d, and without a change %d", c.name, c.kind, before, after, again)
 		}
+		if c.kind != nameserver.CNAME { // which is replaced in another way
+			continue
+		}
+		d.TTL = 20 * time.Second
+		says(t, c.name+" with another TTL", named(t, d, nil).Set(t.Context(), "orders", "cluster-b", nil), "")
+		if got := s.holds(t, c.name, c.kind).TTL; got != 20 {
+			t.Errorf("%s: the TTL is %d", c.name, got)
+		}
 	}
 }
 

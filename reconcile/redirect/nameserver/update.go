@@ -91,7 +91,11 @@ func (r Record) update(old, want RRset) (*dns.Msg, error) {
 		m.RRsetNotUsed(of(kind))
 		m.RRsetNotUsed(of(dns.TypeCNAME))
 	}
-	m.RemoveRRset(of(kind))
+	// There is one CNAME at a name, and one that is added replaces it (RFC 2136, 3.4.2.2). Knot,
+	// if it signs the zone, would delete it and not add the new one in the same update.
+	if r.Type != CNAME {
+		m.RemoveRRset(of(kind))
+	}
 	m.Insert(after)
 	return m, nil
 }
