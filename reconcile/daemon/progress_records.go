@@ -87,9 +87,13 @@ func (r *recorder) flush() {
 	}
 }
 
-// write writes what was found, in a transaction for each kind.
+// write writes what was found, in a transaction for each kind. The topologies of clusters come
+// first: the ledger may keep what is known of a cluster with its topology.
 func (r *recorder) write(ctx context.Context, f found) error {
 	var errs []error
+	if len(f.homes) > 0 {
+		errs = append(errs, r.records.RecordHome(ctx, slices.Collect(maps.Values(f.homes))...))
+	}
 	if len(f.progress) > 0 {
 		errs = append(errs, r.records.RecordProgress(ctx, slices.Collect(maps.Values(f.progress))...))
 	}
@@ -98,9 +102,6 @@ func (r *recorder) write(ctx context.Context, f found) error {
 	}
 	if len(f.generations) > 0 {
 		errs = append(errs, r.records.RecordGeneration(ctx, slices.Collect(maps.Values(f.generations))...))
-	}
-	if len(f.homes) > 0 {
-		errs = append(errs, r.records.RecordHome(ctx, slices.Collect(maps.Values(f.homes))...))
 	}
 	if len(f.published) > 0 {
 		errs = append(errs, r.records.RecordFirstPublished(ctx, f.published))

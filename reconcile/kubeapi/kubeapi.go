@@ -26,6 +26,9 @@ const AccountDir = "/var/run/secrets/kubernetes.io/serviceaccount"
 // longestAnswer bounds what is read of an answer: etcd holds no object of this size.
 const longestAnswer = 4 << 20
 
+// ErrTooLarge says that an answer is larger than any object: less must be asked for at once.
+var ErrTooLarge = errors.New("the answer is too large")
+
 // Config says how to reach the API server. The zero value is the server of the cluster
 // that this process runs in.
 type Config struct {
@@ -176,7 +179,7 @@ func (c *Client) send(ctx context.Context, at *connection, r Request, out any) e
 	case err != nil:
 		return c.safe(fmt.Errorf("read the answer: %w", err))
 	case len(raw) > longestAnswer:
-		return fmt.Errorf("the answer is larger than %d bytes", longestAnswer)
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, longestAnswer)
 	case res.StatusCode < http.StatusOK || res.StatusCode >= http.StatusMultipleChoices:
 		return c.safe(refusal(res, raw))
 	case out == nil:

@@ -45,6 +45,7 @@ type change struct {
 	head   string
 	append []sealed
 	latest map[string][]byte // new values by key; a nil value deletes the key
+	homes  map[string]string // the topology of each cluster whose progress is written
 }
 
 // empty reports whether there is nothing to write.
@@ -283,6 +284,7 @@ func (l *Ledger) nextChange(im image, latest map[string][]byte, rules ...rule) (
 			}
 		}
 		c, err = l.appendRecords(im, todo, merge(moved, latest))
+		c.homes = s.homesIn(c.latest)
 		return err
 	})
 	return c, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,6 +23,9 @@ type KubernetesConfig struct {
 	TTL       time.Duration // of a lock; DefaultTTL if 0, whole seconds, at least 1 s
 	// NotePath is a file on this machine that names the newest record, as in EtcdConfig.
 	NotePath string
+	// Recheck is after how long a process reads all objects again, since somebody may have edited
+	// one; 0: 5 minutes.
+	Recheck time.Duration
 }
 
 // inKubernetes keeps the ledger in objects of Kubernetes, so that several machines share it.
@@ -34,7 +38,7 @@ type inKubernetes struct {
 	version  uint64 // of the image that was made last
 }
 
-// kubernetesImage is the ledger at one version of its object.
+// kubernetesImage is the ledger after one transaction.
 type kubernetesImage struct {
 	image
 	content kubernetes.Content
@@ -51,7 +55,7 @@ func Kubernetes(c KubernetesConfig, o Options) (*Ledger, error) {
 	if c.API.Wait = o.BusyWait; c.API.Wait <= 0 {
 		c.API.Wait = defaultBusyWait
 	}
-	store := kubernetes.New(kubernetes.Config{API: kubeapi.New(c.API), Namespace: c.Namespace, Name: c.Name, TTL: c.TTL})
+	store := kubernetes.New(kubernetes.Config{API: kubeapi.New(c.API), Namespace: c.Namespace, Name: c.Name, TTL: c.TTL, Recheck: c.Recheck})
 	return newLedger(&inKubernetes{store: store, notes: machineNotes{path: c.NotePath}}, o), nil
 }
 
@@ -59,7 +63,7 @@ func (b *inKubernetes) kind() plan.LedgerKind { return plan.LedgerKubernetes }
 
 func (b *inKubernetes) name() string { return b.store.Where() }
 
-// batch is small: one object holds what a transaction writes.
+// batch is small: the head holds the last transaction.
 func (b *inKubernetes) batch() int { return 50 }
 
 func (b *inKubernetes) close() error {
@@ -127,8 +131,8 @@ func (b *inKubernetes) read(ctx context.Context) (kubernetesImage, error) {
 	return m, nil
 }
 
-// commit writes with the version of the object that was read as the condition. The object
-// also holds the fencing token of each lock: a holder whose lease expired writes nothing,
+// commit writes with the version of the head that was read as the condition. The object of a
+// topology also holds the fencing token of its lock: a holder whose lease expired writes nothing,
 // however late it resumes.
 func (b *inKubernetes) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
 	lease, _ := g.(*kubernetesLock)
@@ -141,7 +145,11 @@ func (b *inKubernetes) commit(ctx context.Context, g guard, fn func(image) (chan
 		if err != nil {
 			return err
 		}
-		done, err := b.store.Write(ctx, m.content, changeOf(m.image, w), lease.held())
+		c, err := changeOf(m.image, w)
+		if err != nil {
+			return err
+		}
+		done, err := b.store.Write(ctx, m.content, c, lease.held())
 		if err != nil {
 			return b.failed(err)
 		}
@@ -153,16 +161,54 @@ func (b *inKubernetes) commit(ctx context.Context, g guard, fn func(image) (chan
 	return fmt.Errorf("%w: %s", ErrBusy, b.name())
 }
 
-// changeOf returns a change as the store writes it.
-func changeOf(im image, w change) kubernetes.Change {
-	out := kubernetes.Change{Format: w.format, Head: w.head, Nothing: w.empty(im), Latest: im.with(w).latest}
+// changeOf returns a change as the store writes it, with the topology of all that is in it.
+func changeOf(im image, w change) (kubernetes.Change, error) {
+	out := kubernetes.Change{Format: w.format, Head: w.head, Nothing: w.empty(im)}
 	for _, r := range w.append {
-		out.Append = append(out.Append, kubernetes.Record{Seq: r.seq, Raw: r.stored()})
+		var of struct{ Topology string }
+		if err := json.Unmarshal(r.raw, &of); err != nil {
+			return out, fmt.Errorf("encode ledger record: %w", err)
+		}
+		out.Append = append(out.Append, kubernetes.Record{Seq: r.seq, Topology: placed(of.Topology), Raw: r.stored()})
 	}
-	return out
+	for _, key := range sortedKeys(w.latest) {
+		out.Latest = append(out.Latest, kubernetes.Value{Key: key, Raw: w.latest[key], Topology: placed(w.topologyOf(key))})
+	}
+	return out, nil
 }
 
-func (b *inKubernetes) reportSoundness(newest sealed, sound bool) { b.notes.sound(newest, sound) }
+// placed returns the topology whose object holds what is of it; empty: it is of none.
+func placed(topology string) string {
+	if !topologyName().MatchString(topology) {
+		return ""
+	}
+	return topology
+}
+
+// topologyOf returns the topology of a latest value; empty: it is of none, or not known.
+func (c change) topologyOf(key string) string {
+	sort, name, _ := strings.Cut(key, "/")
+	switch sort + "/" {
+	case latestServing, latestReplay, latestDrift, latestEnded:
+		return name
+	case latestProgress:
+		return c.homes[name]
+	case latestOutage, latestAudit:
+		_, body, _ := cutHash(c.latest[key])
+		var of struct{ Topology string }
+		_ = json.Unmarshal(body, &of) // what cannot be read names none
+		return of.Topology
+	}
+	return ""
+}
+
+// reportSoundness makes the next load read all objects after a failed verification.
+func (b *inKubernetes) reportSoundness(newest sealed, sound bool) {
+	b.notes.sound(newest, sound)
+	if !sound {
+		b.store.Forget()
+	}
+}
 
 func (b *inKubernetes) restoreHint() string {
 	return " (hint: restore its newest copy; if this is the newest there is, 'reconcile ledger accept' accepts it: earlier approvals no longer count: approve again with 'reconcile approve')"

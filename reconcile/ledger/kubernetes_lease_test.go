@@ -84,8 +84,7 @@ func TestKubernetesFencesAFormerHolder(t *testing.T) {
 				must(t, k.Release()) // leaves the other's lock alone
 				must(t, other.Sent(t.Context()))
 				must(t, other.Release())
-				s.Do(t, http.MethodDelete, ledgerPath, nil, nil)
-				removeLeases(t, s)
+				removeLedger(t, s)
 			})
 		}
 	})

@@ -57,7 +57,7 @@ func leadership(shard string) kubernetes.Wanted {
 func (b *inKubernetes) lock(ctx context.Context, topology string, h Holder, wait time.Duration) (guard, error) {
 	deadline := time.NewTimer(wait)
 	defer deadline.Stop()
-	return b.acquire(ctx, kubernetes.Wanted{Lock: lockName(topology), Fenced: true}, h, topology, deadline.C)
+	return b.acquire(ctx, kubernetes.Wanted{Lock: lockName(topology), Topology: topology, Fenced: true}, h, topology, deadline.C)
 }
 
 func (b *inKubernetes) campaign(ctx context.Context, h Holder) (guard, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unique"
 
@@ -209,4 +210,15 @@ func storedProgress(raw []byte) (plan.ProgressRecord, error) {
 	v, err := decodeValue(latestProgress, raw)
 	p, _ := v.(plan.ProgressRecord)
 	return p, err
+}
+
+// homesIn returns the topology of each cluster whose progress is among values.
+func (s *state) homesIn(values map[string][]byte) map[string]string {
+	out := map[string]string{}
+	for key := range values {
+		if cluster, ok := strings.CutPrefix(key, latestProgress); ok && s.homes[cluster] != "" {
+			out[cluster] = s.homes[cluster]
+		}
+	}
+	return out
 }

@@ -12,8 +12,10 @@ import (
 type Wanted struct {
 	Lock   string // its name, after that of the ledger
 	Holder []byte // who asks, for others
-	// Fenced locks refuse writes of former holders in the ledger, which must exist.
-	Fenced bool
+	// Topology is whose object has the token that refuses writes of former holders, if Fenced. The
+	// ledger must exist then.
+	Topology string
+	Fenced   bool
 	// Rival is a lock of others that must not be held either, and with RivalPrefix every
 	// lock whose name begins so; empty: there is none.
 	Rival, RivalPrefix string
@@ -76,7 +78,7 @@ func (s *Store) try(ctx context.Context, w Wanted) (*Lease, object, error) {
 
 // fence writes the token of a lock into the ledger; true: a later holder did so.
 func (s *Store) fence(ctx context.Context, l *Lease) (overtaken bool, err error) {
-	done, err := s.setFence(ctx, l.lock, l.token)
+	done, err := s.setFence(ctx, l.topology, l.token)
 	return !done, err
 }
 
@@ -105,7 +107,7 @@ func (s *Store) take(ctx context.Context, w Wanted) (*Lease, object, error) {
 	if !done || err != nil {
 		return nil, o, err
 	}
-	l := s.newLease(w.Lock, token)
+	l := s.newLease(w, token)
 	l.extend(asked, written)
 	return l, object{}, nil
 }
@@ -122,7 +124,7 @@ func (s *Store) nextToken(ctx context.Context, w Wanted, o object) (Token, error
 		if err != nil {
 			return Token{}, err
 		}
-		number = max(number, parseToken(c.fences[w.Lock]).Number)
+		number = max(number, c.token(w.Topology).Number)
 	}
 	return Token{Number: number + 1, ID: newID()}, nil
 }
@@ -152,7 +154,7 @@ func (s *Store) rival(ctx context.Context, w Wanted) (object, bool, error) {
 func (s *Store) rivals(ctx context.Context, w Wanted) ([]object, error) {
 	switch {
 	case w.RivalPrefix != "":
-		all, err := s.list(ctx, leases, "")
+		all, err := s.list(ctx, leases, s.ofThis(), 0)
 		var out []object
 		for _, o := range all {
 			if strings.HasPrefix(o.Metadata.Name, s.leaseName(w.RivalPrefix)) {

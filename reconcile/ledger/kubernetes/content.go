@@ -12,36 +12,32 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
+	"sync"
+	"time"
 )
 
 // Record is one record as it is stored.
 type Record struct {
-	Seq uint64
-	Raw []byte
+	Seq      uint64
+	Topology string // of a record that is written; empty: it is of none
+	Raw      []byte
 }
 
-// Content is a ledger at one version of its object.
+// Content is a ledger after one transaction. It is not modified.
 type Content struct {
 	Format  string // empty: the ledger does not exist
 	Head    string
 	Records []Record
 	Latest  map[string][]byte
-	Version string // of the object; empty: there is none
+	Version string // changes with the content, and each time that all of it was read; empty: there is none
 	// Refuted is why this is not the ledger that was written last; empty: nothing says so.
 	Refuted string
 
-	object object
-	parts  []part
-	fences map[string]string // the token of each lock, by the lock's name
-}
-
-// part is where older records lie.
-type part struct {
-	Name  string `json:"name"`
-	First uint64 `json:"first"`
-	Last  uint64 `json:"last"`
-	Hash  string `json:"sha256"`
+	head       head
+	stored     map[string]*topology // as their objects are
+	topologies map[string]*topology // with the last transaction
+	places     map[string]string    // the topology of each latest value
 }
 
 // DamageError says that an object does not hold what it should.
@@ -53,55 +49,136 @@ type DamageError struct {
 // Error says what is wrong.
 func (e *DamageError) Error() string { return e.Reason }
 
-const (
-	keyFormat = "format"
-	keyHead   = "head"
-	keyUID    = "uid"
-	keyParts  = "older"
-	keyFences = "fences"
-	keyLatest = "latest"
-	// keyRecord precedes the number of a record; keys sort in the order of numbers.
-	keyRecord = "record-"
-	// longestValue bounds what is unpacked of an object.
-	longestValue = 64 << 20
-	// compressFrom is the size in bytes from which a record is stored compressed.
-	compressFrom = 8 << 10
-)
+// known is what this process read. Each topology has every transaction before that of the head,
+// and may have later ones. It is not modified.
+type known struct {
+	head       head
+	topologies map[string]*topology // as their objects are
+	listed     time.Time // when all of them were read
+	lists      int       // how often that was
+	content    Content   // at head; its Version is empty if it was not made yet
+}
 
 // Read reads the newest version.
 func (s *Store) Read(ctx context.Context) (Content, error) {
-	o, found, err := s.get(ctx, configMaps, s.config.Name)
-	if err != nil {
-		return Content{}, err
+	before := "" // the head for which there was a newer object
+	for range tries {
+		h, found, err := s.readHead(ctx)
+		if err != nil {
+			return Content{Format: h.format}, err
+		}
+		if !found {
+			out, found, err := s.readNone(ctx)
+			if found {
+				continue // another process made it meanwhile
+			}
+			return out, err
+		}
+		c, whole, err := s.readAt(ctx, h)
+		var damaged *DamageError
+		switch {
+		case err == nil:
+			return c, nil
+		case errors.Is(err, errNewer) && before == h.version():
+			return c, &DamageError{Reason: err.Error()}
+		case errors.Is(err, errNewer): // writers were faster
+			before = h.version()
+		case errors.As(err, &damaged) && !whole: // what this process knew may be of another history
+			s.Forget()
+		default:
+			return c, err
+		}
 	}
-	if !found || o.Data[keyFormat] == "" {
-		return s.readNone(ctx, o)
-	}
-	return s.parse(ctx, o)
+	return Content{}, fmt.Errorf("%w: %s", ErrBusy, s.Where())
 }
 
-// readNone decides whether a ledger that is not there is a new one: a Lease is made only after
-// the ledger.
-func (s *Store) readNone(ctx context.Context, o object) (Content, error) {
-	traces, err := s.list(ctx, leases, "1")
+// readAt reads the ledger as of a head. Whole says that it read all objects for that.
+func (s *Store) readAt(ctx context.Context, h head) (c Content, whole bool, err error) {
+	before := s.remembered()
+	if before.content.Version != "" && before.head.version() == h.version() {
+		return before.content, false, nil
+	}
+	k, err := s.reach(ctx, before, h)
+	if whole = k.lists > before.lists; err != nil {
+		return Content{Format: h.format}, whole, err
+	}
+	if c, err = k.at(h); err == nil {
+		k.content = c
+	} else {
+		k.content = Content{}
+	}
+	if err == nil || errors.Is(err, errNewer) {
+		s.remember(k)
+	}
+	return c, whole, err
+}
+
+// remembered returns what this process knows; nothing if it is time to read all objects again,
+// since somebody might have edited one.
+func (s *Store) remembered() known {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.known.listed) > s.config.Recheck {
+		return known{lists: s.known.lists}
+	}
+	return s.known
+}
+
+func (s *Store) remember(k known) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = k
+}
+
+// Forget makes the next Read read all objects.
+func (s *Store) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known = known{lists: s.known.lists}
+}
+
+// learn takes up topologies as they are now.
+func (s *Store) learn(all []*topology) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	topologies := maps.Clone(s.known.topologies)
+	for _, t := range all {
+		if t == nil || topologies == nil {
+			continue
+		}
+		present := topologies[t.name]
+		if s.known.head.ledger == t.object.Data[keyLedger] && (present == nil || present.number < t.number) {
+			topologies[t.name] = t
+		}
+	}
+	s.known.topologies = topologies
+}
+
+// readNone decides whether a ledger that is not there is a new one; found: another process made
+// it meanwhile. Leases and the objects of topologies are made only after the head.
+func (s *Store) readNone(ctx context.Context) (out Content, found bool, err error) {
+	locks, err := s.list(ctx, leases, s.ofThis(), 1)
 	if err != nil {
-		return Content{}, err
+		return out, false, err
 	}
-	again, found, err := s.get(ctx, configMaps, s.config.Name)
+	objects, err := s.list(ctx, configMaps, s.ofThis()+","+ofTopology, 1)
+	if err != nil {
+		return out, false, err
+	}
+	again, found, err := s.readHead(ctx)
+	if err != nil || found {
+		return out, found, err
+	}
+	out = Content{head: again, Version: versionOf(again.object)}
 	switch {
-	case err != nil:
-		return Content{}, err
-	case found && again.Data[keyFormat] != "":
-		return s.parse(ctx, again) // another process made it meanwhile
+	case len(locks) > 0:
+		out.Refuted = fmt.Sprintf("it is gone or empty, and Lease %s shows that it held records", locks[0].Metadata.Name)
+	case len(objects) > 0:
+		out.Refuted = fmt.Sprintf("it is gone or empty, and ConfigMap %s shows that it held records", objects[0].Metadata.Name)
+	case len(again.object.Data)+len(again.object.BinaryData) > 0:
+		return out, false, &DamageError{Reason: "a part of it is missing"}
 	}
-	out := Content{object: again, Version: versionOf(again)}
-	switch {
-	case len(traces) > 0:
-		out.Refuted = fmt.Sprintf("it is gone or empty, and Lease %s shows that it held records", traces[0].Metadata.Name)
-	case len(again.Data)+len(again.BinaryData) > 0:
-		return out, &DamageError{Reason: "a part of it is missing"}
-	}
-	return out, nil
+	return out, false, nil
 }
 
 func versionOf(o object) string {
@@ -111,136 +188,142 @@ func versionOf(o object) string {
 	return o.Metadata.UID + "/" + o.Metadata.ResourceVersion
 }
 
-func (s *Store) parse(ctx context.Context, o object) (Content, error) {
-	out := Content{
-		Format: o.Data[keyFormat], Head: o.Data[keyHead], Latest: map[string][]byte{}, Version: versionOf(o),
-		object: o,
+// reach returns topologies that have every transaction before the newest of a head, whose own
+// changes the head holds: a writer carries one into the objects before it writes the next.
+func (s *Store) reach(ctx context.Context, k known, h head) (known, error) {
+	missing, ok := h.since(k.head.number, k.head.redo.ID)
+	if !ok || k.head.ledger != h.ledger {
+		return s.readAll(ctx, h, k.lists)
 	}
-	if o.Data[keyUID] != o.Metadata.UID {
+	names := sortedKeys(missing)
+	fresh := make([]*topology, len(names))
+	err := each(len(names), func(i int) error {
+		name := names[i]
+		if t := k.topologies[name]; t != nil && t.number >= missing[name] {
+			fresh[i] = t
+			return nil
+		}
+		t, err := s.getTopology(ctx, name, h.ledger)
+		if err == nil && t.number < missing[name] {
+			err = t.damage("it is missing, or an older copy")
+		}
+		fresh[i] = t
+		return err
+	})
+	if err != nil {
+		return k, err
+	}
+	k.head, k.topologies = h, maps.Clone(k.topologies)
+	for _, t := range fresh {
+		k.topologies[t.name] = t
+	}
+	return k, nil
+}
+
+// readAll reads the objects of all topologies.
+func (s *Store) readAll(ctx context.Context, h head, lists int) (known, error) {
+	k := known{head: h, topologies: map[string]*topology{}, listed: time.Now(), lists: lists + 1}
+	all, err := s.list(ctx, configMaps, s.ofThis()+","+ofTopology, 0)
+	if err != nil {
+		return k, err
+	}
+	parsed := make([]*topology, len(all))
+	err = each(len(all), func(i int) error {
+		var err error
+		parsed[i], err = s.parseTopology(ctx, all[i].Metadata.Labels[ofTopology], h.ledger, all[i])
+		return err
+	})
+	for _, t := range parsed {
+		if err == nil && t.number > 0 {
+			k.topologies[t.name] = t
+		}
+	}
+	return k, err
+}
+
+// errNewer says that an object has a transaction that the head, which was read before it, has
+// not.
+var errNewer = errors.New("the ConfigMap of a topology is newer than it: it is an older copy")
+
+// at returns the content after the newest transaction of a head.
+func (k known) at(h head) (Content, error) {
+	out := Content{Format: h.format, Head: h.last, head: h, stored: k.topologies, topologies: maps.Clone(k.topologies), Version: h.version() + "/" + strconv.Itoa(k.lists)}
+	if h.object.Data[keyUID] != h.object.Metadata.UID {
 		out.Refuted = "its object was made again from a copy: a backup was restored, or somebody replaced it"
 	}
-	if err := out.readJSON(keyParts, &out.parts); err != nil {
-		return out, err
-	}
-	if err := out.readJSON(keyFences, &out.fences); err != nil {
-		return out, err
-	}
-	if out.fences == nil {
-		out.fences = map[string]string{}
-	}
-	if packed := o.BinaryData[keyLatest]; len(packed) > 0 {
-		texts := map[string]string{}
-		if err := unpack(packed, &texts); err != nil {
-			return out, &DamageError{Reason: "its latest values: " + err.Error()}
+	for name, d := range h.redo.Changes {
+		t := k.topologies[name]
+		if t == nil {
+			t = &topology{name: name}
 		}
-		for key, text := range texts {
-			out.Latest[key] = []byte(text)
+		switch {
+		case t.number >= h.number: // it has it, or errNewer follows
+		case t.number == d.After:
+			out.topologies[name] = t.with(h.number, d)
+		default:
+			return out, &DamageError{Reason: fmt.Sprintf("ConfigMap %s is missing, or an older copy", topologyObject(h.object.Metadata.Name, name))}
 		}
 	}
-	for _, p := range out.parts {
-		older, err := s.readPart(ctx, p)
-		if err != nil {
-			return out, err
-		}
-		out.Records = append(out.Records, older...)
-	}
-	return out, out.readRecords()
+	return out, out.join()
 }
 
-func (c *Content) readJSON(key string, into any) error {
-	text := c.object.Data[key]
-	if text == "" {
-		return nil
+// join puts together what the topologies hold.
+func (c *Content) join() error {
+	var objects digest
+	records, values := 0, 0
+	for name, t := range c.topologies {
+		if t.number > c.head.number {
+			return errNewer
+		}
+		objects.toggle(name, t.number)
+		records, values = records+len(t.records), values+len(t.latest)
 	}
-	if err := json.Unmarshal([]byte(text), into); err != nil {
-		return &DamageError{Reason: fmt.Sprintf("its key %s cannot be read", key)}
+	c.Latest, c.places = make(map[string][]byte, values), make(map[string]string, values)
+	for name, t := range c.topologies {
+		for key, text := range t.latest {
+			c.Latest[key], c.places[key] = []byte(text), name
+		}
+	}
+	if err := c.sortRecords(records); err != nil {
+		return err
+	}
+	if objects != c.head.objects {
+		return &DamageError{Reason: "the ConfigMap of a topology is missing, or an older copy"}
 	}
 	return nil
 }
 
-// readRecords adds the records that lie in the object itself.
-func (c *Content) readRecords() error {
-	inline := recordsIn(c.object)
-	for _, key := range slices.Sorted(maps.Keys(inline)) {
-		next := uint64(len(c.Records)) + 1
-		if key != recordKey(next) {
-			return &DamageError{Seq: next, Reason: "it is missing"}
-		}
-		text := inline[key]
-		if packed, ok := c.object.BinaryData[key]; ok && unpack(packed, &text) != nil {
-			return &DamageError{Seq: next, Reason: "it is torn"}
-		}
-		c.Records = append(c.Records, Record{Seq: next, Raw: []byte(text)})
-	}
-	return nil
-}
-
-// recordsIn returns the records in an object by their keys: the text of a small one, and
-// nothing for one that is compressed.
-func recordsIn(o object) map[string]string {
-	out := map[string]string{}
-	for key := range o.BinaryData {
-		if strings.HasPrefix(key, keyRecord) {
-			out[key] = ""
+// sortRecords puts the records of all topologies into their order.
+func (c *Content) sortRecords(n int) error {
+	all := make([]Record, n)
+	for _, t := range c.topologies {
+		for _, r := range t.records {
+			if r.Seq >= 1 && r.Seq <= uint64(n) {
+				all[r.Seq-1] = r
+			}
 		}
 	}
-	for key, text := range o.Data {
-		if strings.HasPrefix(key, keyRecord) {
-			out[key] = text
-		}
-	}
-	return out
-}
-
-// addRecord puts a record into an object: a small one as a person can read it, a large one
-// compressed.
-func (o *object) addRecord(r Record) error {
-	key := recordKey(r.Seq)
-	if len(r.Raw) < compressFrom {
-		o.Data[key] = string(r.Raw)
+	missing := slices.IndexFunc(all, func(r Record) bool { return r.Seq == 0 })
+	if missing < 0 {
+		c.Records = all
 		return nil
 	}
-	packed, err := pack(string(r.Raw))
-	o.BinaryData[key] = packed
-	return err
-}
-
-func recordKey(seq uint64) string { return fmt.Sprintf("%s%020d", keyRecord, seq) }
-
-// readPart reads older records, once in the life of a process.
-func (s *Store) readPart(ctx context.Context, p part) ([]Record, error) {
-	s.mu.Lock()
-	known, ok := s.parts[p.Name+p.Hash]
-	s.mu.Unlock()
-	if ok {
-		return known, nil
-	}
-	o, found, err := s.get(ctx, configMaps, p.Name)
-	switch {
-	case err != nil:
-		return nil, err
-	case !found:
-		return nil, &DamageError{Seq: p.First, Reason: fmt.Sprintf("ConfigMap %s, which holds records %d to %d, is missing", p.Name, p.First, p.Last)}
-	}
-	packed := o.BinaryData[keyParts]
-	var texts []string
-	if hashOf(packed) != p.Hash || unpack(packed, &texts) != nil || uint64(len(texts)) != p.Last-p.First+1 {
-		return nil, &DamageError{Seq: p.First, Reason: fmt.Sprintf("ConfigMap %s, which holds records %d to %d, was changed", p.Name, p.First, p.Last)}
-	}
-	out := make([]Record, len(texts))
-	for i, text := range texts {
-		out[i] = Record{Seq: p.First + uint64(i), Raw: []byte(text)}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.parts[p.Name+p.Hash] = out
-	return out, nil
+	c.Records = all[:missing]
+	return &DamageError{Seq: uint64(missing) + 1, Reason: "it is missing"}
 }
 
 func hashOf(raw []byte) string {
 	sum := sha256.Sum256(raw)
 	return hex.EncodeToString(sum[:])
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// longestValue bounds what is unpacked of an object.
+const longestValue = 64 << 20
+
+// packers keeps writers: each is almost a megabyte.
+var packers = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
 
 // pack returns a value as compressed JSON. The same value has the same bytes.
 func pack(v any) ([]byte, error) {
@@ -249,7 +332,9 @@ func pack(v any) ([]byte, error) {
 		return nil, fmt.Errorf("encode a value: %w", err)
 	}
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w, _ := packers.Get().(*gzip.Writer)
+	defer packers.Put(w)
+	w.Reset(&out)
 	_, _ = w.Write(raw) // into memory: it cannot fail
 	_ = w.Close()
 	return out.Bytes(), nil

@@ -104,9 +104,10 @@ func (s *Store) overdue(o object) bool {
 
 // Lease is a lock that this process holds.
 type Lease struct {
-	store *Store
-	lock  string // the name of the lock
-	token Token
+	store    *Store
+	lock     string // the name of the lock
+	topology string // that it is of
+	token    Token
 
 	running context.Context // ends with the lock
 	stop    context.CancelFunc
@@ -120,8 +121,8 @@ type Lease struct {
 	released bool
 }
 
-func (s *Store) newLease(lock string, token Token) *Lease {
-	l := &Lease{store: s, lock: lock, token: token, gone: make(chan struct{})}
+func (s *Store) newLease(w Wanted, token Token) *Lease {
+	l := &Lease{store: s, lock: w.Lock, topology: w.Topology, token: token, gone: make(chan struct{})}
 	l.running, l.stop = context.WithCancel(context.Background())
 	return l
 }
@@ -154,7 +155,7 @@ func (l *Lease) isLost() bool {
 
 // fences reports whether the ledger still has the token of this lock.
 func (l *Lease) fences(c Content) bool {
-	return !l.isLost() && parseToken(c.fences[l.lock]) == l.token
+	return !l.isLost() && c.token(l.topology) == l.token
 }
 
 // extend counts the lease from a time before the request that renewed it. Another process

@@ -1,19 +1,40 @@
 // Package kubernetes keeps the bytes of a ledger in objects of Kubernetes, and its locks in
 // Leases. Package ledger gives them their meaning.
 //
-// The ConfigMap of the ledger's name holds the newest records, the latest values, the head
-// and the fencing token of each lock. So one update of one object is a transaction: the API
-// server refuses it if the object was changed since it was read. Records that no longer fit
-// lie in immutable ConfigMaps, which the first one names with their hashes. A Lease excludes
-// other holders; the token in the ConfigMap refuses what a former holder still writes.
+// Each topology has a ConfigMap with its newest records, its latest values and the fencing token
+// of its lock. Its older records lie in immutable ConfigMaps, which it names with their hashes.
+// The ConfigMap of the ledger's name is the head: it is small, and holds the number of the last
+// transaction, what that changes, and hashes by which the rest is checked. A Lease excludes other
+// holders; the token refuses what a former holder still writes.
+//
+// A transaction is one update of the head, which the API server refuses if the head was changed
+// since it was read. Then the transaction is carried into the objects of its topologies. Before
+// a writer commits the next one, it makes sure that the last one is in them:
+//
+//	a process dies after              the ledger then                  who comes next
+//	it made an object for older       the objects are as before;       makes the same object, or
+//	  records                           nothing names the new one        never names it
+//	it updated the head               has the transaction; the         a reader adds what the head
+//	                                    objects of its topologies        holds; a writer carries it
+//	                                    lack it                          into them first
+//	it updated some of the objects    the same; some have it           the same; an object that
+//	                                                                     has it is left alone
+//	it updated all of them            has the transaction              goes on
+//
+// An object has the number of the last transaction that changed it, and a transaction names the
+// number that it follows there. So an object takes a transaction once, in order, and only at the
+// version that was read: a late writer takes nothing back. A reader reads the head first. If an
+// object has a later transaction than the head, it reads the head again.
 package kubernetes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +48,9 @@ type Config struct {
 	Namespace string
 	Name      string        // of the ConfigMap; a DNS label
 	TTL       time.Duration // of a Lease, whole seconds
+	// Recheck is after how long all objects are read again, since somebody may have edited one;
+	// 0: 5 minutes.
+	Recheck time.Duration
 }
 
 // Store is a ledger in Kubernetes. Goroutines may share it.
@@ -36,10 +60,14 @@ type Store struct {
 	mu       sync.Mutex
 	parts    map[string][]Record // by name; they never change
 	observed map[string]observation
+	known    known
 }
 
 // New returns a store. It sends nothing.
 func New(c Config) *Store {
+	if c.Recheck <= 0 {
+		c.Recheck = 5 * time.Minute
+	}
 	return &Store{config: c, parts: map[string][]Record{}, observed: map[string]observation{}}
 }
 
@@ -114,15 +142,32 @@ func (s *Store) get(ctx context.Context, resource, name string) (o object, found
 	return o, err == nil, s.refused("get", resource, err)
 }
 
-// list reads all objects of the ledger, or as many as limit says.
-func (s *Store) list(ctx context.Context, resource string, limit string) ([]object, error) {
-	query := url.Values{"labelSelector": {ofLedger + "=" + s.config.Name}}
-	if limit != "" {
-		query.Set("limit", limit)
+// ofThis selects the objects of this ledger.
+func (s *Store) ofThis() string { return ofLedger + "=" + s.config.Name }
+
+// pageSize is how many objects are asked for at once.
+const pageSize = 256
+
+// list reads all objects that have these labels, or as many as limit says.
+func (s *Store) list(ctx context.Context, resource, labels string, limit int) ([]object, error) {
+	query := url.Values{"labelSelector": {labels}}
+	var all []object
+	for size := min(cmp.Or(limit, pageSize), pageSize); ; {
+		query.Set("limit", strconv.Itoa(size))
+		var page struct {
+			Metadata struct{ Continue string }
+			Items    []object
+		}
+		err := s.config.API.Do(ctx, kubeapi.Request{Method: http.MethodGet, Path: s.path(resource, ""), Query: query}, &page)
+		if errors.Is(err, kubeapi.ErrTooLarge) && size > 1 {
+			size /= 2
+			continue
+		}
+		if all = append(all, page.Items...); err != nil || page.Metadata.Continue == "" || limit > 0 {
+			return all, s.refused("list", resource, err)
+		}
+		query.Set("continue", page.Metadata.Continue)
 	}
-	var out struct{ Items []object }
-	err := s.config.API.Do(ctx, kubeapi.Request{Method: http.MethodGet, Path: s.path(resource, ""), Query: query}, &out)
-	return out.Items, s.refused("list", resource, err)
 }
 
 // put creates an object without a version, and otherwise replaces that version. False: another
@@ -171,4 +216,23 @@ func (s *Store) refused(verb, resource string, err error) error {
 		return err
 	}
 	return &MissingRightsError{Rights: []string{verb + " " + resource}, Namespace: s.config.Namespace}
+}
+
+// atOnce is how many requests are under way at the same time.
+const atOnce = 8
+
+// each calls do for each index below n, several at once, and returns the first error.
+func each(n int, do func(i int) error) error {
+	faults := make([]error, n)
+	var all sync.WaitGroup
+	free := make(chan struct{}, atOnce)
+	for i := range n {
+		free <- struct{}{}
+		all.Go(func() {
+			faults[i] = do(i)
+			<-free
+		})
+	}
+	all.Wait()
+	return cmp.Or(faults...)
 }

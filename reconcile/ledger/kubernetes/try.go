@@ -11,11 +11,12 @@ import (
 // does. It writes nothing: the server checks rights and admission, and stops there. All rights
 // that are missing are told at once.
 func (s *Store) Try(ctx context.Context) error {
-	_, listErr := s.list(ctx, leases, "1")
+	_, listErr := s.list(ctx, leases, s.ofThis(), 1)
+	_, objectsErr := s.list(ctx, configMaps, s.ofThis(), 1)
 	head, _, headErr := s.get(ctx, configMaps, s.config.Name)
 	_, _, leaseErr := s.get(ctx, leases, s.leaseName("try"))
 	lease := s.claimedBy(s.named(leases, s.leaseName("try")), Token{Number: 1, ID: "try"}, nil, time.Now())
-	faults := []error{listErr, headErr, leaseErr}
+	faults := []error{listErr, objectsErr, headErr, leaseErr}
 	faults = append(faults, s.tryWrites(ctx, configMaps, s.named(configMaps, s.leaseName("try")), head)...)
 	faults = append(faults, s.tryWrites(ctx, leases, lease, object{})...)
 	return inOne(faults)

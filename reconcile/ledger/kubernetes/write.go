@@ -2,21 +2,22 @@ package kubernetes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"milvus-reconcile/reconcile/kubeapi"
 )
 
 const (
-	// mostInline is from how many bytes on the records in the object move into a part.
-	mostInline = 128 << 10
-	// mostBytes bounds what the object holds, and mostWithRecord what it holds with a record
-	// that is added. Kubernetes takes 1 MiB in a ConfigMap. So observations leave room for the
-	// records of a change: one that could be begun can be ended.
+	// mostInline is from how many bytes on the records in an object move into a part.
+	mostInline = 32 << 10
+	// mostBytes bounds what an object holds, and mostWithRecord what it holds with a record or a
+	// token that is added. Kubernetes takes 1 MiB in a ConfigMap. So observations leave room for
+	// the records of a change: one that could be begun can be ended.
 	mostBytes      = 900 << 10
 	mostWithRecord = 1000 << 10
 	// lowBytes is from how many bytes on Try adds a note.
@@ -26,18 +27,25 @@ const (
 // ErrLost says that a lock is not held any more.
 var ErrLost = errors.New("another process may hold the lock")
 
-// ErrFull says that a write does not fit into the object. Nothing was written.
+// ErrFull says that a write does not fit into an object. Nothing was written.
 var ErrFull = errors.New("it is full")
 
 // Change is what one transaction writes.
 type Change struct {
 	Format, Head string
 	Append       []Record
-	Latest       map[string][]byte // all of them, not only the new ones
-	Nothing      bool              // there is nothing to write; only the lock is checked
+	Latest       []Value
+	Nothing      bool // there is nothing to write; only the lock is checked
 }
 
-// Write writes a change to the version that was read, if held is nil or still held. False:
+// Value is a latest value that is written.
+type Value struct {
+	Key      string
+	Raw      []byte // nil deletes it
+	Topology string // empty: not known, or of none
+}
+
+// Write writes a change to the content that was read, if held is nil or still held. False:
 // another writer was faster.
 func (s *Store) Write(ctx context.Context, base Content, c Change, held *Lease) (bool, error) {
 	if held != nil && !held.fences(base) {
@@ -48,165 +56,336 @@ func (s *Store) Write(ctx context.Context, base Content, c Change, held *Lease) 
 		return true, nil
 	}
 	if base.Version == "" {
-		return false, s.makeObject(ctx)
+		return false, s.makeHead(ctx)
 	}
-	o, err := s.changed(ctx, base, c)
+	changes, err := c.byTopology(base)
 	if err != nil {
+		return false, err
+	}
+	h := base.head
+	h.format, h.last = c.Format, c.Head
+	return s.commit(ctx, base, h, changes, held)
+}
+
+// makeHead makes the object of the head, without content: only then its uid is known.
+func (s *Store) makeHead(ctx context.Context) error {
+	_, _, err := s.put(ctx, configMaps, s.named(configMaps, s.config.Name), false)
+	return err
+}
+
+// byTopology returns what a change changes of each topology. A value whose topology is not known
+// stays where it is, or lies with what is of none until that is known.
+func (c Change) byTopology(base Content) (map[string]delta, error) {
+	out := map[string]delta{}
+	for _, r := range c.Append {
+		if !utf8.Valid(r.Raw) {
+			return nil, fmt.Errorf("write ledger: record %d is not UTF-8", r.Seq)
+		}
+		d := out[r.Topology]
+		d.Records = append(d.Records, storedRecord{Seq: r.Seq, Text: string(r.Raw)})
+		out[r.Topology] = d
+	}
+	set := func(topology, key string, text *string) {
+		d := out[topology]
+		if d.Latest == nil {
+			d.Latest = map[string]*string{}
+		}
+		d.Latest[key] = text
+		out[topology] = d
+	}
+	for _, v := range c.Latest {
+		if !utf8.Valid(v.Raw) {
+			return nil, fmt.Errorf("write ledger: the latest value %s is not UTF-8", v.Key)
+		}
+		place, stored := base.places[v.Key]
+		if v.Topology != "" && v.Raw != nil && (!stored || place != v.Topology) {
+			if stored {
+				set(place, v.Key, nil)
+			}
+			place = v.Topology
+		}
+		if v.Raw == nil {
+			set(place, v.Key, nil)
+			continue
+		}
+		text := string(v.Raw)
+		set(place, v.Key, &text)
+	}
+	for topology, d := range out {
+		d.After = base.number(topology)
+		out[topology] = d
+	}
+	return out, nil
+}
+
+// number is the last transaction that changed a topology.
+func (c Content) number(topology string) uint64 {
+	if t := c.topologies[topology]; t != nil {
+		return t.number
+	}
+	return 0
+}
+
+// token is that of the newest holder of the lock of a topology.
+func (c Content) token(topology string) Token {
+	if t := c.topologies[topology]; t != nil {
+		return parseToken(t.fence)
+	}
+	return Token{}
+}
+
+// commit writes a transaction: first the one before is carried into its objects, then the head is
+// replaced, then this one is carried into its own. The next writer does what is left.
+func (s *Store) commit(ctx context.Context, base Content, h head, changes map[string]delta, held *Lease) (bool, error) {
+	last, err := s.carry(ctx, base.stored, h.ledger, h.redo)
+	if err != nil {
+		return false, err
+	}
+	if h.ledger == "" {
+		h.ledger = newID()
+	}
+	t := transaction{Number: h.number + 1, ID: newID(), Changes: changes}
+	current, ok, err := s.current(ctx, base, last, h.ledger, t)
+	if !ok || err != nil {
+		return false, err
+	}
+	after, err := s.prepare(ctx, current, h.ledger, t)
+	if err != nil {
+		return false, err
+	}
+	o, err := h.next(t, h.objectsAfter(t))
+	if err = errors.Join(err, s.check(o, mostWithRecord)); err != nil {
 		return false, err
 	}
 	if held != nil && held.isLost() {
 		return false, ErrLost
 	}
 	_, done, err := s.put(ctx, configMaps, o, false)
-	if err != nil && !kubeapi.Refused(err) {
-		done, err = s.wasWritten(ctx, c, err)
+	if err != nil && !kubeapi.Refused(err) && s.wasWritten(ctx, t.ID) {
+		done, err = true, nil
 	}
-	if done && base.Format == "" {
-		s.leaveTrace(ctx)
+	if done {
+		s.store(ctx, after)
 	}
 	return done, err
 }
 
-// leaveTrace makes a Lease that nobody ever holds: it shows that there was a ledger if its
-// object is deleted before any lock was taken. An error is ignored: the first lock is a trace
-// too.
-func (s *Store) leaveTrace(ctx context.Context) {
-	o := s.named(leases, s.leaseName("made"))
-	o.Spec = &leaseSpec{}
-	_, _, _ = s.put(ctx, leases, o, false)
+// store writes objects as far as that succeeds: the next writer does the rest.
+func (s *Store) store(ctx context.Context, after []*topology) {
+	stored := make([]*topology, len(after))
+	_ = each(len(after), func(i int) error {
+		written, done, err := s.put(ctx, configMaps, after[i].object, false)
+		if done {
+			stored[i] = after[i].storedAs(written)
+		}
+		return err
+	})
+	s.learn(stored)
 }
 
-// makeObject makes the object, without content: only then its uid is known.
-func (s *Store) makeObject(ctx context.Context) error {
-	_, _, err := s.put(ctx, configMaps, s.named(configMaps, s.config.Name), false)
-	return err
-}
-
-// wasWritten reads whether a write took effect although its answer was lost.
-func (s *Store) wasWritten(ctx context.Context, c Change, err error) (bool, error) {
-	if len(c.Append) == 0 {
-		return false, err // the same values may be written again
+// objectsAfter is the digest after a transaction.
+func (h head) objectsAfter(t transaction) digest {
+	out := h.objects
+	for name, d := range t.Changes {
+		out.toggle(name, d.After)
+		out.toggle(name, t.Number)
 	}
-	after, readErr := s.Read(context.WithoutCancel(ctx))
-	if readErr == nil && after.Head == c.Head {
-		return true, nil
-	}
-	return false, err
+	return out
 }
 
-// changed returns the object after a change. It writes the part that the object will name.
-func (s *Store) changed(ctx context.Context, base Content, c Change) (object, error) {
-	o := base.object
-	o.Data, o.BinaryData = map[string]string{}, map[string][]byte{}
-	parts := base.parts
-	inline := recordsIn(base.object)
-	for key, text := range inline {
-		if packed, ok := base.object.BinaryData[key]; ok {
-			o.BinaryData[key] = packed
-		} else {
-			o.Data[key] = text
+// carry brings a transaction into the objects of its topologies, and returns these. Stored are the
+// objects as this process knows them.
+func (s *Store) carry(ctx context.Context, stored map[string]*topology, ledger string, t transaction) (map[string]*topology, error) {
+	names := sortedKeys(t.Changes)
+	out := make([]*topology, len(names))
+	err := each(len(names), func(i int) error {
+		known := stored[names[i]]
+		if known == nil {
+			known = s.absent(names[i])
+		}
+		var err error
+		out[i], err = s.carryInto(ctx, known, ledger, t)
+		return err
+	})
+	carried := map[string]*topology{}
+	for i, name := range names {
+		if out[i] != nil {
+			carried[name] = out[i]
 		}
 	}
-	if bytesOf(o) > mostInline {
-		moved, err := s.movePart(ctx, base)
+	s.learn(out)
+	return carried, err
+}
+
+// carryInto brings a transaction into the object of a topology, unless it has it.
+func (s *Store) carryInto(ctx context.Context, t *topology, ledger string, of transaction) (*topology, error) {
+	for range tries {
+		if t.number >= of.Number {
+			return t, nil
+		}
+		if t.number != of.Changes[t.name].After {
+			return nil, t.damage("it is missing, or an older copy")
+		}
+		next, err := s.after(ctx, t, ledger, of)
 		if err != nil {
-			return o, err
+			return nil, err
 		}
-		parts = append(parts[:len(parts):len(parts)], moved)
-		o.Data, o.BinaryData = map[string]string{}, map[string][]byte{}
+		written, done, err := s.put(ctx, configMaps, next.object, false)
+		if done {
+			return next.storedAs(written), nil
+		}
+		again, readErr := s.getTopology(ctx, t.name, ledger)
+		switch {
+		case readErr == nil && (err == nil || again.number >= of.Number): // only the answer was lost
+			t = again
+		case err != nil:
+			return nil, err
+		default:
+			return nil, readErr
+		}
 	}
-	for _, r := range c.Append {
-		if !utf8.Valid(r.Raw) {
-			return o, fmt.Errorf("write ledger: record %d is not UTF-8", r.Seq)
-		}
-		if err := o.addRecord(r); err != nil {
-			return o, err
-		}
-	}
-	return s.finish(o, parts, base, c)
+	return nil, fmt.Errorf("%w: %s", ErrBusy, s.Where())
 }
 
-// finish adds everything to an object but its records.
-func (s *Store) finish(o object, parts []part, base Content, c Change) (object, error) {
-	texts := map[string]string{}
-	for key, raw := range c.Latest {
-		if !utf8.Valid(raw) {
-			return o, fmt.Errorf("write ledger: the latest value %s is not UTF-8", key)
-		}
-		texts[key] = string(raw)
-	}
-	packed, err := pack(texts)
+// after returns a topology after a transaction, with the object to write. It makes the part into
+// which older records move.
+func (s *Store) after(ctx context.Context, t *topology, ledger string, of transaction) (*topology, error) {
+	moved, err := s.lighter(ctx, t)
 	if err != nil {
-		return o, err
+		return nil, err
 	}
-	o.BinaryData[keyLatest] = packed
-	o.Data[keyFormat], o.Data[keyHead], o.Data[keyUID] = c.Format, c.Head, o.Metadata.UID
-	if err := errors.Join(o.writeJSON(keyParts, parts), o.writeJSON(keyFences, base.fences)); err != nil {
-		return o, err
-	}
-	if len(c.Append) > 0 {
-		return o, s.check(o, mostWithRecord)
-	}
-	return o, s.check(o, mostBytes-max(0, mostInline-inlineBytes(o)))
+	next := moved.with(of.Number, of.Changes[t.name])
+	next.object, err = next.encode(ledger)
+	return next, err
 }
 
-// inlineBytes is the size of the records in an object.
-func inlineBytes(o object) int {
-	n := 0
-	for key, text := range recordsIn(o) {
-		n += len(key) + max(len(text), len(o.BinaryData[key]))
-	}
-	return n
+// storedAs returns a topology with its object as the server has it.
+func (t *topology) storedAs(o object) *topology {
+	out := *t
+	out.object = o
+	return &out
 }
 
-// Low says how full the object is if it will take no more topologies soon; else it is empty.
+// current reads the objects that a transaction will change, and reports whether they are as the
+// content says. If another process was faster, they are not; and if somebody edited or deleted
+// one, that is damage, and nothing is written.
+func (s *Store) current(ctx context.Context, base Content, last map[string]*topology, ledger string, t transaction) (map[string]*topology, bool, error) {
+	names := sortedKeys(t.Changes)
+	found := make([]*topology, len(names))
+	overtaken := make([]bool, len(names))
+	err := each(len(names), func(i int) error {
+		one, err := s.getTopology(ctx, names[i], ledger)
+		if err != nil {
+			return err
+		}
+		known := last[names[i]]
+		if known == nil {
+			known = base.stored[names[i]]
+		}
+		found[i], overtaken[i] = one, one.number > base.head.number
+		if !overtaken[i] && !one.isAs(known) {
+			return one.damage("it is missing, or somebody changed it")
+		}
+		return nil
+	})
+	out := map[string]*topology{}
+	for _, one := range found {
+		if one != nil {
+			out[one.name] = one
+		}
+	}
+	return out, !slices.Contains(overtaken, true), err
+}
+
+// isAs reports whether an object holds what this process knows of it; nil: there is none.
+func (t *topology) isAs(known *topology) bool {
+	if known == nil {
+		return t.number == 0
+	}
+	same := func(a, b []byte) bool { return string(a) == string(b) }
+	return t.number == known.number && maps.Equal(t.object.Data, known.object.Data) && maps.EqualFunc(t.object.BinaryData, known.object.BinaryData, same)
+}
+
+// prepare returns the topologies after a transaction, with the objects to write. It refuses one
+// after which an object would be too large.
+func (s *Store) prepare(ctx context.Context, current map[string]*topology, ledger string, t transaction) ([]*topology, error) {
+	var out []*topology
+	for _, name := range sortedKeys(t.Changes) {
+		next, err := s.after(ctx, current[name], ledger, t)
+		if err != nil {
+			return nil, err
+		}
+		most, d := mostWithRecord, t.Changes[name]
+		if len(d.Records) == 0 && d.Fence == "" && d.adds() {
+			most = mostBytes - max(0, mostInline-inlineBytes(next.object))
+		}
+		if err := s.check(next.object, most); err != nil {
+			return nil, err
+		}
+		out = append(out, next)
+	}
+	return out, nil
+}
+
+// adds reports whether a value is written, and not only taken out.
+func (d delta) adds() bool {
+	for _, text := range d.Latest {
+		if text != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// wasWritten reads whether a transaction was committed although the answer was lost.
+func (s *Store) wasWritten(ctx context.Context, id string) bool {
+	h, found, err := s.readHead(context.WithoutCancel(ctx))
+	return err == nil && found && slices.ContainsFunc(h.changed, func(c changed) bool { return c.ID == id })
+}
+
+// setFence writes the token of a lock. False: a later holder has written its own.
+func (s *Store) setFence(ctx context.Context, topology string, token Token) (bool, error) {
+	for range tries {
+		base, err := s.Read(ctx)
+		if err != nil {
+			return false, err
+		}
+		if present := base.token(topology); present.Number >= token.Number {
+			return present == token, nil
+		}
+		if base.Format == "" {
+			return false, &DamageError{Reason: "it is gone or empty"}
+		}
+		changes := map[string]delta{topology: {After: base.number(topology), Fence: token.String()}}
+		if done, err := s.commit(ctx, base, base.head, changes, nil); done || err != nil {
+			return done, err
+		}
+	}
+	return false, fmt.Errorf("%w: %s", ErrBusy, s.Where())
+}
+
+// Low says how full the fullest object is if it will take no more soon; else it is empty.
 func (s *Store) Low(ctx context.Context) string {
-	o, _, err := s.get(ctx, configMaps, s.config.Name)
-	if n := bytesOf(o) - inlineBytes(o) + mostInline; err == nil && n > lowBytes {
-		return fmt.Sprintf("ConfigMap %s holds %d KiB with the room for its records, and may hold %d KiB: then observations of more topologies are refused; keep so many in etcd (docs/ledger.md)", o.Metadata.Name, n>>10, mostBytes>>10)
-	}
-	return ""
-}
-
-// movePart writes the records that lie in the object into a part of their own, which the
-// object does not name yet. The same records make the same part.
-func (s *Store) movePart(ctx context.Context, base Content) (part, error) {
-	first := uint64(1)
-	if n := len(base.parts); n > 0 {
-		first = base.parts[n-1].Last + 1
-	}
-	var texts []string
-	for _, r := range base.Records[first-1:] {
-		texts = append(texts, string(r.Raw))
-	}
-	packed, err := pack(texts)
+	c, err := s.Read(ctx)
 	if err != nil {
-		return part{}, err
+		return ""
 	}
-	p := part{First: first, Last: first + uint64(len(texts)) - 1, Hash: hashOf(packed)}
-	p.Name = fmt.Sprintf("%s.records.%d-%d.%s", s.config.Name, p.First, p.Last, p.Hash[:12])
-	o := s.named(configMaps, p.Name)
-	o.Immutable, o.BinaryData = true, map[string][]byte{keyParts: packed}
-	if _, done, err := s.put(ctx, configMaps, o, false); done || err != nil {
-		return p, err
+	most, fullest := lowBytes, ""
+	for _, t := range c.stored {
+		if n := bytesOf(t.object) - inlineBytes(t.object) + mostInline; n > most {
+			most, fullest = n, t.object.Metadata.Name
+		}
 	}
-	_, err = s.readPart(ctx, p) // it is there already: from a write that was overtaken
-	return p, err
-}
-
-func (o *object) writeJSON(key string, v any) error {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", key, err)
+	if fullest == "" {
+		return ""
 	}
-	o.Data[key] = string(raw)
-	return nil
+	return fmt.Sprintf("ConfigMap %s holds %d KiB with the room for its records, and may hold %d KiB: then more observations of its topology are refused (docs/ledger.md)", fullest, most>>10, mostBytes>>10)
 }
 
 // check refuses an object that Kubernetes would not take.
 func (s *Store) check(o object, most int) error {
 	if n := bytesOf(o); n > most {
-		return fmt.Errorf("%w: ConfigMap %s would hold %d bytes, and at most %d fit (hint: keep the ledger of so many topologies in etcd)", ErrFull, o.Metadata.Name, n, most)
+		return fmt.Errorf("%w: ConfigMap %s would hold %d bytes, and at most %d fit (hint: keep this ledger in etcd)", ErrFull, o.Metadata.Name, n, most)
 	}
 	return nil
 }
@@ -222,36 +401,18 @@ func bytesOf(o object) int {
 	return n
 }
 
-// setFence writes the token of a lock. False: a later holder has written its own.
-func (s *Store) setFence(ctx context.Context, lock string, token Token) (bool, error) {
-	for range tries {
-		base, err := s.Read(ctx)
-		if err != nil {
-			return false, err
-		}
-		if present := parseToken(base.fences[lock]); present.Number >= token.Number {
-			return present == token, nil
-		}
-		if base.Format == "" {
-			return false, &DamageError{Reason: "it is gone or empty"}
-		}
-		o := base.object
-		o.Data = maps.Clone(o.Data)
-		fences := maps.Clone(base.fences)
-		fences[lock] = token.String()
-		if err := o.writeJSON(keyFences, fences); err != nil {
-			return false, err
-		}
-		_, done, err := s.put(ctx, configMaps, o, false)
-		if err != nil && !kubeapi.Refused(err) { // it may have been written
-			if after, readErr := s.Read(ctx); readErr == nil && parseToken(after.fences[lock]) == token {
-				return true, nil
-			}
-			return false, err
-		}
-		if done || err != nil {
-			return done, err
+// inlineBytes is the size of the records in an object.
+func inlineBytes(o object) int {
+	n := 0
+	for key, text := range o.Data {
+		if strings.HasPrefix(key, keyRecord) {
+			n += len(key) + len(text)
 		}
 	}
-	return false, fmt.Errorf("%w: %s", ErrBusy, s.Where())
+	for key, raw := range o.BinaryData {
+		if strings.HasPrefix(key, keyRecord) {
+			n += len(key) + len(raw)
+		}
+	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -143,17 +144,37 @@ func (in *standIn) answer(c call) (int, map[string]any) {
 	return http.StatusOK, present
 }
 
+// list answers with the objects that have the labels, by name, from where the page before ended.
 func (in *standIn) list(c call) (int, map[string]any) {
-	label, value, _ := strings.Cut(c.URL.Query().Get("labelSelector"), "=")
-	limit, _ := strconv.Atoi(c.URL.Query().Get("limit")) // none is 0
-	items := []any{}
-	for path, o := range in.objects {
-		labels, _ := metadata(o)["labels"].(map[string]any)
-		if strings.HasPrefix(path, Path(c.namespace, c.resource, "")+"/") && labels[label] == value && (limit == 0 || len(items) < limit) {
-			items = append(items, o)
+	query := c.URL.Query()
+	limit, _ := strconv.Atoi(query.Get("limit")) // none is 0
+	page, items := map[string]any{}, []any{}
+	for _, path := range slices.Sorted(maps.Keys(in.objects)) {
+		if !strings.HasPrefix(path, Path(c.namespace, c.resource, "")+"/") || path <= query.Get("continue") || !selected(in.objects[path], query.Get("labelSelector")) {
+			continue
+		}
+		if limit > 0 && len(items) == limit {
+			break
+		}
+		items = append(items, in.objects[path])
+		page["continue"] = path
+	}
+	if limit == 0 || len(items) < limit {
+		delete(page, "continue")
+	}
+	return http.StatusOK, map[string]any{"items": items, "metadata": page}
+}
+
+// selected reports whether an object has labels, such as a=b,c.
+func selected(o map[string]any, selector string) bool {
+	labels, _ := metadata(o)["labels"].(map[string]any)
+	for one := range strings.SplitSeq(selector, ",") {
+		label, value, valued := strings.Cut(one, "=")
+		if present, ok := labels[label]; selector != "" && (!ok || valued && present != value) {
+			return false
 		}
 	}
-	return http.StatusOK, map[string]any{"items": items}
+	return true
 }
 
 func metadata(o map[string]any) map[string]any {
