@@ -1,10 +1,12 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -106,7 +108,7 @@ func (b *inKubernetes) read(ctx context.Context) (kubernetesImage, error) {
 	}
 	m := kubernetesImage{content: c}
 	m.format, m.head, m.latest = c.Format, c.Head, c.Latest
-	for _, r := range c.Records {
+	for _, r := range c.Records[b.knownRecords(c, &m):] {
 		s, ok := unseal(r.Seq, r.Raw)
 		if !ok {
 			return m, &CorruptError{Path: b.name(), Seq: r.Seq, Reason: "it is torn"}
@@ -129,6 +131,18 @@ func (b *inKubernetes) read(ctx context.Context) (kubernetesImage, error) {
 	m.image.version = b.version
 	b.lastRead = m
 	return m, nil
+}
+
+// knownRecords takes up the records that were read before, and returns how many these are.
+func (b *inKubernetes) knownRecords(c kubernetes.Content, m *kubernetesImage) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for last := b.lastRead.content.Records; n < min(len(last), len(c.Records)) && bytes.Equal(last[n].Raw, c.Records[n].Raw); {
+		n++ // the same memory is equal at once
+	}
+	m.chain = slices.Clip(b.lastRead.chain[:n])
+	return n
 }
 
 // commit writes with the version of the head that was read as the condition. The object of a

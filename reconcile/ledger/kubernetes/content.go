@@ -37,7 +37,7 @@ type Content struct {
 	head       head
 	stored     map[string]*topology // as their objects are
 	topologies map[string]*topology // with the last transaction
-	places     map[string]string    // the topology of each latest value
+	objects    digest               // over these
 }
 
 // DamageError says that an object does not hold what it should.
@@ -54,9 +54,10 @@ func (e *DamageError) Error() string { return e.Reason }
 type known struct {
 	head       head
 	topologies map[string]*topology // as their objects are
-	listed     time.Time // when all of them were read
-	lists      int       // how often that was
-	content    Content   // at head; its Version is empty if it was not made yet
+	listed     time.Time            // when all of them were read
+	lists      int                  // how often that was
+	content    Content              // at this head, or at one before it; its Version is empty if there is none
+	changed    []string             // which topologies may be newer than in content
 }
 
 // Read reads the newest version.
@@ -95,19 +96,19 @@ func (s *Store) Read(ctx context.Context) (Content, error) {
 // readAt reads the ledger as of a head. Whole says that it read all objects for that.
 func (s *Store) readAt(ctx context.Context, h head) (c Content, whole bool, err error) {
 	before := s.remembered()
-	if before.content.Version != "" && before.head.version() == h.version() {
+	if before.content.Version != "" && before.content.head.version() == h.version() {
 		return before.content, false, nil
 	}
 	k, err := s.reach(ctx, before, h)
 	if whole = k.lists > before.lists; err != nil {
 		return Content{Format: h.format}, whole, err
 	}
-	if c, err = k.at(h); err == nil {
-		k.content = c
-	} else {
-		k.content = Content{}
-	}
-	if err == nil || errors.Is(err, errNewer) {
+	c, err = k.at(h)
+	switch {
+	case err == nil:
+		k.content, k.changed = c, nil
+		s.remember(k)
+	case errors.Is(err, errNewer): // what was read so far is of use for the next try
 		s.remember(k)
 	}
 	return c, whole, err
@@ -217,6 +218,7 @@ func (s *Store) reach(ctx context.Context, k known, h head) (known, error) {
 	for _, t := range fresh {
 		k.topologies[t.name] = t
 	}
+	k.changed = append(slices.Clip(k.changed), names...)
 	return k, nil
 }
 
@@ -264,43 +266,57 @@ func (k known) at(h head) (Content, error) {
 			return out, &DamageError{Reason: fmt.Sprintf("ConfigMap %s is missing, or an older copy", topologyObject(h.object.Metadata.Name, name))}
 		}
 	}
-	return out, out.join()
+	for _, t := range out.topologies {
+		if t.number > h.number {
+			return out, errNewer
+		}
+	}
+	return out, out.join(k.content, append(sortedKeys(h.redo.Changes), k.changed...))
 }
 
-// join puts together what the topologies hold.
-func (c *Content) join() error {
-	var objects digest
-	records, values := 0, 0
-	for name, t := range c.topologies {
-		if t.number > c.head.number {
-			return errNewer
-		}
-		objects.toggle(name, t.number)
-		records, values = records+len(t.records), values+len(t.latest)
+// join puts together what the topologies hold: all of it, or what changed since an earlier
+// content.
+func (c *Content) join(before Content, changed []string) error {
+	if before.Version == "" {
+		changed = sortedKeys(c.topologies)
 	}
-	c.Latest, c.places = make(map[string][]byte, values), make(map[string]string, values)
-	for name, t := range c.topologies {
-		for key, text := range t.latest {
-			c.Latest[key], c.places[key] = []byte(text), name
-		}
+	c.objects, c.Latest = before.objects, maps.Clone(before.Latest)
+	if c.Latest == nil {
+		c.Latest = map[string][]byte{}
 	}
-	if err := c.sortRecords(records); err != nil {
+	slices.Sort(changed)
+	var records []Record
+	for _, name := range slices.Compact(changed) {
+		was, is := before.topologies[name], c.topologies[name]
+		if was == nil {
+			was = &topology{name: name}
+		}
+		c.objects.toggle(name, was.number)
+		c.objects.toggle(name, is.number)
+		for key := range was.latest {
+			delete(c.Latest, key)
+		}
+		records = append(records, is.records[min(len(was.records), len(is.records)):]...)
+	}
+	for _, name := range changed { // a value may have come from another topology
+		maps.Copy(c.Latest, c.topologies[name].latest)
+	}
+	if err := c.addRecords(before.Records, records); err != nil {
 		return err
 	}
-	if objects != c.head.objects {
+	if c.objects != c.head.objects {
 		return &DamageError{Reason: "the ConfigMap of a topology is missing, or an older copy"}
 	}
 	return nil
 }
 
-// sortRecords puts the records of all topologies into their order.
-func (c *Content) sortRecords(n int) error {
-	all := make([]Record, n)
-	for _, t := range c.topologies {
-		for _, r := range t.records {
-			if r.Seq >= 1 && r.Seq <= uint64(n) {
-				all[r.Seq-1] = r
-			}
+// addRecords puts new records of all topologies behind the earlier ones, in their order.
+func (c *Content) addRecords(before, added []Record) error {
+	all := make([]Record, len(before)+len(added))
+	first := uint64(copy(all, before)) + 1
+	for _, r := range added {
+		if r.Seq >= first && r.Seq <= uint64(len(all)) {
+			all[r.Seq-1] = r
 		}
 	}
 	missing := slices.IndexFunc(all, func(r Record) bool { return r.Seq == 0 })
@@ -340,9 +356,13 @@ func pack(v any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// unpackers keeps readers.
+var unpackers = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
 func unpack(packed []byte, into any) error {
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
+	r, _ := unpackers.Get().(*gzip.Reader)
+	defer unpackers.Put(r)
+	if r.Reset(bytes.NewReader(packed)) != nil {
 		return errors.New("they are not compressed as they should be")
 	}
 	raw, err := io.ReadAll(io.LimitReader(r, longestValue+1))

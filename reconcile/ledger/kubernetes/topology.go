@@ -38,7 +38,7 @@ type topology struct {
 	object  object // as it is stored
 	number  uint64 // the last transaction that changed it; 0: none did
 	fence   string
-	latest  map[string]string
+	latest  map[string][]byte
 	parts   []part
 	inParts int      // how many of the records lie there
 	records []Record // by number
@@ -73,20 +73,25 @@ func (s *Store) getTopology(ctx context.Context, name, ledger string) (*topology
 func (s *Store) parseTopology(ctx context.Context, name, ledger string, o object) (*topology, error) {
 	t := s.absent(name)
 	o.APIVersion, o.Kind = t.object.APIVersion, t.object.Kind // a list leaves them out
-	if o.Data[keyLedger] != ledger && o.Data[keyLedger] != "" {
+	if o.Data[keyLedger] != ledger {
 		t.object.Metadata = o.Metadata
 		return t, nil
 	}
 	t.object, t.fence = o, o.Data[keyFence]
 	var err error
-	if t.number, err = strconv.ParseUint(o.Data[keyNumber], 10, 64); err != nil || t.number == 0 || o.Data[keyLedger] == "" {
+	if t.number, err = strconv.ParseUint(o.Data[keyNumber], 10, 64); err != nil || t.number == 0 {
 		return nil, t.damage("a part of it is missing")
 	}
 	if text := o.Data[keyParts]; text != "" && json.Unmarshal([]byte(text), &t.parts) != nil {
 		return nil, t.damage(fmt.Sprintf("its key %s cannot be read", keyParts))
 	}
-	if err := unpack(o.BinaryData[keyLatest], &t.latest); err != nil {
+	texts := map[string]string{}
+	if err := unpack(o.BinaryData[keyLatest], &texts); err != nil {
 		return nil, t.damage("its latest values: " + err.Error())
+	}
+	t.latest = make(map[string][]byte, len(texts))
+	for key, text := range texts {
+		t.latest[key] = []byte(text)
 	}
 	for _, p := range t.parts {
 		older, err := s.readPart(ctx, p)
@@ -139,13 +144,13 @@ func (t *topology) with(number uint64, d delta) *topology {
 	out := *t
 	out.number, out.latest, out.records = number, maps.Clone(t.latest), slices.Clip(t.records)
 	if out.latest == nil {
-		out.latest = map[string]string{}
+		out.latest = map[string][]byte{}
 	}
 	for key, text := range d.Latest {
 		if text == nil {
 			delete(out.latest, key)
 		} else {
-			out.latest[key] = *text
+			out.latest[key] = []byte(*text)
 		}
 	}
 	for _, r := range d.Records {
@@ -171,7 +176,11 @@ func (t *topology) encode(ledger string) (object, error) {
 		}
 		o.Data[keyParts] = string(raw)
 	}
-	packed, err := pack(t.latest)
+	texts := make(map[string]string, len(t.latest))
+	for key, raw := range t.latest {
+		texts[key] = string(raw)
+	}
+	packed, err := pack(texts)
 	if err != nil {
 		return o, err
 	}

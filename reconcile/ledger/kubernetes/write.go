@@ -97,7 +97,7 @@ func (c Change) byTopology(base Content) (map[string]delta, error) {
 		if !utf8.Valid(v.Raw) {
 			return nil, fmt.Errorf("write ledger: the latest value %s is not UTF-8", v.Key)
 		}
-		place, stored := base.places[v.Key]
+		place, stored := base.place(v.Key, v.Topology)
 		if v.Topology != "" && v.Raw != nil && (!stored || place != v.Topology) {
 			if stored {
 				set(place, v.Key, nil)
@@ -116,6 +116,24 @@ func (c Change) byTopology(base Content) (map[string]delta, error) {
 		out[topology] = d
 	}
 	return out, nil
+}
+
+// place returns which topology has a latest value, which is probably this one.
+func (c Content) place(key, probably string) (string, bool) {
+	if c.Latest[key] == nil {
+		return "", false
+	}
+	for _, name := range []string{probably, ""} {
+		if t := c.topologies[name]; t != nil && t.latest[key] != nil {
+			return name, true
+		}
+	}
+	for name, t := range c.topologies {
+		if t.latest[key] != nil {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // number is the last transaction that changed a topology.

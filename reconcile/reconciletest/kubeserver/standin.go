@@ -44,6 +44,14 @@ func (s *Server) LoseAnswers(lose func(*http.Request) bool) {
 	s.standIn.lose = lose
 }
 
+// Intercept makes the stand-in ask about each request before it does anything. If before returns
+// true, it breaks the connection; until it returns, the request waits.
+func (s *Server) Intercept(before func(*http.Request) bool) {
+	s.standIn.mu.Lock()
+	defer s.standIn.mu.Unlock()
+	s.standIn.before = before
+}
+
 // standIn holds objects by their paths.
 type standIn struct {
 	mu      sync.Mutex
@@ -51,6 +59,7 @@ type standIn struct {
 	last    int               // resourceVersion
 	grants  map[string]Grants // by token and namespace
 	lose    func(*http.Request) bool
+	before  func(*http.Request) bool
 }
 
 // mostInConfigMap is what Kubernetes takes in a ConfigMap.
@@ -93,6 +102,12 @@ func parseCall(r *http.Request) (call, bool) {
 
 // ServeHTTP answers one request.
 func (in *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	in.mu.Lock()
+	before := in.before
+	in.mu.Unlock()
+	if before != nil && before(r) {
+		panic(http.ErrAbortHandler)
+	}
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	c, ok := parseCall(r)
