@@ -81,6 +81,7 @@ func (b *inKubernetes) failed(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &damaged):
+		b.store.Forget() // whatever this process knew, all of it is read again
 		return &CorruptError{Path: b.name(), Seq: damaged.Seq, Reason: damaged.Reason}
 	case errors.Is(err, kubernetes.ErrLost):
 		return fmt.Errorf("%w: %w", ErrLockLost, err)

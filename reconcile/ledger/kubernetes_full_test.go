@@ -30,10 +30,10 @@ func TestKubernetesThatIsFullStillEndsAChange(t *testing.T) {
 		}
 		observe := map[string]func(n int) error{
 			"what is of no topology": func(n int) error {
-				return l.RecordGitHead(t.Context(), GitHead{URL: noise(64 << 10), Ref: "refs/heads/main", Commit: "c"})
+				return l.RecordGitHead(t.Context(), GitHead{URL: noise(128 << 10), Ref: "refs/heads/main", Commit: "c"})
 			},
 			"the topology": func(n int) error {
-				return l.RecordAudit(t.Context(), plan.AuditMark{Topology: "users", Primary: "a", Standby: fmt.Sprint("s", n), At: start, Found: []string{noise(64 << 10)}})
+				return l.RecordAudit(t.Context(), plan.AuditMark{Topology: "users", Primary: "a", Standby: fmt.Sprint("s", n), At: start, Found: []string{noise(128 << 10)}})
 			},
 		}
 		for what, one := range observe {

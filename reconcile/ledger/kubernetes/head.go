@@ -4,7 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,13 +18,13 @@ const (
 	keyLedger  = "ledger"  // of this ledger, in the head and in each object: another one of the same name has another
 	keyNumber  = "number"  // of the last transaction; in an object, of the last one that changed it
 	keyObjects = "objects" // a hash over the objects of all topologies and their numbers
-	keyChanged = "changed" // which topologies the last transactions changed
+	keyChanged = "changed" // which topologies the last transactions changed, compressed
 	keyRedo    = "last"    // the last transaction itself
 )
 
 // mostChanged bounds how many topologies the head names as changed by the last transactions. A
 // process that read the ledger before them reads all objects again.
-const mostChanged = 400
+const mostChanged = 1000
 
 // head is the object that each transaction replaces: that is its commit.
 type head struct {
@@ -82,7 +82,7 @@ func parseHead(o object) (head, error) {
 	if h.number = number; err != nil || h.ledger == "" || !h.objects.parse(o.Data[keyObjects]) {
 		return h, &DamageError{Reason: "a part of it is missing"}
 	}
-	if json.Unmarshal([]byte(o.Data[keyChanged]), &h.changed) != nil || len(h.changed) == 0 {
+	if err := unpack(o.BinaryData[keyChanged], &h.changed); err != nil || len(h.changed) == 0 {
 		return h, &DamageError{Reason: fmt.Sprintf("its key %s cannot be read", keyChanged)}
 	}
 	if err := unpack(o.BinaryData[keyRedo], &h.redo); err != nil {
@@ -120,23 +120,20 @@ func (h head) next(t transaction, objects digest) (object, error) {
 	all := append(slices.Clone(h.changed), entry)
 	names := 0
 	for i := len(all) - 1; i >= 0; i-- {
-		if names += len(all[i].Topologies); names > mostChanged && i < len(all)-1 {
+		if names += max(1, len(all[i].Topologies)); names > mostChanged && i < len(all)-1 {
 			all = all[i+1:]
 			break
 		}
 	}
-	texts, err := json.Marshal(all)
-	if err != nil {
-		return object{}, fmt.Errorf("encode the head: %w", err)
-	}
-	packed, err := pack(t)
+	recent, err := pack(all)
+	packed, err2 := pack(t)
 	o := h.object
 	o.Data = map[string]string{
 		keyFormat: h.format, keyHead: h.last, keyUID: o.Metadata.UID, keyLedger: h.ledger, keyNumber: strconv.FormatUint(t.Number, 10),
-		keyObjects: objects.String(), keyChanged: string(texts),
+		keyObjects: objects.String(),
 	}
-	o.BinaryData = map[string][]byte{keyRedo: packed}
-	return o, err
+	o.BinaryData = map[string][]byte{keyRedo: packed, keyChanged: recent}
+	return o, errors.Join(err, err2)
 }
 
 // digest is a hash over topologies and the last transaction of each, in no order: so a write

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -79,13 +80,13 @@ func compare(t *testing.T, first, second *Server) {
 func conversation(t *testing.T, s *Server, bearer string) []string {
 	t.Helper()
 	var out []string
-	version, uid := "", ""
+	version, uid, next := "", "", ""
 	ask := func(bearer, method, path string, body any) {
 		t.Helper()
 		status, raw := s.Call(t, bearer, method, path, body)
 		var answer struct {
 			Kind, Reason string
-			Metadata     struct{ ResourceVersion, UID string }
+			Metadata     struct{ ResourceVersion, UID, Continue string }
 			Items        []any
 		}
 		must(t, json.Unmarshal(raw, &answer))
@@ -94,7 +95,11 @@ func conversation(t *testing.T, s *Server, bearer string) []string {
 			version, uid = answer.Metadata.ResourceVersion, answer.Metadata.UID
 		}
 		changed = changed && method == http.MethodPut && status == http.StatusOK
-		out = append(out, fmt.Sprintf("%s %s: %d %s, %d items, a new version: %t", method, path, status, answer.Reason, len(answer.Items), changed))
+		path, _, _ = strings.Cut(path, "&continue=") // each server has its own form
+		out = append(out, fmt.Sprintf("%s %s: %d %s, %d items, more: %t, a new version: %t", method, path, status, answer.Reason, len(answer.Items), answer.Metadata.Continue != "", changed))
+		if answer.Items != nil {
+			next = answer.Metadata.Continue
+		}
 	}
 	maps, leases := Path("data", "configmaps", ""), Path("data", "leases", "")
 	one := func(kind, text string, more map[string]any) map[string]any {
@@ -135,6 +140,11 @@ func conversation(t *testing.T, s *Server, bearer string) []string {
 		ask(s.Token, http.MethodGet, path+"?labelSelector=of%3Dx&limit=1", nil)
 		ask(s.Token, http.MethodGet, path+"?labelSelector=of%3Dy", nil)
 	}
+	version, uid = "", ""
+	ask(s.Token, http.MethodPost, maps, stale(one("ConfigMap", "a", nil), "name", "two"))
+	ask(s.Token, http.MethodGet, maps+"?labelSelector=of%3Dx,of&limit=1", nil)
+	ask(s.Token, http.MethodGet, maps+"?labelSelector=of%3Dx,of&limit=1&continue="+url.QueryEscape(next), nil)
+	ask(s.Token, http.MethodGet, maps+"?labelSelector=of%3Dx,other", nil)
 	version, uid = "", ""
 	ask(s.Token, http.MethodGet, maps+"/one", nil)
 	ask(s.Token, http.MethodPut, maps+"/one", one("ConfigMap", strings.Repeat("x", 1<<20+1), nil))

@@ -163,19 +163,16 @@ func (in *standIn) answer(c call) (int, map[string]any) {
 func (in *standIn) list(c call) (int, map[string]any) {
 	query := c.URL.Query()
 	limit, _ := strconv.Atoi(query.Get("limit")) // none is 0
-	page, items := map[string]any{}, []any{}
+	page, items, last := map[string]any{}, []any{}, ""
 	for _, path := range slices.Sorted(maps.Keys(in.objects)) {
 		if !strings.HasPrefix(path, Path(c.namespace, c.resource, "")+"/") || path <= query.Get("continue") || !selected(in.objects[path], query.Get("labelSelector")) {
 			continue
 		}
 		if limit > 0 && len(items) == limit {
+			page["continue"] = last
 			break
 		}
-		items = append(items, in.objects[path])
-		page["continue"] = path
-	}
-	if limit == 0 || len(items) < limit {
-		delete(page, "continue")
+		items, last = append(items, in.objects[path]), path
 	}
 	return http.StatusOK, map[string]any{"items": items, "metadata": page}
 }
