@@ -57,7 +57,7 @@ func TestKubernetesLedgerIsNeitherLostNorForeign(t *testing.T) {
 		d.FailOver(t)
 		approved := time.Now()
 		for _, args := range [][]string{apply, show, {"plan"}} {
-			run(1, args, "it is gone or empty, and Lease ledger.", "'reconcile ledger accept'")
+			run(1, args, "it is gone or empty, and ConfigMap ledger.", "'reconcile ledger accept'")
 		}
 		if n := len(d.Promotions(t)); n != 0 {
 			t.Fatalf("%d force promotions were sent without the ledger", n)
