@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"testing"
 
 	"milvus-reconcile/plan"
@@ -38,7 +39,7 @@ func writesNextTo(b *testing.B, s *kubeserver.Server, topologies int) {
 		return l
 	}
 	l := open()
-	fillLarge(b, l, topologies)
+	fillTogether(b, l, topologies)
 	ok := func(err error) {
 		if err != nil {
 			b.Fatal(err)
@@ -69,6 +70,30 @@ func writesNextTo(b *testing.B, s *kubeserver.Server, topologies int) {
 			ok(err)
 		}
 	})
+}
+
+// fillTogether writes what a daemon with that many topologies of three clusters with 16 channels
+// has written, in few transactions.
+func fillTogether(b *testing.B, l *Ledger, topologies int) {
+	b.Helper()
+	var rules []rule
+	var progress []plan.ProgressRecord
+	for i := range topologies {
+		name := fmt.Sprintf("t%04d", i)
+		rules = append(rules, matchRule(plan.GenerationMark{Topology: name, Generation: 1, Document: "sha256:0"}, "c"), servedRule(name, Served{Version: 1, Document: `{"primary":"`+name+`-a"}`}))
+		for _, c := range []string{"-a", "-b", "-c"} {
+			rules = append(rules, homeRule(plan.Home{Cluster: name + c, Topology: name}))
+		}
+		progress = append(progress, progressOf(name+"-b", name+"-a"), progressOf(name+"-c", name+"-a"))
+	}
+	for some := range slices.Chunk(rules, 250) {
+		if err := l.write(b.Context(), nil, some...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := l.RecordProgress(b.Context(), progress...); err != nil {
+		b.Fatal(err)
+	}
 }
 
 func bytesOf(b *testing.B, s *kubeserver.Server, name string) int {

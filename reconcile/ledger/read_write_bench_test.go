@@ -18,13 +18,6 @@ func large(b *testing.B, topologies int) *Ledger {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fillLarge(b, l, topologies)
-	return l
-}
-
-// fillLarge writes what a daemon with that many topologies has written.
-func fillLarge(b *testing.B, l *Ledger, topologies int) {
-	b.Helper()
 	var progress []plan.ProgressRecord
 	var homes []plan.Home
 	served := map[string]Served{}
@@ -54,6 +47,7 @@ func fillLarge(b *testing.B, l *Ledger, topologies int) {
 	if err := l.RecordProgress(b.Context(), progress...); err != nil {
 		b.Fatal(err)
 	}
+	return l
 }
 
 func progressOf(cluster, source string) plan.ProgressRecord {
