@@ -88,6 +88,10 @@ type value struct {
 // lookup returns the cached value with its hash, and caches a new one.
 func (c *valueCache) lookup(key string, raw []byte) value {
 	if v, ok := c.values[key]; ok && bytes.Equal(v.raw, raw) { // equal slices of the same memory compare fast
+		if len(raw) > 0 && &v.raw[0] != &raw[0] {
+			v.raw = raw // which the next one will have too
+			c.put(key, v)
+		}
 		return v
 	}
 	v := value{raw: raw, hash: hashOf(raw)}
