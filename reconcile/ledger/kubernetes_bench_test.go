@@ -80,7 +80,7 @@ func fillTogether(b *testing.B, l *Ledger, topologies int) {
 	var progress []plan.ProgressRecord
 	for i := range topologies {
 		name := fmt.Sprintf("t%04d", i)
-		rules = append(rules, matchRule(plan.GenerationMark{Topology: name, Generation: 1, Document: "sha256:0"}, "c"), servedRule(name, Served{Version: 1, Document: `{"primary":"`+name+`-a"}`}))
+		rules = append(rules, matchRule(plan.GenerationMark{Topology: name, Generation: 1, Document: "sha256:0"}, "c"), servedRule(name, Served{Version: 1, Document: `{"primary":"` + name + `-a"}`}))
 		for _, c := range []string{"-a", "-b", "-c"} {
 			rules = append(rules, homeRule(plan.Home{Cluster: name + c, Topology: name}))
 		}
