@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -146,119 +144,6 @@ func (l *Ledger) write(ctx context.Context, g guard, rules ...rule) error {
 // writeLatest replaces latest values in one transaction.
 func (l *Ledger) writeLatest(ctx context.Context, latest map[string][]byte) error {
 	return l.store.commit(ctx, nil, func(im image) (change, error) { return l.nextChange(im, latest, bornRule) })
-}
-
-// together writes records that many callers ask for at once in few transactions: those that
-// come while one is written go into the next. Each transaction waits for the disk, and after
-// it every reader sums up the whole ledger again. With a transaction for each of 10,000
-// topologies, a first sweep would do that 10,000 times.
-type together struct {
-	mu      sync.Mutex
-	waiting []*asked
-	writing bool
-}
-
-// asked is a record that a caller waits for.
-type asked struct {
-	about string // two records about the same are never written in one transaction
-	rule  rule
-	err   error         // of the rule, in the last try
-	done  chan struct{} // closed when it is written, or refused
-}
-
-// writeTogetherWithin bounds one transaction for several callers.
-const writeTogetherWithin = 30 * time.Second
-
-// writeTogether writes the record of one rule. If ctx ends before that is begun, nothing is
-// written.
-func (l *Ledger) writeTogether(ctx context.Context, about string, r rule) error {
-	if err := contextError(ctx); err != nil {
-		return err
-	}
-	a := &asked{about: about, rule: r, done: make(chan struct{})}
-	t := &l.together
-	t.mu.Lock()
-	t.waiting = append(t.waiting, a)
-	if !t.writing {
-		t.writing = true
-		go l.writeWaiting(context.WithoutCancel(ctx))
-	}
-	t.mu.Unlock()
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-	}
-	if t.leave(a) {
-		return contextError(ctx)
-	}
-	<-a.done // it is being written
-	return a.err
-}
-
-// leave takes what a caller asked for out of what waits; false: it is being written, or is
-// already.
-func (t *together) leave(a *asked) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	i := slices.Index(t.waiting, a)
-	if i < 0 {
-		return false
-	}
-	t.waiting = slices.Delete(t.waiting, i, i+1)
-	return true
-}
-
-// writeWaiting writes what callers wait for until nothing is left.
-func (l *Ledger) writeWaiting(ctx context.Context) {
-	for {
-		batch := l.together.next(l.store.batch())
-		if len(batch) == 0 {
-			return
-		}
-		rules := make([]rule, len(batch))
-		for i, a := range batch {
-			rules[i] = a.decide
-		}
-		bounded, cancel := context.WithTimeout(ctx, writeTogetherWithin)
-		err := l.write(bounded, nil, rules...)
-		cancel()
-		for _, a := range batch {
-			if err != nil {
-				a.err = err
-			}
-			close(a.done)
-		}
-	}
-}
-
-// decide runs the rule. What it refuses is the business of its caller alone.
-func (a *asked) decide(s *state) (*entry, error) {
-	var e *entry
-	e, a.err = a.rule(s)
-	if a.err != nil {
-		return nil, nil //nolint:nilnil // it is told to the caller
-	}
-	return e, nil
-}
-
-// next takes what is written next: the first of those about each thing, as many as one
-// transaction holds.
-func (t *together) next(most int) []*asked {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	taken := map[string]bool{}
-	var batch, later []*asked
-	for _, a := range t.waiting {
-		if taken[a.about] || len(batch) == most {
-			later = append(later, a)
-			continue
-		}
-		taken[a.about] = true
-		batch = append(batch, a)
-	}
-	t.waiting, t.writing = later, len(batch) > 0
-	return batch
 }
 
 // nextChange verifies the image, applies the rules and seals their records. The record

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -30,6 +31,7 @@ type Ledger struct {
 	holder   Holder
 	verified verified
 	together together
+	held     atomic.Int64 // locks of topologies that this process holds
 }
 
 func newLedger(store backend, o Options) *Ledger {
@@ -173,7 +175,7 @@ func (l *Ledger) Lock(ctx context.Context, topology string, wait time.Duration) 
 	if err != nil {
 		return nil, fmt.Errorf("lock topology %s: %w", topology, err)
 	}
-	return &Lock{ledger: l, guard: g, topology: topology}, nil
+	return l.heldLock(g, topology), nil
 }
 
 // HeldByAnother returns who holds the lock of a topology, unless that is this process;

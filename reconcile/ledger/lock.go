@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"milvus-reconcile/plan"
@@ -15,6 +16,13 @@ type Lock struct {
 	ledger   *Ledger
 	guard    guard
 	topology string
+	left     func() // counts it out of the locks that this process holds
+}
+
+// heldLock returns a lock that counts as held until it is released.
+func (l *Ledger) heldLock(g guard, topology string) *Lock {
+	l.held.Add(1)
+	return &Lock{ledger: l, guard: g, topology: topology, left: sync.OnceFunc(func() { l.held.Add(-1) })}
 }
 
 // Begin writes the intent, the approval that it spends, the clusters that become stale
@@ -67,6 +75,139 @@ func (k *Lock) write(ctx context.Context, r rule) error {
 	})
 }
 
+// together writes records that many callers ask for at once in few transactions: those that
+// come while one is written go into the next. Each transaction waits for the disk, and after
+// it every reader sums up the whole ledger again. With a transaction for each of 10,000
+// topologies, a first sweep would do that 10,000 times.
+type together struct {
+	mu      sync.Mutex
+	waiting []*asked
+	writing bool
+}
+
+// asked is a record that a caller waits for.
+type asked struct {
+	about string // two records about the same are never written in one transaction
+	rule  rule
+	err   error         // of the rule, in the last try
+	done  chan struct{} // closed when it is written, or refused
+}
+
+// writeTogetherWithin bounds one transaction for several callers.
+const writeTogetherWithin = 30 * time.Second
+
+// writeTogether writes the record of one rule. If ctx ends before that is begun, nothing is
+// written.
+func (l *Ledger) writeTogether(ctx context.Context, about string, r rule) error {
+	if err := contextError(ctx); err != nil {
+		return err
+	}
+	a := &asked{about: about, rule: r, done: make(chan struct{})}
+	t := &l.together
+	t.mu.Lock()
+	t.waiting = append(t.waiting, a)
+	if !t.writing {
+		t.writing = true
+		go l.writeWaiting(context.WithoutCancel(ctx))
+	}
+	t.mu.Unlock()
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+	}
+	if t.leave(a) {
+		return contextError(ctx)
+	}
+	<-a.done // it is being written
+	return a.err
+}
+
+// leave takes what a caller asked for out of what waits; false: it is being written, or is
+// already.
+func (t *together) leave(a *asked) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := slices.Index(t.waiting, a)
+	if i < 0 {
+		return false
+	}
+	t.waiting = slices.Delete(t.waiting, i, i+1)
+	return true
+}
+
+// Where this process holds so many locks, more records will come soon: one waits a moment for
+// others to share its transaction with, unless each holder waits already. A transaction costs
+// some 2 ms of processor time and waits for the disk, however many records it writes.
+const (
+	sharingLocks = 4
+	shareWithin  = 4 * time.Millisecond
+)
+
+// awaitSharers waits for records that will share the next transaction.
+func (l *Ledger) awaitSharers() {
+	held := int(l.held.Load())
+	l.together.mu.Lock()
+	waiting := len(l.together.waiting)
+	l.together.mu.Unlock()
+	if held >= sharingLocks && 0 < waiting && waiting < held {
+		time.Sleep(shareWithin)
+	}
+}
+
+// writeWaiting writes what callers wait for until nothing is left.
+func (l *Ledger) writeWaiting(ctx context.Context) {
+	for {
+		l.awaitSharers()
+		batch := l.together.next(l.store.batch())
+		if len(batch) == 0 {
+			return
+		}
+		rules := make([]rule, len(batch))
+		for i, a := range batch {
+			rules[i] = a.decide
+		}
+		bounded, cancel := context.WithTimeout(ctx, writeTogetherWithin)
+		err := l.write(bounded, nil, rules...)
+		cancel()
+		for _, a := range batch {
+			if err != nil {
+				a.err = err
+			}
+			close(a.done)
+		}
+	}
+}
+
+// decide runs the rule. What it refuses is the business of its caller alone.
+func (a *asked) decide(s *state) (*entry, error) {
+	var e *entry
+	e, a.err = a.rule(s)
+	if a.err != nil {
+		return nil, nil //nolint:nilnil // it is told to the caller
+	}
+	return e, nil
+}
+
+// next takes what is written next: the first of those about each thing, as many as one
+// transaction holds.
+func (t *together) next(most int) []*asked {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken := map[string]bool{}
+	var batch, later []*asked
+	for _, a := range t.waiting {
+		if taken[a.about] || len(batch) == most {
+			later = append(later, a)
+			continue
+		}
+		taken[a.about] = true
+		batch = append(batch, a)
+	}
+	t.waiting, t.writing = later, len(batch) > 0
+	return batch
+}
+
 // checkedGuard is a held lock that says whether it is still held.
 type checkedGuard interface {
 	guard
@@ -96,7 +237,10 @@ func (k *Lock) Lost() <-chan struct{} { return k.guard.lost() }
 func (k *Lock) Until() time.Time { return k.guard.until() }
 
 // Release releases the lock. It is safe to call twice.
-func (k *Lock) Release() error { return k.guard.release(context.Background()) }
+func (k *Lock) Release() error {
+	k.left()
+	return k.guard.release(context.Background())
+}
 
 // Leadership is the right of one daemon, among those that share a ledger and a shard, to
 // act on its own. It does not replace the lock of a topology: a person's apply needs no

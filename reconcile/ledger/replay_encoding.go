@@ -178,7 +178,7 @@ func (l *Ledger) LockReplay(ctx context.Context, topology string, wait time.Dura
 	if err != nil {
 		return nil, fmt.Errorf("lock the replay of %s: %w", topology, err)
 	}
-	return &Lock{ledger: l, guard: g, topology: topology}, nil
+	return l.heldLock(g, topology), nil
 }
 
 // ReplayProgress is how far an open replay is.

@@ -19,8 +19,9 @@ import (
 	"milvus-reconcile/reconcile/milvus/milvussim"
 )
 
-// TestABriefConnectionTellsTheSame: what a process that observes once sees is what every
-// other sees, however a cluster is: over a brief connection only a usual answer counts.
+// TestABriefConnectionTellsTheSame: what a process that observes or acts once sees of a cluster,
+// and in a round of a candidate, is what every other sees, however the cluster is: over a brief
+// connection only a usual answer counts.
 func TestABriefConnectionTellsTheSame(t *testing.T) {
 	fault := func(kind milvussim.FaultKind, code codes.Code, times int) func(*testing.T, *world) {
 		return func(t *testing.T, w *world) {
@@ -71,15 +72,19 @@ func TestABriefConnectionTellsTheSame(t *testing.T) {
 		for what, depth := range map[string]plan.Depth{"": {}, ", with progress": {Progress: true}} {
 			t.Run(name+what, func(t *testing.T) {
 				t.Parallel()
-				seen := func(brief bool) (view plan.View) {
+				type reads struct{ observed, candidate plan.View }
+				seen := func(brief bool) (view reads) {
 					w := pair(t, c.profile)
 					w.config.ReadTimeout, w.config.OneShot = time.Second, brief
 					c.change(t, w)
 					f := w.fleet()
 					for _, v := range f.Reader().Observe(w.ctx(), []plan.Topology{w.topology}, depth) {
 						if v.Cluster == "b" {
-							view = withoutTimes(v)
+							view.observed = withoutTimes(v)
 						}
+					}
+					if !depth.Progress {
+						view.candidate = withoutTimes(f.Reader().ReadCandidate(w.ctx(), w.topology, "b"))
 					}
 					same(t, len(f.open)+len(f.kept), 0)
 					return view
@@ -87,13 +92,14 @@ func TestABriefConnectionTellsTheSame(t *testing.T) {
 				whole, brief := seen(false), seen(true)
 				// On a busy machine a call may take longer than its second.
 				for range 5 {
-					if brief.Reach == c.reach && cmp.Equal(whole, brief, cmpopts.EquateEmpty()) {
+					if brief.observed.Reach == c.reach && cmp.Equal(whole, brief, cmpopts.EquateEmpty(), cmp.AllowUnexported(reads{})) {
 						break
 					}
 					whole, brief = seen(false), seen(true)
 				}
-				same(t, brief, whole)
-				same(t, brief.Reach, c.reach)
+				same(t, brief.observed, whole.observed)
+				same(t, brief.candidate, whole.candidate)
+				same(t, brief.observed.Reach, c.reach)
 			})
 		}
 	}
@@ -137,6 +143,10 @@ func TestABriefObservationMakesNoOtherConnection(t *testing.T) {
 	before = w.accepted()
 	w.sweep(f, plan.Depth{Fresh: true}) // over what all others use
 	same(t, w.accepted()-before, 3)
+	before = w.accepted()
+	candidate := f.Reader().ReadCandidate(w.ctx(), w.topology, "b") // of a round
+	same(t, w.accepted()-before, 1)
+	same(t, len(candidate.Progress), 16)
 }
 
 // TestAHangingClusterCostsOneConnection: one that speaks and answers nothing until the deadline

@@ -75,8 +75,9 @@ type Config struct {
 	// A process that observes again and again sets it. Zero: none is kept. Probes,
 	// requests and verifications always make a new connection.
 	KeepFor time.Duration
-	// OneShot is for a process that observes once: what three calls tell of a cluster is
-	// read over a brief connection. Only with KeepFor zero.
+	// OneShot is for a process that observes or acts once: its rounds read the candidate over
+	// a brief connection. With KeepFor zero its observations do so as well, of what three
+	// calls tell of a cluster.
 	OneShot bool
 }
 
@@ -103,7 +104,8 @@ type Fleet struct {
 	readTimeout   time.Duration
 	updateTimeout time.Duration
 	keepFor       time.Duration
-	oneShot       bool
+	once          bool // Config.OneShot
+	oneShot       bool // the same, and no connection is kept
 	mostKept      int
 	awaitSoon     time.Duration // see shortWhile
 	wakeUpEvery   time.Duration // see package localpause
@@ -128,7 +130,7 @@ type Fleet struct {
 func NewFleet(c Config) *Fleet {
 	f := &Fleet{
 		credentials: map[string]Credential{}, tokens: c.tokens(), concurrency: c.Concurrency,
-		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, oneShot: c.OneShot && c.KeepFor <= 0, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
+		readTimeout: c.ReadTimeout, updateTimeout: c.UpdateTimeout, clock: c.Clock, keepFor: c.KeepFor, once: c.OneShot, oneShot: c.OneShot && c.KeepFor <= 0, mostKept: maxKept, kept: map[string]kept{}, dumpingBuilds: map[string]dumpingBuild{}, raised: map[string]raised{},
 		open: map[io.Closer]struct{}{}, throwaways: map[string]struct{}{}, origins: map[route]origin{}, sessions: map[string]tlsSession{}, resting: map[string]*atRest{},
 	}
 	twice := map[string]bool{}

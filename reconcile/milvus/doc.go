@@ -61,6 +61,10 @@
 // hangs, and no new connection is made. If anything comes but the configuration, a new
 // connection is made then, and has the 3D/4 that it has otherwise.
 //
+// A process that acts once, as apply does, reads the candidate of a round over a brief
+// connection. Where that does not give all of it within S, the candidate is read over another
+// connection as well, for as long as without the brief one.
+//
 // A deadline that passes while this process does not run (an overloaded machine, a stopped
 // process, a machine that sleeps) shows nothing of a cluster. Observe then reads again, up
 // to four times in all (package localpause). A round of evidence needs no such rule, since

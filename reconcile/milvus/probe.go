@@ -3,6 +3,7 @@ package milvus
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,7 @@ func (r *Reader) Round(ctx context.Context, t plan.Topology, want plan.Want) pla
 	var primary, candidate plan.View
 	parallel.Run(
 		func() { primary = f.view(ctx, t, probeAccess(bound, want.Primary), primaryOptions) },
-		func() { candidate = f.view(ctx, t, bound[want.Candidate], probeOptions{progress: true}) },
+		func() { candidate = f.readCandidate(ctx, t, bound[want.Candidate]) },
 	)
 	round.Took = f.clock.Now().Sub(round.At)
 	round.Reach, round.Class, round.Error = primary.Reach, primary.Class, primary.Error
@@ -214,7 +215,84 @@ func (l *link) speaks(ctx context.Context) bool {
 // ReadCandidate reads the cluster to promote as a round does: over a connection of its
 // own, with its progress.
 func (r *Reader) ReadCandidate(ctx context.Context, t plan.Topology, candidate string) plan.View {
-	return r.fleet.view(ctx, t, bind(t, r.fleet.credentials)[candidate], probeOptions{progress: true})
+	return r.fleet.readCandidate(ctx, t, bind(t, r.fleet.credentials)[candidate])
+}
+
+// readCandidate reads a candidate with its progress, over a connection of its own. In a process
+// that acts once a brief one does, if an attached standby answers all of it; one that does not
+// soon is read over another connection meanwhile, with all its deadlines, and the first that
+// is whole counts.
+func (f *Fleet) readCandidate(ctx context.Context, t plan.Topology, a access) plan.View {
+	if !f.once {
+		return f.view(ctx, t, a, probeOptions{progress: true})
+	}
+	brief, end := context.WithTimeout(ctx, f.readTimeout)
+	came, ended := make(chan plan.View, 1), make(chan struct{})
+	defer func() {
+		end()
+		<-ended // its connection is closed then
+	}()
+	parallel.Go(func() {
+		defer close(ended)
+		defer close(came)
+		if v, whole := f.candidateBriefly(brief, t, a); whole {
+			came <- v
+		}
+	})
+	soon := time.NewTimer(f.awaitSoon)
+	defer soon.Stop()
+	select {
+	case v, whole := <-came:
+		if whole {
+			return v
+		}
+		came = nil
+	case <-soon.C:
+	}
+	return f.firstWhole(ctx, t, a, came)
+}
+
+// firstWhole reads a candidate over a lasting connection, unless what comes over a brief one is
+// there first. No more comes once that channel is closed.
+func (f *Fleet) firstWhole(ctx context.Context, t plan.Topology, a access, brief <-chan plan.View) plan.View {
+	lasting, end := context.WithCancel(ctx)
+	defer end()
+	read := make(chan plan.View, 1)
+	parallel.Go(func() { read <- f.view(lasting, t, a, probeOptions{progress: true}) })
+	select {
+	case v := <-read:
+		return v
+	case v, whole := <-brief:
+		if whole {
+			end()
+			<-read // its connection is closed then
+			return v
+		}
+	}
+	return <-read
+}
+
+// candidateBriefly reads a candidate over a brief connection. whole: it is an attached standby,
+// and every channel answered.
+func (f *Fleet) candidateBriefly(ctx context.Context, t plan.Topology, a access) (v plan.View, whole bool) {
+	s := (&topologyRead{document: t}).newClusterRead(a)
+	pass, ok := f.startView(s)
+	if !ok {
+		return v, false
+	}
+	l, err := f.dialBrief(pass)
+	if err != nil {
+		return v, false
+	}
+	defer l.close()
+	r := viewReader{link: l, target: s, options: probeOptions{progress: true}, view: s.view, pass: pass}
+	r.briefCore(ctx)
+	if !r.answered() || r.view.Belief.Kind != plan.BeliefStandby {
+		return v, false
+	}
+	r.details(ctx)
+	unread := slices.ContainsFunc(r.view.Progress, func(p plan.ChannelProgress) bool { return !p.Known })
+	return r.view, len(r.view.Progress) > 0 && !unread
 }
 
 // Sample asks the old primary alone, at a random moment of every plan.Want.SampleEvery,

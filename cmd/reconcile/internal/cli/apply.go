@@ -53,7 +53,7 @@ func runApply(ctx context.Context, g *globals, o applyOptions, names []string) e
 
 // applyOnce applies and prints what came of it.
 func applyOnce(ctx context.Context, g *globals, o applyOptions, names []string) (reconcile.Report, error) {
-	defer wire.SpareTime()()
+	defer wire.SpareTimeActing()()
 	command := ctx
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
