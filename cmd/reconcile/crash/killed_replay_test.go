@@ -27,10 +27,7 @@ func TestKilledReplay(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.FleetPatience)
 	defer cancel()
-	kills := 10
-	if testing.Short() {
-		kills = 4
-	}
+	const kills = 4
 	d, addresses := newDrill(ctx, t, 1)
 	const lost = 2000
 	d.loseRows(t, addresses, 100, lost)
