@@ -242,6 +242,7 @@ type TrafficState struct {
 	Topology string
 	Target   string
 	OK       bool   // it sends traffic where it was asked whether it does
+	Unasked  bool   // it has no check: nothing is known of where it sends traffic, and OK is true
 	Detail   string // why not; never holds a token
 	Stay     Stay
 	// Seen is what a set measured: within which time the target was seen to lead to the

@@ -73,8 +73,8 @@ type Actor interface {
 
 // TrafficChecker asks redirect targets where they send traffic. It changes nothing.
 type TrafficChecker interface {
-	// Check returns a state, by name, for every target of the topology that can be asked.
-	// A target is OK when it sends traffic to primary and none to the stale clusters. A
+	// Check returns a state, by name, for every target of the topology. One without a check is
+	// Unasked: only for how long its clients stay is known, if the operator knows it. A target is OK when it sends traffic to primary and none to the stale clusters. A
 	// target that does not answer is not OK.
 	Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState
 }

@@ -151,11 +151,12 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
 }
 
-// TestTargetsWithoutACheckAreNotAsked: nothing is known of them, so nothing is
-// said.
+// TestTargetsWithoutACheckAreNotAsked: nothing is known of where they send traffic, and
+// nothing is wrong.
 func TestTargetsWithoutACheckAreNotAsked(t *testing.T) {
 	r, _ := made(t, exec("t", "false"), redirect.Target{Name: "hook", Webhook: &redirect.Webhook{URL: "http://127.0.0.1:1/"}})
-	if got := r.Check(t.Context(), "orders", "cluster-b", nil); len(got) != 0 {
+	got := r.Check(t.Context(), "orders", "cluster-b", nil)
+	if len(got) != 2 || !got[0].Unasked || !got[1].Unasked || !got[0].OK || !got[1].OK {
 		t.Errorf("got %+v", got)
 	}
 }

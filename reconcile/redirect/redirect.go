@@ -217,7 +217,7 @@ func (r *Redirector) Set(ctx context.Context, topology, primary string, stale []
 }
 
 // Check asks the targets that have a check whether traffic goes to primary and to no stale
-// cluster.
+// cluster. Of the others it says only how long clients stay, if the operator knows it.
 func (r *Redirector) Check(ctx context.Context, topology, primary string, stale []string) []plan.TrafficState {
 	return r.forEachTarget(topology, primary, stale, func(t target, w desiredTraffic) (found, error) {
 		stay, err := t.check(ctx, w)
@@ -333,17 +333,18 @@ func (r *Redirector) forEachTarget(topology, primary string, stale []string, do 
 	return states(topology, serving, all, errs)
 }
 
-// states returns the results of the targets that have a check.
+// states returns the results of the targets, by name.
 func states(topology string, targets []target, all []found, errs []error) []plan.TrafficState {
 	var out []plan.TrafficState
 	for i, t := range targets {
 		s := plan.TrafficState{Topology: topology, Target: t.Name, OK: errs[i] == nil, Stay: all[i].stay, Seen: all[i].seen}
-		if errs[i] != nil {
+		switch {
+		case errors.Is(errs[i], errCannotAsk):
+			s.OK, s.Unasked = true, true
+		case errs[i] != nil:
 			s.Detail = errs[i].Error()
 		}
-		if !errors.Is(errs[i], errCannotAsk) {
-			out = append(out, s)
-		}
+		out = append(out, s)
 	}
 	return out
 }

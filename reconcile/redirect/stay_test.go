@@ -32,6 +32,17 @@ func TestTheOperatorKnowsHowLongClientsStay(t *testing.T) {
 	}
 }
 
+// TestATargetWithoutACheckIsNamed: a plan says of it, too, for how long clients stay.
+func TestATargetWithoutACheckIsNamed(t *testing.T) {
+	for _, stay := range []plan.Stay{{}, {Known: true, New: 5 * time.Second, Why: "as configured"}} {
+		r, _ := made(t, redirect.Target{Name: "t", Stay: stay, Exec: &redirect.Exec{Command: []string{"true"}}})
+		want := plan.TrafficState{Topology: "orders", Target: "t", OK: true, Unasked: true, Stay: stay}
+		if got := only(t, r.Check(t.Context(), "orders", "cluster-b", nil)); got != want {
+			t.Errorf("got %+v", got)
+		}
+	}
+}
+
 // TestASetSaysWhatItSaw: a target that has a check says within which time it was seen to lead
 // to the primary, over all attempts; one without says nothing.
 func TestASetSaysWhatItSaw(t *testing.T) {

@@ -30,17 +30,17 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 	for _, t := range topologies {
 		primary, _ := t.Primary()
 		states := r.Check(ctx, t.Name, primary.ID, staleOf(t))
+		asked := 0
 		for _, s := range states {
-			c := render.Check{Area: area, Subject: s.Target + " of " + t.Name, Verdict: render.CheckOK, Message: "sends traffic to " + primary.ID}
-			if !s.OK {
-				c.Verdict, c.Message, c.Remedy = render.CheckFailed, s.Detail, "repair it: a failover would succeed, and applications would not follow"
+			if !s.Unasked {
+				asked++
+				x.check(trafficCheck(s, primary.ID))
 			}
-			x.check(c)
 			x.staying(s, primary.ID)
 		}
 		served := x.rehearseRedirects(ctx, r, t, out)
 		switch {
-		case len(states) > 0:
+		case asked > 0:
 		case served:
 			x.check(render.Check{Area: area, Subject: t.Name, Message: "none of its targets can say where the traffic goes", Remedy: "give the target a check, or checkUrl"})
 		default:
@@ -48,6 +48,15 @@ func (x *examination) redirects(ctx context.Context, topologies []plan.Topology)
 		}
 	}
 	return out, nil
+}
+
+// trafficCheck says whether a target sends traffic to the primary.
+func trafficCheck(s plan.TrafficState, primary string) render.Check {
+	c := render.Check{Area: "redirect", Subject: s.Target + " of " + s.Topology, Verdict: render.CheckOK, Message: "sends traffic to " + primary}
+	if !s.OK {
+		c.Verdict, c.Message, c.Remedy = render.CheckFailed, s.Detail, "repair it: a failover would succeed, and applications would not follow"
+	}
+	return c
 }
 
 // staying says for how long clients would still be sent to the primary of now, if that is
