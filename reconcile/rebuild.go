@@ -72,7 +72,7 @@ func (r run) rebuild(ctx context.Context, prep *prepared, res *Result) bool {
 			return true
 		}
 		if !t.Rebuild.Runs || r.apply.Rebuilds.Program == nil {
-			res.Outcome, res.Detail = OutcomeBlocked, waitsFor(t, *t.Rebuild)
+			res.Outcome, res.Detail, res.Waits = OutcomeBlocked, waitsFor(t, *t.Rebuild), t.WaitsForRebuild(prep.decision.Accepted)
 			return false
 		}
 		if blocking := t.Blocking(prep.decision.Accepted); len(blocking) > 0 {

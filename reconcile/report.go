@@ -66,7 +66,7 @@ type Result struct {
 	Topology string
 	Outcome  Outcome
 	Detail   string
-	Waits    bool // it was not begun, since a wave before its own failed; Detail says which
+	Waits    bool // nothing is wrong with it, and Detail says for what it waits: for its wave, or for the next proof of a rebuild
 	Steps    []StepResult
 	DataLoss *plan.Window // exact after a failover, when it could be read
 	Verified              // of the collections known before a promotion

@@ -258,7 +258,10 @@ func (g *globals) siteReport(ctx context.Context, e *wire.Environment, rev desir
 // came joins what an apply did with what the ledger holds of it.
 func came(m siteplan.Planned, r reconcile.Result, records []ledger.Record) sitepage.Came {
 	out := sitepage.FromLedger(m, records)
-	if out.Outcome = r.Outcome.String(); r.Outcome != reconcile.OutcomeUnchanged {
+	switch out.Outcome = r.Outcome.String(); {
+	case r.Waits:
+		out.Outcome, out.Detail = sitepage.OutcomeWaits, r.Detail
+	case r.Outcome != reconcile.OutcomeUnchanged:
 		out.Detail = r.Detail
 	}
 	out.Done = r.Outcome == reconcile.OutcomeApplied || r.Outcome == reconcile.OutcomeUnchanged

@@ -63,7 +63,7 @@ func (d Document) resultActions(t plan.TopologyPlan, r Result) []action {
 func (d Document) metActions(t plan.TopologyPlan, r Result, again string) []action {
 	unblocked := action{label: labelNow, words: "when nothing blocks any more:", command: again}
 	if r.Waits {
-		return []action{{label: labelNow, words: "once the wave before it has moved, go on with the site:", command: d.applySite()}}
+		return d.waitActions(t, r)
 	}
 	code, _, _ := strings.Cut(r.Detail, ":")
 	e, ok := explain.Lookup(code)
@@ -76,6 +76,43 @@ func (d Document) metActions(t plan.TopologyPlan, r Result, again string) []acti
 	}
 	unblocked.label = labelThen
 	return []action{now, unblocked}
+}
+
+// waitWords say for what a change waits that an apply did not carry out.
+func waitWords(t plan.TopologyPlan, r Result) string {
+	if t.Transition != plan.TransitionRebuild {
+		return "WAITS for its wave"
+	}
+	_, words, _ := strings.Cut(r.Detail, " waits ")
+	words, _, _ = strings.Cut(words, ": ")
+	return "WAITS " + words
+}
+
+// waitDetail is why a change waits, and what ends that.
+func (r Result) waitDetail() (why, hint string) {
+	why, hint, _ = strings.Cut(r.Detail, " (hint: ")
+	return why, strings.TrimSuffix(hint, ")")
+}
+
+// waitStyle is the style of a change that waits: nobody is needed, unless no cluster takes writes.
+func waitStyle(t plan.TopologyPlan) style {
+	if c, outage := writerCondition(t); outage && c == standsWithoutPrimary {
+		return bad
+	}
+	return attention
+}
+
+// waitActions are what ends the wait of a change.
+func (d Document) waitActions(t plan.TopologyPlan, r Result) []action {
+	_, hint := r.waitDetail()
+	var out []action
+	if hint != "" {
+		out = remedyActions(t, plan.Finding{Remedy: hint})
+	}
+	if t.Transition == plan.TransitionRebuild {
+		return out
+	}
+	return append(out, action{label: labelThen, words: "once the wave before it has moved, go on with the site:", command: d.applySite()})
 }
 
 // applySite is the command that carries out what is left of a site.
@@ -130,6 +167,9 @@ func (d Document) whyRows(t plan.TopologyPlan, r Result, s style, level detail) 
 		return out
 	case r.Detail == "" || d.planShowsWhy(t, r):
 		return nil
+	case r.Waits:
+		why, _ := r.waitDetail()
+		return []row{{label: "Waits", text: why, style: attention, most: most}}
 	default:
 		return []row{{label: resultLabel(r), text: resultDetail(r), style: s, most: most}}
 	}
@@ -241,8 +281,12 @@ func (d Document) refusedRow(t plan.TopologyPlan, planned bool, r Result, row fl
 	switch {
 	case r.Outcome == reconcile.OutcomeNotApproved:
 		refused.condition = standsUnapproved
+	case r.Waits && t.Transition == plan.TransitionRebuild: // the headline says for what
+		refused.condition = standsWaiting
+		refused.words, _ = d.resultWords(t, planned, r)
 	case r.Waits:
 		refused.condition = standsWaiting
+		refused.words, _, _ = strings.Cut(refused.words, " (hint: ")
 	}
 	return refused.outranked(row)
 }

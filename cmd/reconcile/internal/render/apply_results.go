@@ -204,7 +204,7 @@ func (d Document) endWords(t plan.TopologyPlan, planned bool, r Result) (string,
 	case r.Outcome == reconcile.OutcomeBlocked && d.rebuildWaits(t) != "":
 		return d.transitionHeadline(t) + " · " + d.rebuildWaits(t) + "; nothing was sent", waitStyle(t)
 	case r.Waits:
-		return d.transitionHeadline(t) + " · WAITS for its wave; nothing was sent", waitStyle(t)
+		return d.transitionHeadline(t) + " · " + waitWords(t, r) + "; nothing was sent", waitStyle(t)
 	case r.ended():
 		return d.transitionHeadline(t) + " · " + r.endedWords(), bad
 	case t.Transition != plan.TransitionNone:
@@ -223,14 +223,6 @@ func (d Document) endWords(t plan.TopologyPlan, planned bool, r Result) (string,
 	default:
 		return words, s
 	}
-}
-
-// waitStyle is the style of a change that waits: nobody is needed, unless no cluster takes writes.
-func waitStyle(t plan.TopologyPlan) style {
-	if c, outage := writerCondition(t); outage && c == standsWithoutPrimary {
-		return bad
-	}
-	return attention
 }
 
 // planShowsWhy reports whether the plan itself shows, with more detail, why nothing was
@@ -344,7 +336,7 @@ type Result struct {
 	Topology string
 	Outcome  reconcile.Outcome
 	Detail   string
-	Waits    bool // it was not begun, since a wave of its site before its own failed
+	Waits    bool // it waits for its wave, or for the next proof of a rebuild
 	Steps    []StepResult
 	DataLoss *plan.Window // as measured after a failover; nil: not known
 	Missing  []string     // collections known before that are not there

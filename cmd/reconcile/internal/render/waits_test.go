@@ -76,7 +76,7 @@ func TestWhatOnlyWaitsIsNotBlocked(t *testing.T) {
 // command that goes on with the site; without a primary it counts as that all the same.
 func TestAnApplySaysWhatWaitsForAWave(t *testing.T) {
 	d := document(renamed("orders", switchover()), renamed("users", failover()), inSync("wares")).approve("orders", approved()).approve("users", approved())
-	why := "wave rest was not begun: 1 of 1 of wave canary failed, such as wares, and it allows 0"
+	why := "wave rest was not begun: 1 of 1 of wave canary failed, such as wares, and it allows 0 (hint: see why: 'reconcile status wares'; then give the same command again, which goes on from there)"
 	out := string(rendered(t, func(w io.Writer) error {
 		return Apply(w, FormTable, d, []Result{
 			{Topology: "orders", Outcome: reconcile.OutcomeBlocked, Detail: why, Waits: true},
@@ -85,12 +85,31 @@ func TestAnApplySaysWhatWaitsForAWave(t *testing.T) {
 		}, TableOptions{})
 	}))
 	words := strings.Join(strings.Fields(out), " ")
-	for _, want := range []string{"1 WITHOUT A PRIMARY · 1 waiting", "! orders SWITCHOVER to cluster-b · WAITS for its wave; nothing was sent: wave rest was not begun", "✗ users", "reconcile apply"} {
+	for _, want := range []string{"1 WITHOUT A PRIMARY · 1 waiting", "! orders SWITCHOVER to cluster-b · WAITS for its wave; nothing was sent: wave rest was not begun", "and it allows 0 reconcile status wares", "✗ users"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
 	}
 	if strings.Contains(out, "BLOCKED") {
 		t.Errorf("it says that something is blocked:\n%s", out)
+	}
+}
+
+// TestTheApplyThatBeginsARebuildSaysThatItWaits: the plan that it was begun with does not know
+// yet that it was.
+func TestTheApplyThatBeginsARebuildSaysThatItWaits(t *testing.T) {
+	topology := rebuilding("orders")
+	detail := topology.Findings[0].Message + " (hint: " + topology.Findings[0].Remedy + ")"
+	topology.Resumed, topology.Findings = false, nil
+	result := Result{Topology: "orders", Outcome: reconcile.OutcomeBlocked, Detail: detail, Waits: true}
+	for name, results := range map[string][]Result{"one": {result}, "several": {result, {Topology: "users", Outcome: reconcile.OutcomeUnchanged}}} {
+		t.Run(name, func(t *testing.T) {
+			d := document(topology, inSync("users")).approve("orders", approved())
+			out := string(rendered(t, func(w io.Writer) error { return Apply(w, FormTable, d, results, TableOptions{}) }))
+			words := strings.Join(strings.Fields(out), " ")
+			if !strings.Contains(words, "WAITS for its wipe since 2026-11-24T09:00:00Z; nothing was sent") || !strings.Contains(words, "reconcile apply orders") || strings.Contains(out, "BLOCKED") || strings.Contains(out, "Blocked") {
+				t.Errorf("it says\n%s", out)
+			}
+		})
 	}
 }

@@ -16,12 +16,15 @@ const outcomeUnchanged = "unchanged"
 // promoted, whether it was carried out to its end, and then what it lost and where its traffic
 // goes.
 func FromLedger(m siteplan.Planned, records []ledger.Record) Came {
-	out := Came{Planned: m, Outcome: outcomeUnchanged}
+	out, own := Came{Planned: m, Outcome: outcomeUnchanged}, false
 	for _, r := range records {
 		switch {
 		case r.Generation != m.Generation:
-		case r.Kind == ledger.KindIntent:
-			out.Begun, out.Promoted, out.Transition, out.Done, out.Detail, out.Traffic = r.At, time.Time{}, r.Transition, false, "", ""
+		case r.Kind == ledger.KindIntent: // a fence of the old primary has the same generation
+			if own = r.Transition == plan.TransitionFailover || r.Transition == plan.TransitionSwitchover; own {
+				out.Begun, out.Promoted, out.Transition, out.Done, out.Detail, out.Traffic = r.At, time.Time{}, r.Transition, false, "", ""
+			}
+		case !own:
 		case r.Kind == ledger.KindEffected:
 			out.Promoted = r.At
 		case r.Kind == ledger.KindResult:
@@ -46,7 +49,7 @@ func (s Site) Troubles(most int) string {
 	var out []string
 	for _, w := range s.Waves {
 		for _, m := range w.Topologies {
-			if m.trouble() && len(out) < most {
+			if m.Trouble() && len(out) < most {
 				out = append(out, m.line())
 			}
 		}

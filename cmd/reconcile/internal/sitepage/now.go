@@ -109,11 +109,6 @@ func (s Site) Headline() string {
 	}
 }
 
-// Trouble says whether a move cannot be carried out as it stands.
-func (m Move) Trouble() bool {
-	return m.trouble() && (m.Done == nil || m.Done.Outcome != OutcomeWaits && m.Done.Outcome != OutcomeUnderWay)
-}
-
 // TrafficWords say what became of the traffic; empty: that is not known.
 func (d Done) TrafficWords() string {
 	if d.Traffic == nil {

@@ -87,10 +87,41 @@ func (s Site) Ended() int {
 // Summary is the report in one line.
 func (s Site) Summary() string {
 	words := fmt.Sprintf("site %s: %d of %s moved", s.Name, s.Ended(), topologies(s.Moves))
+	if s.Came != nil {
+		left := *s.Came
+		if left.Moved = 0; left != (Counts{}) {
+			words += " · " + left.Words()
+		}
+	}
 	if slowest := s.slowest(); slowest > 0 {
 		words += " · the slowest was promoted after " + plan.UpperBoundText(slowest)
 	}
-	return words + s.lossWords("lost")
+	return words + s.lostWords()
+}
+
+// lostWords say how much each failover lost at most that is done.
+func (s Site) lostWords() string {
+	var most float64
+	failovers := 0
+	for _, w := range s.Waves {
+		for _, m := range w.Topologies {
+			if m.Done == nil || !m.Done.Done || m.Transition != string(plan.TransitionFailover) {
+				continue
+			}
+			if failovers++; m.LossSeconds == nil {
+				return " · of some it is NOT KNOWN how much was lost"
+			}
+			most = max(most, *m.LossSeconds)
+		}
+	}
+	switch {
+	case failovers > 0:
+		return " · each lost up to " + plan.UpperBoundText(time.Duration(most*float64(time.Second)))
+	case s.Ended() > 0:
+		return " · nothing was lost"
+	default:
+		return ""
+	}
 }
 
 func (s Site) slowest() time.Duration {
@@ -114,14 +145,18 @@ func (d Done) words() string {
 		}
 		return words
 	}
-	state := "NOT MOVED, " + d.Outcome
+	state := "NOT MOVED, "
 	if d.PromotedAt != nil {
-		state = "NOT FINISHED, " + d.Outcome + ", " + words
+		state = "NOT FINISHED, " + words + ", "
 	}
-	if d.Detail != nil {
-		state += ": " + *d.Detail
+	switch {
+	case d.Detail == nil:
+		return state + d.Outcome
+	case strings.HasPrefix(*d.Detail, d.Outcome): // blocked by a code
+		return state + *d.Detail
+	default:
+		return state + d.Outcome + ": " + *d.Detail
 	}
-	return state
 }
 
 // cameWords say how long the promotion took, and what became of the traffic.

@@ -27,7 +27,7 @@ func (s Site) Lines(all bool) []string {
 			out = append(out, fmt.Sprintf("  wave %d, %s: %s%s", i+1, w.Name, topologies(len(w.Topologies)), w.limit(i+1 == len(s.Waves))))
 		}
 		for _, m := range w.Topologies {
-			if !all && !m.trouble() && listed >= mostListed {
+			if !all && !m.Trouble() && listed >= mostListed {
 				left++
 				continue
 			}
@@ -59,20 +59,18 @@ func (s Site) headline() string {
 	case s.Moves == 1:
 		words += "s"
 	}
-	return words + s.lossWords("may lose")
+	return words + s.lossWords()
 }
 
-// lossWords say how much each failover loses at most.
-func (s Site) lossWords(verb string) string {
+// lossWords say how much each failover may lose at most.
+func (s Site) lossWords() string {
 	switch {
 	case s.Failovers == 0:
 		return " · nothing is lost"
-	case s.WorstLossSeconds == nil && s.Reported():
-		return " · 'reconcile history' says what each lost"
 	case s.WorstLossSeconds == nil:
 		return " · of some it is NOT KNOWN how much is lost"
 	default:
-		return " · each " + verb + " up to " + plan.UpperBoundText(time.Duration(*s.WorstLossSeconds*float64(time.Second)))
+		return " · each may lose up to " + plan.UpperBoundText(time.Duration(*s.WorstLossSeconds*float64(time.Second)))
 	}
 }
 
@@ -101,9 +99,12 @@ func (s Site) next() []string {
 	return out
 }
 
-// trouble says whether a move is listed in any case.
-func (m Move) trouble() bool {
-	return len(m.BlockedBy) > 0 || m.Done != nil && !m.Done.Done
+// Trouble says whether a move cannot be carried out as it stands. It is listed in any case.
+func (m Move) Trouble() bool {
+	if m.Done == nil {
+		return len(m.BlockedBy) > 0
+	}
+	return !m.Done.Done && m.Done.Outcome != OutcomeWaits && m.Done.Outcome != OutcomeUnderWay
 }
 
 func (m Move) line() string {
@@ -112,6 +113,8 @@ func (m Move) line() string {
 		words += ", by force"
 	}
 	switch {
+	case m.Done != nil && m.Done.Outcome == OutcomeWaits:
+		return "· " + words + ": waits, and was not begun"
 	case m.Done != nil && !m.Done.Done:
 		return "✗ " + words + ": " + m.Done.words()
 	case len(m.BlockedBy) > 0:

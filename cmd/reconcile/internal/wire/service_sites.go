@@ -60,10 +60,40 @@ func (s siteNow) page() sitepage.Site {
 			all = append(all, c)
 		}
 	}
+	all = s.oneWay(all)
 	if len(all) == 0 {
 		return sitepage.Site{Name: s.name, Waves: []sitepage.Wave{}}
 	}
 	return sitepage.Now(planned, s.waves, all, decided, s.repository)
+}
+
+// oneWay leaves out what moved in the other direction before: away from the site, or back to it.
+// What is not over says which one it is now, or else the newest beginning.
+func (s siteNow) oneWay(all []sitepage.Came) []sitepage.Came {
+	now := map[bool]bool{}
+	var newest sitepage.Came
+	for _, c := range all {
+		if c.Begun.After(newest.Begun) {
+			newest = c
+		}
+		if !c.Done {
+			now[s.leaves(c)] = true
+		}
+	}
+	if len(now) == 0 {
+		now[s.leaves(newest)] = true
+	}
+	return slices.DeleteFunc(all, func(c sitepage.Came) bool { return !now[s.leaves(c)] })
+}
+
+// leaves says whether a move takes the primary away from the site.
+func (s siteNow) leaves(c sitepage.Came) bool {
+	i := slices.IndexFunc(s.documents, func(t plan.Topology) bool { return t.Name == c.Topology })
+	if i < 0 {
+		return false
+	}
+	from, _ := s.documents[i].Cluster(c.From)
+	return from.Site == s.name
 }
 
 // open are the moves that are not begun yet.

@@ -47,7 +47,8 @@ func TestASiteIsToldAsItStands(t *testing.T) {
 		s.State, s.Plan.Transition, s.Plan.OldPrimary, s.Plan.InSync = daemon.StateInSync, plan.TransitionNone, "", true
 	}
 	s := &siteStory{siteNow{name: "eu-1", changes: map[string]approval.Change{}, records: map[string][]ledger.Record{}, waves: siteplan.Waves{{Name: "canary", Topologies: []string{"a*"}}}}}
-	s.add("a-done", "c1", done, rest)
+	fenced := append(slices.Clone(done), ledger.Record{Kind: ledger.KindIntent, Generation: 8, Transition: "fence", At: at.Add(time.Minute)}, ledger.Record{Kind: ledger.KindResult, Generation: 8, Result: "applied"})
+	s.add("a-done", "c1", fenced, rest)
 	s.add("b-waits", "c1", nil, func(s *daemon.TopologyStatus) { s.Waits = "it waits for wave canary" })
 	s.add("c-rounds", "c1", nil, func(s *daemon.TopologyStatus) {
 		s.State = daemon.StateBlocked
@@ -94,6 +95,15 @@ func TestASiteIsToldAsItStands(t *testing.T) {
 	}
 	if got.Approve == "" || got.Needed != 2 || got.Given != 1 || got.Digest == nil {
 		t.Errorf("what is to be approved is told as %q, %d of %d", got.Approve, got.Given, got.Needed)
+	}
+	first := got.Waves[0].Topologies[0]
+	if first.Transition != "failover" || first.Done.PromotedSeconds == nil || *first.Done.PromotedSeconds != 2 || *first.Done.Traffic != "done" || *first.LossSeconds != 0.3 {
+		t.Errorf("of what was fenced since it says %+v, %+v", first, first.Done)
+	}
+	back := &s.documents[0]
+	back.Clusters[0].Site, back.Clusters[1].Site = "eu-2", "eu-1"
+	if got := s.page(); len(got.Waves) != 1 || got.Came.Moved != 0 {
+		t.Errorf("what came back before is told as a part of it: %+v", got.Came)
 	}
 	s.name = "us-1"
 	if got := s.page(); got.Came != nil || len(got.Waves) > 0 {
