@@ -62,7 +62,7 @@ const WhyNotThere = "the promoted cluster does not have the collection: it was d
 const (
 	whyGone      = "the stale cluster does not have the collection any more: its own drop was not replicated"
 	whyChanged   = "the two clusters give the collection another schema, other partitions or other channels"
-	whyModel     = "a function computes a field of it when rows are inserted, perhaps by a model"
+	whyModel     = "a function computes a field of it when rows are inserted, perhaps by a model, and it takes no such field from a client"
 	whyNullable  = "it has a struct that may be null"
 	whyNamespace = "its rows belong to namespaces, which the log does not name"
 	whyNoKey     = "its primary key is neither a number nor a text"
@@ -131,7 +131,7 @@ func newCollection(d *Described) *Collection {
 		ID: d.GetCollectionID(), Database: d.GetDbName(), Name: d.GetCollectionName(), Loaded: d.Loaded,
 		partitions: d.Partitions, manyPartitions: len(d.Partitions) > 1, live: timeToLive(d.GetProperties()), changed: d.GetUpdateTimestamp(),
 	}
-	computed := c.functions(s)
+	computed := c.functions(s, takesOutputs(d.GetProperties()))
 	for _, f := range s.GetFields() {
 		if !slices.Contains(computed, f.GetName()) {
 			c.add(f)
@@ -195,17 +195,37 @@ func (c *Collection) add(f *schemapb.FieldSchema) {
 }
 
 // functions returns the fields that BM25 functions compute: a streaming node does that, so
-// they are not in the log, and come again by themselves.
-func (c *Collection) functions(s *schemapb.CollectionSchema) []string {
+// they are not in the log, and come again by themselves. The fields of a text embedding are in
+// the log, since a proxy asks the model; where clients may bring them (taken), they are
+// written as they were, and no model is asked again (task_upsert.go, genFunctionFields).
+func (c *Collection) functions(s *schemapb.CollectionSchema, taken bool) []string {
 	var out []string
 	for _, f := range s.GetFunctions() {
-		if f.GetType() != schemapb.FunctionType_BM25 {
+		switch f.GetType() {
+		case schemapb.FunctionType_BM25:
+			out = append(out, f.GetOutputFieldNames()...)
+		case schemapb.FunctionType_TextEmbedding:
+			if !taken {
+				c.Why = whyModel
+			}
+		default:
 			c.Why = whyModel
-			continue
 		}
-		out = append(out, f.GetOutputFieldNames()...)
 	}
 	return out
+}
+
+// OutputsProperty says whether clients may bring the fields that a function other than BM25
+// computes.
+const OutputsProperty = "collection.function.allowInsertNonBM25FunctionOutputs"
+
+func takesOutputs(properties []*commonpb.KeyValuePair) bool {
+	i := slices.IndexFunc(properties, func(p *commonpb.KeyValuePair) bool { return p.GetKey() == OutputsProperty })
+	if i < 0 {
+		return false
+	}
+	taken, _ := strconv.ParseBool(properties[i].GetValue()) // as Milvus reads it
+	return taken
 }
 
 func partsOf(f *schemapb.StructArrayFieldSchema) []string {

@@ -297,3 +297,41 @@ func parseSchema(raw []byte, name string) (*schemapb.CollectionSchema, error) {
 	}
 	return schema, nil
 }
+
+// outputsProperty lets clients bring the fields that functions other than BM25 compute.
+const outputsProperty = "collection.function.allowInsertNonBM25FunctionOutputs"
+
+// compute adds the fields that text embeddings compute, as a proxy does before the rows are in
+// the log. A field that a client brings is refused, or taken as it is (typeutil/schema.go,
+// GetNeedProcessFunctions). This model gives each row another vector each time.
+func (c *cluster) compute(coll *collection, b *batch, n int) error {
+	taken := slices.ContainsFunc(coll.properties, func(p *commonpb.KeyValuePair) bool { return p.GetKey() == outputsProperty && p.GetValue() == "true" })
+	for _, f := range coll.schema.GetFunctions() {
+		for _, name := range f.GetOutputFieldNames() {
+			brought, embeds := b.field(name) != nil, f.GetType() == schemapb.FunctionType_TextEmbedding
+			switch {
+			case brought && !embeds:
+				return failf(codeInvalidParameter, "attempt to insert bm25 function output field: invalid parameter")
+			case brought && !taken:
+				return failf(codeInvalidParameter, "Insert data has function output field, but collection's property `%s` is not enable: invalid parameter", outputsProperty)
+			case embeds && !brought:
+				b.fields = append(b.fields, c.embedding(coll.field(name), n))
+			}
+		}
+	}
+	return nil
+}
+
+func (c *cluster) embedding(field *schemapb.FieldSchema, n int) *schemapb.FieldData {
+	dim := dimension(field)
+	data := make([]float32, n*dim)
+	for i := range n {
+		data[i*dim] = float32(c.newID() % 1_000_003)
+	}
+	return &schemapb.FieldData{
+		Type: field.GetDataType(), FieldName: field.GetName(), FieldId: field.GetFieldID(),
+		Field: &schemapb.FieldData_Vectors{Vectors: &schemapb.VectorField{
+			Dim: int64(dim), Data: &schemapb.VectorField_FloatVector{FloatVector: &schemapb.FloatArray{Data: data}},
+		}},
+	}
+}

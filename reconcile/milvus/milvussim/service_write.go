@@ -84,6 +84,9 @@ func (c *cluster) write(coll *collection, partitionName string, fields []*schema
 		return nil, 0, err
 	}
 	b := &batch{fields: fields}
+	if err := c.compute(coll, b, n); err != nil {
+		return nil, 0, err
+	}
 	keys, ids, err := c.keys(coll, b, n)
 	if err != nil {
 		return nil, 0, err

@@ -3,12 +3,18 @@ package salvage
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
+	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/replay"
@@ -111,5 +117,76 @@ func TestTheBatchesOfAllChannelsHoldABoundedAmount(t *testing.T) {
 	}
 	if left := h.now.Load(); sent.most > sent.all/2 || sent.all <= 2*h.most || left != 0 {
 		t.Errorf("of %d bytes %d were held at once by %d batches, and %d are left", sent.all, sent.most, sent.sends, left)
+	}
+}
+
+// embedded makes a collection whose vectors a model computes from its texts, and says whether
+// clients may bring them.
+func (x *lab) embedded(name string, taken bool) {
+	x.t.Helper()
+	schema := &schemapb.CollectionSchema{
+		Name: name,
+		Fields: []*schemapb.FieldSchema{
+			{Name: "id", DataType: schemapb.DataType_Int64, IsPrimaryKey: true},
+			{Name: "text", DataType: schemapb.DataType_VarChar},
+			{Name: "dense", DataType: schemapb.DataType_FloatVector, TypeParams: []*commonpb.KeyValuePair{{Key: "dim", Value: "4"}}, IsFunctionOutput: true},
+		},
+		Functions: []*schemapb.FunctionSchema{{
+			Name: "embed", Type: schemapb.FunctionType_TextEmbedding, InputFieldNames: []string{"text"}, OutputFieldNames: []string{"dense"},
+		}},
+	}
+	raw, err := proto.Marshal(schema)
+	x.must(err)
+	req := &milvuspb.CreateCollectionRequest{CollectionName: name, Schema: raw, ShardsNum: 2}
+	if taken {
+		req.Properties = []*commonpb.KeyValuePair{{Key: logrows.OutputsProperty, Value: "true"}}
+	}
+	x.took(x.a.CreateCollection(x.ctx, req))
+	x.took(x.a.LoadCollection(x.ctx, &milvuspb.LoadCollectionRequest{CollectionName: name}))
+}
+
+// dense are the vectors of a collection by key.
+func (x *lab) dense(in milvuspb.MilvusServiceClient, name string) map[int64]float32 {
+	x.t.Helper()
+	got, err := in.Query(x.ctx, &milvuspb.QueryRequest{CollectionName: name, Expr: "id >= 0", OutputFields: []string{"id", "dense"}})
+	x.took(got.GetStatus(), err)
+	var keys []int64
+	var vectors []float32
+	for _, f := range got.GetFieldsData() {
+		if f.GetFieldName() == "id" {
+			keys = f.GetScalars().GetLongData().GetData()
+		} else if f.GetFieldName() == "dense" {
+			vectors = f.GetVectors().GetFloatVector().GetData()
+		}
+	}
+	out := map[int64]float32{}
+	for i, k := range keys {
+		out[k] = vectors[4*i]
+	}
+	return out
+}
+
+// TestTheVectorsOfAModelComeBackAsTheyWere: where clients may bring them. Otherwise the model
+// would be asked again, so the rows are exported.
+func TestTheVectorsOfAModelComeBackAsTheyWere(t *testing.T) {
+	x := newLab(t)
+	x.embedded("taken", true)
+	x.embedded("computed", false)
+	x.await(func() bool { return x.has("b", "computed") })
+	x.lose(func() {
+		for _, name := range []string{"taken", "computed"} {
+			all := everyColumn(span(0, 6), 1)
+			x.insert(x.a, name, []*schemapb.FieldData{all[0], all[8]}, 6)
+		}
+	})
+	lost := x.dense(x.a, "taken")
+	x.fence()
+	got, err := x.run(nil)
+	x.must(err)
+	if back := x.dense(x.b, "taken"); got.Done.Written != 6 || !got.Done.Whole() || len(lost) != 6 || !maps.Equal(lost, back) {
+		t.Errorf("%v came back as %v: %+v", lost, back, got.Done)
+	}
+	if len(got.Rest) != 1 || got.Rest[0].Collection != "computed" || got.Rest[0].Rows != 6 || len(x.dense(x.b, "computed")) != 0 {
+		t.Errorf("%+v", got.Rest)
 	}
 }
