@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -253,34 +254,51 @@ func setVectorBytes(v *schemapb.VectorField, kind schemapb.DataType, raw []byte)
 	}
 }
 
-// structCells are the rows of a struct: those of each of its fields.
+// structCells are the rows of a struct: those of each of its fields. A row that is null is null
+// in all of them, and has a place in Cells all the same; validRows tells which are not.
 func structCells(s *schemapb.StructArrayField) (Cells, error) {
 	fields := s.GetFields()
-	parts := make([]Cells, len(fields))
+	parts := make([]column, len(fields))
+	rows := -1
 	for i, f := range fields {
-		var err error
-		if parts[i], err = CellsOf(f); err != nil {
-			return Cells{}, err
+		n := len(f.GetValidData())
+		if n == 0 {
+			cells, err := CellsOf(f)
+			if err != nil {
+				return Cells{}, err
+			}
+			n = cells.Count
 		}
-		if parts[i].Count != parts[0].Count {
-			return Cells{}, fmt.Errorf("the fields of a struct have %d and %d rows", parts[0].Count, parts[i].Count)
+		if rows >= 0 && n != rows || !slices.Equal(f.GetValidData(), fields[0].GetValidData()) {
+			return Cells{}, fmt.Errorf("the fields of a struct have %d and %d rows, or others that are null", rows, n)
+		}
+		rows = n
+		var err error
+		if parts[i], err = newColumn(f, rows); err != nil {
+			return Cells{}, err
 		}
 	}
 	if len(parts) == 0 {
 		return Cells{}, nil
 	}
 	return Cells{
-		Count: parts[0].Count,
+		Count: rows,
 		Encode: func(to []byte, i int) []byte {
 			for _, p := range parts {
-				to = p.Encode(to, i)
+				if at := p.place(i); at >= 0 {
+					to = p.cells.Encode(to, at)
+				}
 			}
 			return to
 		},
 		Pick: func(at []int) *schemapb.FieldData {
 			out := &schemapb.StructArrayField{}
 			for i, p := range parts {
-				one := p.Pick(at)
+				places := make([]int, len(at))
+				for k, row := range at {
+					places[k] = p.place(row)
+				}
+				one := p.cells.Pick(places)
 				one.Type, one.FieldName = fields[i].GetType(), fields[i].GetFieldName()
 				out.Fields = append(out.Fields, one)
 			}
@@ -289,13 +307,33 @@ func structCells(s *schemapb.StructArrayField) (Cells, error) {
 	}, nil
 }
 
+// validRows says which rows of a column are not null; of a struct its fields say it. nil: all
+// are there.
+func validRows(f *schemapb.FieldData) []bool {
+	if parts := f.GetStructArrays().GetFields(); len(parts) > 0 {
+		return parts[0].GetValidData()
+	}
+	return f.GetValidData()
+}
+
+// setValid says in a request which rows are not null, as its server wants it: of a struct in
+// each of its fields alike (util.go, checkAndFlattenStructFieldData).
+func setValid(f *schemapb.FieldData, valid []bool) {
+	parts := f.GetStructArrays().GetFields()
+	if len(parts) == 0 {
+		f.ValidData = valid
+	}
+	for _, p := range parts {
+		p.ValidData = slices.Clone(valid)
+	}
+}
+
 // appendColumn appends the values of a column to another of the same field.
 func appendColumn(to, from *schemapb.FieldData) {
 	if s := from.GetStructArrays(); s != nil {
 		for i, f := range s.GetFields() {
 			appendColumn(to.GetStructArrays().GetFields()[i], f)
 		}
-		to.ValidData = append(to.ValidData, from.GetValidData()...)
 		return
 	}
 	v := to.GetVectors()

@@ -63,8 +63,7 @@ const (
 	whyGone      = "the stale cluster does not have the collection any more: its own drop was not replicated"
 	whyChanged   = "the two clusters give the collection another schema, other partitions or other channels"
 	whyModel     = "a function computes a field of it when rows are inserted, perhaps by a model, and it takes no such field from a client"
-	whyNullable  = "it has a struct that may be null"
-	whyNamespace = "its rows belong to namespaces, which the log does not name"
+	whyNamespace = "its rows belong to namespaces, which a replay does not write into"
 	whyNoKey     = "its primary key is neither a number nor a text"
 )
 
@@ -138,10 +137,7 @@ func newCollection(d *Described) *Collection {
 		}
 	}
 	for _, f := range s.GetStructArrayFields() {
-		c.fields = append(c.fields, field{name: f.GetName(), parts: partsOf(f)})
-		if nullableStruct(f) {
-			c.Why = whyNullable
-		}
+		c.fields = append(c.fields, field{name: f.GetName(), parts: partsOf(f), nullable: nullableStruct(f)})
 	}
 	if s.GetEnableDynamicField() && !slices.ContainsFunc(c.fields, func(f field) bool { return f.dynamic }) {
 		c.fields = append(c.fields, field{name: DynamicField, dynamic: true})

@@ -201,7 +201,7 @@ func newColumn(f *schemapb.FieldData, rows int) (column, error) {
 	if out.cells, err = CellsOf(f); err != nil {
 		return out, err
 	}
-	valid := f.GetValidData()
+	valid := validRows(f)
 	if len(valid) == 0 {
 		if out.cells.Count != rows {
 			return out, fmt.Errorf("field %q has %d values for %d rows", f.GetFieldName(), out.cells.Count, rows)
@@ -248,7 +248,7 @@ func (r *Rows) pick(rows []int) []*schemapb.FieldData {
 		f := c.cells.Pick(at)
 		f.FieldName, f.Type, f.IsDynamic = r.Collection.fields[i].name, c.field.GetType(), c.field.GetIsDynamic()
 		if c.valid {
-			f.ValidData = valid
+			setValid(f, valid)
 		}
 		out = append(out, f)
 	}

@@ -30,7 +30,9 @@ func everyColumn(keys []int64, version int) []*schemapb.FieldData {
 	}}})
 	b.nullable("maybe", each(b, func(v int64) string { return fmt.Sprint("maybe ", v) }))
 	b.vectors()
-	b.structs()
+	b.structs("items", b.keys)
+	_, stored := b.valid()
+	b.structs("maybeItems", stored)
 	b.scalar("$meta", schemapb.DataType_JSON, documents(each(b, func(v int64) []byte { return fmt.Appendf(nil, `{"more":"%d"}`, v) })))
 	b.out[len(b.out)-1].IsDynamic = true
 	return b.out
@@ -124,19 +126,25 @@ func (b *columns) vectors() {
 	b.vector("sparse", schemapb.DataType_SparseFloatVector, &schemapb.VectorField{Dim: 9, Data: &schemapb.VectorField_SparseFloatVector{SparseFloatVector: sparse}})
 }
 
-// structs is a list of structs in each row, of a number and a vector.
-func (b *columns) structs() {
+// structs is a list of structs in each row, of a number and a vector; of the rows with these
+// keys alone, if some have none.
+func (b *columns) structs(name string, keys []int64) {
+	of := columns{keys: keys, version: b.version}
 	numbers := &schemapb.FieldData{FieldName: "n", Type: schemapb.DataType_Array, Field: &schemapb.FieldData_Scalars{Scalars: &schemapb.ScalarField{
-		Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{ElementType: schemapb.DataType_Int64, Data: each(*b, numbersOf)}},
+		Data: &schemapb.ScalarField_ArrayData{ArrayData: &schemapb.ArrayArray{ElementType: schemapb.DataType_Int64, Data: each(of, numbersOf)}},
 	}}}
 	list := &schemapb.VectorArray{Dim: 4, ElementType: schemapb.DataType_FloatVector}
-	for _, k := range b.keys {
+	for _, k := range keys {
 		list.Data = append(list.Data, &schemapb.VectorField{Dim: 4, Data: &schemapb.VectorField_FloatVector{FloatVector: &schemapb.FloatArray{Data: floats([]int64{k, k + 1}, b.version)}}})
 	}
 	vectors := &schemapb.FieldData{FieldName: "v", Type: schemapb.DataType_ArrayOfVector, Field: &schemapb.FieldData_Vectors{Vectors: &schemapb.VectorField{
 		Dim: 4, Data: &schemapb.VectorField_VectorArray{VectorArray: list},
 	}}}
-	b.out = append(b.out, &schemapb.FieldData{FieldName: "items", Type: schemapb.DataType_ArrayOfStruct, Field: &schemapb.FieldData_StructArrays{
+	if name == "maybeItems" {
+		numbers.ValidData, _ = b.valid()
+		vectors.ValidData, _ = b.valid()
+	}
+	b.out = append(b.out, &schemapb.FieldData{FieldName: name, Type: schemapb.DataType_ArrayOfStruct, Field: &schemapb.FieldData_StructArrays{
 		StructArrays: &schemapb.StructArrayField{Fields: []*schemapb.FieldData{numbers, vectors}},
 	}})
 }

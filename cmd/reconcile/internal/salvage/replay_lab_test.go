@@ -155,7 +155,7 @@ func (x *lab) tableIn(in milvuspb.MilvusServiceClient, name string, autoID bool)
 		case f.GetStructArrays() != nil:
 			s := &schemapb.StructArrayFieldSchema{Name: f.GetFieldName()}
 			for _, part := range f.GetStructArrays().GetFields() {
-				s.Fields = append(s.Fields, &schemapb.FieldSchema{Name: part.GetFieldName(), DataType: part.GetType()})
+				s.Fields = append(s.Fields, &schemapb.FieldSchema{Name: part.GetFieldName(), DataType: part.GetType(), Nullable: part.GetValidData() != nil || f.GetFieldName() == "maybeItems"})
 			}
 			schema.StructArrayFields = append(schema.StructArrayFields, s)
 		case f.GetVectors() != nil:
