@@ -114,6 +114,8 @@ var stories = map[string][]string{
 	"R127": {"reconcile/ledger/kubernetes_killed_test.go TestKubernetesWriterKilledAfterEachRequest"},
 	"R128": {"reconcile/ledger/kubernetes_killed_test.go TestKubernetesLateWriterTakesNothingBack"},
 	"R129": {"reconcile/ledger/kubernetes_lost_test.go TestKubernetesIsReadBeforeItIsWritten"},
+	"R130": {"testdata/script/permissions.txtar", "cmd/reconcile/internal/wire/path_trust_test.go TestWhoMayPutAProgramBeforeAnother", "reconcile/kubeapi/files_test.go TestTheProgramThatWasCheckedRuns"},
+	"R131": {"reconcile/redirect/dns_signed_test.go TestDNSZonesThatTheirServerSigns"},
 	"R99":  {"testdata/script/r99-rehearsal.txtar", "reconcile/rehearse_test.go TestRehearsal"},
 	"R100": {"testdata/script/r99-rehearsal.txtar", "plan/rehearse_switchover_test.go TestRehearsalIsRefusedWhereASwitchoverIs"},
 	"R101": {"testdata/script/r101-rehearsal-killed.txtar", "reconcile/rehearse_test.go TestRehearsalIsResumedFromEveryRecord"},
