@@ -33,8 +33,8 @@ one. Secrets, certificates and lists of approvers are read again each time that 
 needed. SIGTERM ends run: a running apply may finish within` + wire.StopGrace.String() + `, and a second signal aborts
 it. Its intent stays open in the ledger, and the next run resumes it.
 
-At serve.address, run serves status pages (/, /topologies/TOPOLOGY), the status as JSON
-(/api/v1/status), /metrics, /healthz, /readyz, POST /webhook/git, and
+At serve.address, run serves status pages (/, /topologies/TOPOLOGY, /sites/SITE), the status as
+JSON (/api/v1/status, /api/v1/sites/SITE), /metrics, /healthz, /readyz, POST /webhook/git, and
 /t/TOPOLOGY/global-cluster/topology for Milvus SDKs. See docs/run.md.`,
 		Example: `  reconcile run --config /etc/reconcile/reconcile.yaml
   reconcile run --shard eu

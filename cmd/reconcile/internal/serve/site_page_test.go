@@ -53,9 +53,9 @@ func sited(name string) daemon.TopologyStatus {
 	return t
 }
 
-// TestPageOfASite: one page has the waves, how many moved, and of each topology how long it took,
+// TestGoldenPageOfASite: one page has the waves, how many moved, and of each topology how long it took,
 // what it lost, where its traffic goes, and what blocks it; every page leads to it.
-func TestPageOfASite(t *testing.T) {
+func TestGoldenPageOfASite(t *testing.T) {
 	b := boardOf(sited("cart"), healthy("elsewhere"))
 	code, html := get(t, pages(b), "/sites/eu-1")
 	if code != http.StatusOK {
