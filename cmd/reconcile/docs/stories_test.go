@@ -111,7 +111,7 @@ var stories = map[string][]string{
 	"R114": {"testdata/script/audit.txtar", "reconcile/milvus/audit_test.go TestAuditFindsWhatWasReported"},
 	"R115": {"testdata/script/failover-approved.txtar", "reconcile/milvus/load_collections_test.go TestLoadWhatThePredecessorHad", "cmd/reconcile/internal/wire/service_serving_test.go TestTheDaemonKeepsWhatPrimariesHaveLoaded", "plan/content_served_test.go TestInFlightByTheLastAudit"},
 	"R118": {"testdata/script/salvage.txtar", "plan/findings_failover_test.go TestWhatAReplayBroughtBackIsTold", "plan/rebuild_test.go TestRebuildBegins"},
-	"R122": {"cmd/reconcile/internal/wire/notify_site_test.go TestASiteThatIsHalfMovedIsToldOnce", "cmd/reconcile/internal/wire/notify_site_test.go TestTheEndOfASiteIsToldWhenAllHasMoved"},
+	"R122": {"cmd/reconcile/internal/wire/notify_site_sent_test.go TestRunSendsTheEndOfASiteThatMovedInPart", "cmd/reconcile/internal/wire/notify_site_test.go TestASiteThatIsHalfMovedIsToldOnce", "cmd/reconcile/internal/wire/notify_site_test.go TestTheEndOfASiteIsToldWhenAllHasMoved"},
 	"R123": {"cmd/reconcile/internal/render/waits_test.go TestWhatOnlyWaitsIsNotBlocked", "cmd/reconcile/internal/render/waits_test.go TestAnApplySaysWhatWaitsForAWave"},
 	"R124": {"reconcile/daemon/rebuild_test.go TestLoopCarriesARebuildThroughAllItsSteps"},
 	"R127": {"reconcile/ledger/kubernetes_killed_test.go TestKubernetesWriterKilledAfterEachRequest"},

@@ -15,7 +15,7 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 )
 
-// halfMoved is a site of which a first wave has moved, and a second one not wholly.
+// halfMoved is a site whose first wave has moved, and whose second one has in part.
 func halfMoved() sitepage.Site {
 	lost, none := 300*time.Millisecond, time.Duration(0)
 	move := func(name string, wave int, loss *time.Duration, blocked ...plan.Code) siteplan.Planned {
@@ -34,7 +34,7 @@ func halfMoved() sitepage.Site {
 	}, map[string]sitepage.Decision{"users": {Approved: true}}, "")
 }
 
-// siteOf knows the sites eu-1, of which a part moves, and us-1, where all rests.
+// siteOf knows the sites eu-1, which is half moved, and us-1, where all rests.
 func siteOf(_ context.Context, name string) (sitepage.Site, bool) {
 	switch name {
 	case "eu-1":

@@ -49,14 +49,14 @@ func (p *passNotifier) tellSites(s daemon.TopologyStatus, ended bool) {
 		p.ends[site.Digest] = &siteEnd{site: site, seen: map[string]bool{}, told: -1}
 	}
 	moved := ended && s.Result.Outcome == reconcile.OutcomeApplied
-	for digest, e := range p.ends {
+	for _, e := range p.ends {
 		m, covered := e.site.Covers(s.Name)
-		if !covered || m.Generation != s.Plan.Generation {
+		if !covered || m.Generation != s.Plan.Generation || e.told == len(e.site.Moves) {
 			continue
 		}
 		e.begun = e.begun || moved
-		if failed, over := e.over(p.status, s.Name, moved); over && p.tellSite(e, failed) && e.told == len(e.site.Moves) {
-			delete(p.ends, digest)
+		if failed, over := e.over(p.status, s.Name, moved); over {
+			p.tellSite(e, failed)
 		}
 	}
 }
@@ -98,20 +98,20 @@ func (e *siteEnd) failed(status func(string) (daemon.TopologyStatus, bool)) (out
 }
 
 // tellSite tells people what came of a site, unless the ledger holds a move that neither failed
-// nor is done. It says whether it did.
-func (p *passNotifier) tellSite(e *siteEnd, failed []daemon.TopologyStatus) bool {
+// nor is done.
+func (p *passNotifier) tellSite(e *siteEnd, failed []daemon.TopologyStatus) {
 	ctx, cancel := context.WithTimeout(context.Background(), siteEndWithin)
 	defer cancel()
 	site, over := endOfSite(e.site, p.environment.RecordsOf(ctx), failed)
-	if over {
-		e.told = site.Ended()
-		event := p.environment.siteEvent(site)
-		if event.Command != "" { // this process goes on with the rest by itself
-			event.Command = "reconcile plan --site " + site.Name
-		}
-		p.notifier.Notify(event)
+	if !over {
+		return
 	}
-	return over
+	e.told = site.Ended()
+	event := p.environment.siteEvent(site)
+	if event.Command != "" { // this process goes on with the rest by itself
+		event.Command = "reconcile plan --site " + site.Name
+	}
+	p.notifier.Notify(event)
 }
 
 // endOfSite returns the report of a site if the ledger holds each of its moves as done, but for

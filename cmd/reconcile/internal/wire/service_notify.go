@@ -30,7 +30,7 @@ type passNotifier struct {
 	told        map[string]*reconcile.Result
 	done        map[string]doneChange                               // that the pass which follows at once tells of
 	settled     map[string]string                                   // why no approval is wanted any more, of a change that is done and told with the next pass
-	ends        map[string]*siteEnd                                 // of sites of which something is open or failed, by the digest of the approval
+	ends        map[string]*siteEnd                                 // by the digest of the approval of a site
 	status      func(topology string) (daemon.TopologyStatus, bool) // of the board
 	held        map[string]bool                                     // by the pass before, for each topology: too many of a wave before its own failed
 	stopped     map[string]bool                                     // sites of whose stop people were told, by the digest of the approval
