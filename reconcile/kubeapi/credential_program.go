@@ -12,7 +12,7 @@ import (
 
 // useProgram replaces the name of the program that a kubeconfig calls for a token by its
 // path, so that what was checked is what runs.
-func useProgram(user *api.AuthInfo) error {
+func (c Config) useProgram(user *api.AuthInfo) error {
 	switch {
 	case user == nil:
 		return nil
@@ -26,6 +26,11 @@ func useProgram(user *api.AuthInfo) error {
 		return fmt.Errorf("the program %q, which is called for a token, is in no folder of PATH (hint: install it there, or write its full path as command)", user.Exec.Command)
 	}
 	user.Exec.Command = found
+	var hidden []api.ExecEnvVar
+	for _, name := range c.Hidden {
+		hidden = append(hidden, api.ExecEnvVar{Name: name})
+	}
+	user.Exec.Env = append(hidden, user.Exec.Env...) // of two values of a variable the last one counts
 	return nil
 }
 

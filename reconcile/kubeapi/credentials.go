@@ -25,7 +25,7 @@ func (c Config) rest() (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := useProgram(file.AuthInfos[file.Contexts[c.Context].AuthInfo]); err != nil {
+	if err := c.useProgram(file.AuthInfos[file.Contexts[c.Context].AuthInfo]); err != nil {
 		return nil, fmt.Errorf("kubeconfig %s, context %s: %w", c.Kubeconfig, c.Context, err)
 	}
 	out, err := clientcmd.NewNonInteractiveClientConfig(*file, c.Context, &clientcmd.ConfigOverrides{}, nil).ClientConfig()

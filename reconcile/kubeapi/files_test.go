@@ -67,8 +67,10 @@ func TestTheProgramThatWasCheckedRuns(t *testing.T) {
 	t.Chdir(here)
 	t.Setenv("PATH", ".::"+second)
 	const server = "server: https://api.example"
-	got, err := kubeconfig(t, server, calls+"command: get-token}").rest()
-	if err != nil || got.ExecProvider.Command != filepath.Join(second, "get-token") {
+	config := kubeconfig(t, server, calls+"command: get-token, env: [{name: PROFILE, value: eu}]}")
+	config.Hidden = []string{"CLUSTER_A_TOKEN"}
+	got, err := config.rest()
+	if err != nil || got.ExecProvider.Command != filepath.Join(second, "get-token") || fmt.Sprint(got.ExecProvider.Env) != "[{CLUSTER_A_TOKEN } {PROFILE eu}]" {
 		t.Errorf("%v, it runs %v", err, got)
 	}
 	for user, say := range map[string]string{

@@ -36,6 +36,9 @@ type Config struct {
 	Context    string        // of the kubeconfig; its current context may change at any time, so it is never used
 	Account    string        // the folder of the service account; AccountDir if empty
 	Wait       time.Duration // for one request; 5 s if 0
+	// Hidden names variables of our environment that a program which the kubeconfig calls for a
+	// token gets empty: they hold secrets of others.
+	Hidden []string
 }
 
 // Client talks to one API server. Goroutines may share it. The first request connects.

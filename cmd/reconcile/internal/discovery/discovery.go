@@ -63,9 +63,9 @@ type Cluster struct {
 type Kubernetes struct{ api *kubeapi.Client }
 
 // Open returns the Kubernetes of a kubeconfig's context, or without both the one that this process
-// runs in. It sends nothing.
-func Open(kubeconfig, context string) *Kubernetes {
-	return &Kubernetes{kubeapi.New(kubeapi.Config{Kubeconfig: kubeconfig, Context: context})}
+// runs in. It sends nothing. A program of the kubeconfig gets no value of the hidden variables.
+func Open(kubeconfig, context string, hidden ...string) *Kubernetes {
+	return &Kubernetes{kubeapi.New(kubeapi.Config{Kubeconfig: kubeconfig, Context: context, Hidden: hidden})}
 }
 
 // Where names it for people.

@@ -27,7 +27,7 @@ func (x *examination) cdc(ctx context.Context, topologies []plan.Topology) {
 	servers := map[kubernetesServer]*discovery.Kubernetes{}
 	for _, p := range places {
 		if at := serverOf(p); servers[at] == nil {
-			servers[at] = discovery.Open(at.kubeconfig, at.context)
+			servers[at] = discovery.Open(at.kubeconfig, at.context, x.e.SecretVariables()...)
 			defer servers[at].Close()
 		}
 	}

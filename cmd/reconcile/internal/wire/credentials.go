@@ -161,6 +161,13 @@ func kubernetesAPI(a schema.KubernetesAccess) kubeapi.Config {
 	return kubeapi.Config{Kubeconfig: a.Kubeconfig, Context: a.Context}
 }
 
+// kubernetesAPI is it too, without our secrets for a program that the kubeconfig calls.
+func (e *Environment) kubernetesAPI(a schema.KubernetesAccess) kubeapi.Config {
+	out := kubernetesAPI(a)
+	out.Hidden = e.SecretVariables()
+	return out
+}
+
 // KubernetesCertificates returns those that a kubeconfig names or holds: ours, and those of the
 // authorities that we trust.
 func KubernetesCertificates(a schema.KubernetesAccess) (client, authorities []byte, err error) {
@@ -170,7 +177,7 @@ func KubernetesCertificates(a schema.KubernetesAccess) (client, authorities []by
 // KubernetesHosts returns the host of the API server of a ledger in Kubernetes; empty: it is
 // not known.
 func (e *Environment) KubernetesHosts() []string {
-	address, err := kubeapi.New(kubernetesAPI(e.Config.Ledger.Kubernetes.Access)).Address()
+	address, err := kubeapi.New(e.kubernetesAPI(e.Config.Ledger.Kubernetes.Access)).Address()
 	if err != nil {
 		return nil
 	}

@@ -149,7 +149,7 @@ func (e *Environment) Ledger() (*ledger.Ledger, error) {
 	case c.Kubernetes != nil:
 		k := c.Kubernetes
 		e.opened, err = ledger.Kubernetes(ledger.KubernetesConfig{
-			API: kubernetesAPI(k.Access), Namespace: k.Namespace, Name: k.Name, TTL: k.TTL, NotePath: e.notePath("kubernetes", k.Namespace, k.Name),
+			API: e.kubernetesAPI(k.Access), Namespace: k.Namespace, Name: k.Name, TTL: k.TTL, NotePath: e.notePath("kubernetes", k.Namespace, k.Name),
 		}, options)
 	case c.Etcd != nil:
 		conf := e.etcdConfig(*c.Etcd)

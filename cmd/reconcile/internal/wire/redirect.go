@@ -24,7 +24,11 @@ func (e *Environment) Redirector() (*redirect.Redirector, error) {
 	}
 	var targets []redirect.Target
 	for _, t := range e.Config.Redirect {
-		targets = append(targets, redirectTarget(t))
+		target := redirectTarget(t)
+		if target.Kubernetes != nil {
+			target.Kubernetes.API = e.kubernetesAPI(t.Kubernetes.Access)
+		}
+		targets = append(targets, target)
 	}
 	return redirect.New(targets, redirect.Options{Addresses: addresses, Poster: notify.Poster{Clock: e.options.Clock}})
 }
@@ -101,8 +105,8 @@ func redirectTarget(t schema.RedirectTarget) redirect.Target {
 	case t.Kubernetes != nil:
 		k := t.Kubernetes
 		out.Kubernetes = &redirect.Kubernetes{
-			API: kubernetesAPI(k.Access), Namespace: k.Namespace, Service: k.Service,
-			Port: k.Port, Selectors: k.Selectors, Endpoints: k.Endpoints, ExternalNames: k.ExternalNames,
+			Namespace: k.Namespace, Service: k.Service, Port: k.Port,
+			Selectors: k.Selectors, Endpoints: k.Endpoints, ExternalNames: k.ExternalNames,
 		}
 	case t.HAProxy != nil:
 		out.HAProxy = &redirect.HAProxy{Address: t.HAProxy.Address, Backend: t.HAProxy.Backend, Servers: t.HAProxy.Servers}

@@ -98,7 +98,7 @@ func (o Options) Run(ctx context.Context, run RunOptions) error {
 	board := &daemon.Board{}
 	d.metrics, d.notifier.status = serve.NewMetrics(board), board.Status
 	run.CountDropped(d.metrics.LineDropped)
-	d.view = d.newView(e.Config.KubernetesStatus, board)
+	d.view = d.newView(e, board)
 	d.loop = daemon.New(daemon.Options{
 		Board: board, Metrics: d.metrics, OnFirstSweep: debug.FreeOSMemory, OnPass: d.onPass, OnEvent: d.onEvent,
 		Records: loopRecords{d.ledger}, Ledger: d.ledger.Kind(), Election: election{d.ledger}, Shard: o.Shard, Log: d.log, Grace: StopGrace,

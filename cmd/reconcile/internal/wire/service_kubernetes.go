@@ -6,12 +6,12 @@ import (
 	"milvus-reconcile/reconcile/daemon"
 	"milvus-reconcile/reconcile/kubeapi"
 	"milvus-reconcile/reconcile/kubeview"
-	"milvus-reconcile/schema"
 )
 
 // newView returns what shows the topologies of a board in Kubernetes; nil: the configuration
 // wants none.
-func (d *service) newView(c *schema.KubernetesStatus, board *daemon.Board) *kubeview.Writer {
+func (d *service) newView(e *Environment, board *daemon.Board) *kubeview.Writer {
+	c := e.Config.KubernetesStatus
 	if c == nil {
 		return nil
 	}
@@ -21,7 +21,7 @@ func (d *service) newView(c *schema.KubernetesStatus, board *daemon.Board) *kube
 		process = "a host without a name"
 	}
 	return kubeview.New(kubeview.Options{
-		API:       kubeapi.New(kubeapi.Config{Kubeconfig: c.Access.Kubeconfig, Context: c.Access.Context}),
+		API:       kubeapi.New(e.kubernetesAPI(c.Access)),
 		Namespace: c.Namespace, Shard: d.options.Shard, Process: process, Source: board,
 		Now: d.options.Clock, After: d.run.After, Log: d.log, Metrics: d.metrics,
 	})
