@@ -23,7 +23,7 @@ func TestRaceStageLeavesOutTestsThatExist(t *testing.T) {
 		t.Fatal("the Makefile has no such list")
 	}
 	var files []string
-	for _, folder := range []string{"reconcile/gitsource", "reconcile/ledger", "cmd/reconcile/internal/serve", "cmd/reconcile/scenarios"} {
+	for _, folder := range []string{"reconcile/gitsource", "reconcile/ledger", "cmd/reconcile/internal/serve", "cmd/reconcile/scenarios", "cmd/reconcile/crash"} {
 		some, err := filepath.Glob(filepath.Join(testkit.Repository(), folder, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)
