@@ -93,15 +93,6 @@ func (b *Batch) Prepare() {
 	}
 }
 
-// KeyMarks calls visit with the key of every row.
-func (b *Batch) KeyMarks(visit func(replay.Mark)) {
-	for _, p := range b.parts {
-		for _, row := range p.rows {
-			visit(p.from.KeyMark(row))
-		}
-	}
-}
-
 func (b *Batch) keys() (out keyList) {
 	for _, p := range b.parts {
 		for _, row := range p.rows {

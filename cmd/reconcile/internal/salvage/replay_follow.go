@@ -2,53 +2,12 @@ package salvage
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	"milvus-reconcile/reconcile/milvus"
 	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/replay"
 )
-
-// keySet are marks of keys. A mark is as good as a random number, so its own bits say where it
-// is looked for.
-type keySet struct {
-	marks []replay.Mark
-	at    []uint32 // the number of a mark from 1, at the first free place behind its own; 0: free
-}
-
-func keySetOf(b *logrows.Batch) keySet {
-	places := 8
-	for places < 2*b.Rows {
-		places *= 2
-	}
-	s := keySet{marks: make([]replay.Mark, 0, b.Rows), at: make([]uint32, places)}
-	b.KeyMarks(func(key replay.Mark) {
-		s.marks = append(s.marks, key)
-		i := s.place(key)
-		for s.at[i] != 0 {
-			i = (i + 1) % len(s.at)
-		}
-		s.at[i] = uint32(len(s.marks)) //nolint:gosec // a batch is small
-	})
-	return s
-}
-
-func (s keySet) place(key replay.Mark) int {
-	return int(binary.LittleEndian.Uint32(key[:])) & (len(s.at) - 1)
-}
-
-func (s keySet) has(key replay.Mark) bool {
-	if len(s.at) == 0 {
-		return false
-	}
-	for i := s.place(key); s.at[i] != 0; i = (i + 1) % len(s.at) {
-		if s.marks[s.at[i]-1] == key {
-			return true
-		}
-	}
-	return false
-}
 
 // follow reads what the promoted cluster took on the channel since it was last read. It is
 // called just before a try, and never while the batch before is sent: each moment between the
@@ -68,9 +27,8 @@ func (c *channelRun) follow(ctx context.Context, tried *logrows.Batch) error {
 			return nil
 		}
 		for row := range m.Rows.Count {
-			key := m.Rows.KeyMark(row)
-			if !c.sent.has(key) {
-				c.moved[key] = struct{}{}
+			if !c.sent.Has(m.Rows, row) {
+				c.moved[m.Rows.KeyMark(row)] = struct{}{}
 			} else if tried != nil {
 				newest.Note(m.Rows.Write(row))
 			}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/milvus-io/milvus-proto/go-api/v2/commonpb"
 	"github.com/milvus-io/milvus-proto/go-api/v2/milvuspb"
-	"github.com/milvus-io/milvus-proto/go-api/v2/schemapb"
 
 	"milvus-reconcile/reconcile/milvus/logrows"
 	"milvus-reconcile/reconcile/milvus/milvussim"
@@ -288,31 +287,5 @@ func TestAnExportIsWholeOrNotThere(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestAKeySetHasItsKeysAlone: also keys whose marks begin alike.
-func TestAKeySetHasItsKeysAlone(t *testing.T) {
-	b := &logrows.Batch{}
-	if keySetOf(b).has(replay.Mark{}) || (keySet{}).has(replay.Mark{}) {
-		t.Error("no key is there")
-	}
-	c := &logrows.Collection{ID: 7}
-	rows, err := logrows.Read(c, logrows.Message{
-		Delete: true, Count: 300, Keys: &schemapb.IDs{IdField: &schemapb.IDs_IntId{IntId: &schemapb.LongArray{Data: span(0, 300)}}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Add(rows, []int{1, 5, 299})
-	s := keySetOf(b)
-	for row := range 300 {
-		key := rows.KeyMark(row)
-		if want := row == 1 || row == 5 || row == 299; s.has(key) != want {
-			t.Errorf("row %d", row)
-		}
-		if key[15] ^= 1; s.has(key) {
-			t.Errorf("a key that begins as that of row %d", row)
-		}
 	}
 }

@@ -99,7 +99,7 @@ type channelRun struct {
 	place   *milvus.ReplayPlace
 	touched map[int64]bool           // the collections that have lost rows there
 	moved   map[replay.Mark]struct{} // keys that others wrote since the logs were compared
-	sent    keySet                   // of the batch that was sent last
+	sent    logrows.KeySet           // of the batch that was sent last
 	open    []*logrows.Batch
 }
 
@@ -177,7 +177,7 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 		if err := c.mayWrite(ctx); err != nil {
 			return err
 		}
-		keys, rows := keySetOf(b), b.Rows
+		keys, rows := b.Keys(), b.Rows
 		b.Prepare() // so that nothing is left to do between the reading and the try
 		if err := c.follow(ctx, tried); err != nil {
 			return err
@@ -186,7 +186,7 @@ func (c *channelRun) flush(ctx context.Context, b *logrows.Batch) error {
 			c.heldBack.Add(int64(b.Without(func(w replay.Write) bool { _, moved := c.moved[w.Key]; return moved })))
 		}
 		if b.Rows != rows {
-			keys = keySetOf(b)
+			keys = b.Keys()
 		}
 		c.sent = keys
 		err := c.writer.Send(ctx, b)
