@@ -94,16 +94,16 @@ func (b *inKubernetes) failed(err error) error {
 }
 
 func (b *inKubernetes) load(ctx context.Context) (image, error) {
-	m, err := b.read(ctx)
+	m, err := b.read(ctx, b.store.Read)
 	return m.image, err
 }
 
-func (b *inKubernetes) read(ctx context.Context) (kubernetesImage, error) {
+func (b *inKubernetes) read(ctx context.Context, from func(context.Context) (kubernetes.Content, error)) (kubernetesImage, error) {
 	if err := contextError(ctx); err != nil {
 		return kubernetesImage{}, err
 	}
 	before := b.notes.read() // read first, so that a later write cannot contradict it
-	c, err := b.store.Read(ctx)
+	c, err := from(ctx)
 	if c.Format != "" && !readable(c.Format) {
 		return kubernetesImage{}, &FormatError{Path: b.name(), Format: c.Format}
 	}
@@ -152,7 +152,7 @@ func (b *inKubernetes) knownRecords(c kubernetes.Content, m *kubernetesImage) in
 func (b *inKubernetes) commit(ctx context.Context, g guard, fn func(image) (change, error)) error {
 	lease, _ := g.(*kubernetesLock)
 	for range commitTries {
-		m, err := b.read(ctx)
+		m, err := b.read(ctx, b.store.ReadToWrite)
 		if err != nil {
 			return err
 		}

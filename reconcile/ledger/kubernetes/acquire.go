@@ -120,7 +120,7 @@ func (s *Store) nextToken(ctx context.Context, w Wanted, o object) (Token, error
 		number = o.Spec.LeaseTransitions
 	}
 	if w.Fenced {
-		c, err := s.Read(ctx)
+		c, err := s.ReadToWrite(ctx)
 		if err != nil {
 			return Token{}, err
 		}

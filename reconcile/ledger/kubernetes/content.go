@@ -60,8 +60,20 @@ type known struct {
 	changed    []string             // which topologies may be newer than in content
 }
 
-// Read reads the newest version.
+// Read reads the newest version, and now and then all objects of it.
 func (s *Store) Read(ctx context.Context) (Content, error) {
+	s.mu.Lock()
+	if time.Since(s.known.listed) > s.config.Recheck {
+		s.known = known{lists: s.known.lists}
+	}
+	s.mu.Unlock()
+	return s.ReadToWrite(ctx)
+}
+
+// ReadToWrite reads the newest version. Of objects that this process knows it takes up only what
+// transactions changed: a writer reads those that it will change by itself, and in the middle of
+// a failover nothing waits for all of them.
+func (s *Store) ReadToWrite(ctx context.Context) (Content, error) {
 	before := "" // the head for which there was a newer object
 	for range tries {
 		h, found, err := s.readHead(ctx)
@@ -114,14 +126,9 @@ func (s *Store) readAt(ctx context.Context, h head) (c Content, whole bool, err 
 	return c, whole, err
 }
 
-// remembered returns what this process knows; nothing if it is time to read all objects again,
-// since somebody might have edited one.
 func (s *Store) remembered() known {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.known.listed) > s.config.Recheck {
-		return known{lists: s.known.lists}
-	}
 	return s.known
 }
 

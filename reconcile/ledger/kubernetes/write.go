@@ -348,7 +348,7 @@ func (s *Store) wasWritten(ctx context.Context, id string) bool {
 // setFence writes the token of a lock. False: a later holder has written its own.
 func (s *Store) setFence(ctx context.Context, topology string, token Token) (bool, error) {
 	for range tries {
-		base, err := s.Read(ctx)
+		base, err := s.ReadToWrite(ctx)
 		if err != nil {
 			return false, err
 		}
