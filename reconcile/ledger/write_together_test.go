@@ -63,6 +63,25 @@ func TestManyCallersShareATransaction(t *testing.T) {
 	same(t, len(f.read().Spent("t0")), 1)
 }
 
+// TestOnlyHeldLocksAreCounted: a record waits for those of other locks only while they are held.
+func TestOnlyHeldLocksAreCounted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := mustEmbedded(t, path)
+	for n, name := range []string{"a", "b"} {
+		k, err := l.Lock(t.Context(), name, 0)
+		must(t, err)
+		same(t, l.held.Load(), int64(1))
+		if n == 0 {
+			_, err = l.Lock(t.Context(), name, 0)
+			same(t, err != nil, true)
+			same(t, l.held.Load(), int64(1))
+		}
+		must(t, k.Release())
+		must(t, k.Release())
+		same(t, l.held.Load(), int64(0))
+	}
+}
+
 // busy says whether a transaction is under way.
 func busy(t *together) bool {
 	t.mu.Lock()
