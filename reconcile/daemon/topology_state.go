@@ -21,7 +21,7 @@ func stateOf(t plan.TopologyPlan, s TopologyStatus, r reconcile.Result, a reconc
 		return StateApplying
 	case drifted:
 		return StateDrifted
-	case s.Waits != "", t.AwaitsOnlyProbes(), t.Waits(s.Decision.Accepted): // nothing is wrong with it
+	case s.Waits != "", r.Waits, t.AwaitsOnlyProbes(), t.Waits(s.Decision.Accepted): // nothing is wrong with it
 		return StatePending
 	case t.Blocked(s.Decision.Accepted), r.Outcome == reconcile.OutcomeBlocked && t.Transition != plan.TransitionNone && !a.Observing:
 		return StateBlocked
