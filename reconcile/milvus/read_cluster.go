@@ -175,8 +175,8 @@ func (f *Fleet) readCore(ctx context.Context, r viewReader) (read *viewReader, s
 	if arrivesWithin(keptRead, l.soon()) && kept.answered() || kept.decides(ctx, keptRead, until) {
 		return kept, since, kept.answered(), nil
 	}
-	if late := time.Now().Add(f.readTimeout - l.soon()); late.After(until) {
-		until = late // only where the cluster said something by now
+	if late := time.Now().Add(f.readTimeout - l.soon()); l.brief != nil && late.After(until) {
+		until = late // the cluster said something by now
 	}
 	dialled := f.clock.Now()
 	if l, err = f.dial(r.pass); err != nil {
