@@ -136,9 +136,10 @@ func (t *together) leave(a *asked) bool {
 	return true
 }
 
-// Where this process holds so many locks, more records will come soon: one waits a moment for
-// others to share its transaction with, unless each holder waits already. A transaction costs
-// some 2 ms of processor time and waits for the disk, however many records it writes.
+// A process that holds sharingLocks locks or more will write more records soon. A record waits
+// shareWithin for them to share its transaction, unless each holder waits already. A
+// transaction costs more than a millisecond of processor time and waits for the disk, however
+// many records it writes.
 const (
 	sharingLocks = 4
 	shareWithin  = 4 * time.Millisecond

@@ -145,8 +145,9 @@ const quickGC = 150
 // the old pace.
 func SpareTime() (before func()) { return collectAt(quickGC) }
 
-// actingGC is the GOGC in percent of an apply: its writes wait for nobody, and each collection
-// goes through the stacks of all its connections. An apply of 900 clusters holds some 25 MB.
+// actingGC is the GOGC in percent of an apply: it ends soon too, and while it acts on many
+// topologies each collection goes through the stacks of hundreds of connections. With 900
+// clusters some 25 MB are in use.
 const actingGC = 400
 
 // SpareTimeActing is SpareTime of an apply.
