@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,14 +15,7 @@ import (
 // detector again.
 func TestRaceStageLeavesOutTestsThatExist(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(filepath.Join(testkit.Repository(), "Makefile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := regexp.MustCompile(`(?m)^WITHOUT_RACE := (\S+)$`).FindSubmatch(text)
-	if list == nil {
-		t.Fatal("the Makefile has no such list")
-	}
+	tests := madeList(t, "WITHOUT_RACE")
 	var files []string
 	for _, folder := range []string{"reconcile/gitsource", "reconcile/ledger", "cmd/reconcile/internal/serve", "cmd/reconcile/scenarios", "cmd/reconcile/crash"} {
 		some, err := filepath.Glob(filepath.Join(testkit.Repository(), folder, "*_test.go"))
@@ -38,9 +32,38 @@ func TestRaceStageLeavesOutTestsThatExist(t *testing.T) {
 		}
 		code.Write(data)
 	}
-	for name := range strings.SplitSeq(string(list[1]), "|") {
+	for _, name := range tests {
 		if !strings.Contains(code.String(), "\nfunc "+name+"(t *testing.T) {") {
 			t.Errorf("there is no test %s", name)
 		}
 	}
+}
+
+// TestRaceStageLeavesOutStoriesThatExist: so does a story that was renamed.
+func TestRaceStageLeavesOutStoriesThatExist(t *testing.T) {
+	t.Parallel()
+	for _, word := range madeList(t, "STORIES_WITHOUT_RACE") {
+		pattern := regexp.MustCompile("^" + word)
+		stories, err := filepath.Glob(filepath.Join(testkit.Repository(), "testdata", "script", "*.txtar"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(stories, func(path string) bool { return pattern.MatchString(filepath.Base(path)) }) {
+			t.Errorf("no story begins with %s", word)
+		}
+	}
+}
+
+// madeList returns the words of a list in the Makefile.
+func madeList(t *testing.T, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(testkit.Repository(), "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := regexp.MustCompile(`(?m)^` + name + ` := (\S+)$`).FindSubmatch(text)
+	if list == nil {
+		t.Fatal("the Makefile has no list ", name)
+	}
+	return strings.Split(string(list[1]), "|")
 }
