@@ -231,7 +231,8 @@ func (b *inKubernetes) restoreHint() string {
 
 // setAside fails: only people may delete objects there.
 func (b *inKubernetes) setAside(string) (string, error) {
-	return "", fmt.Errorf("%s cannot be read (hint: save it with 'kubectl get configmap -o yaml', delete it, then 'reconcile ledger accept')", b.name())
+	list, remove := b.store.Kubectl()
+	return "", fmt.Errorf("%s cannot be read (hint: save all of it with '%s -o yaml', then '%s', then 'reconcile ledger accept')", b.name(), list, remove)
 }
 
 // writable also names the locks that others hold.

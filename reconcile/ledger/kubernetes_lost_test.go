@@ -70,6 +70,11 @@ func TestKubernetesDamageIsReported(t *testing.T) {
 						t.Errorf("%s: locked in a damaged ledger: %v", what, err)
 					}
 				}
+				_, err = newKubernetes(t, c, Options{}).Accept(t.Context())
+				hint := "'kubectl -n reconcile-ledger delete configmap " + headObject + "'"
+				if gone := strings.HasSuffix(name, "taken out"); gone != (err == nil) || !gone && !strings.Contains(err.Error(), hint) {
+					t.Errorf("%v, want %q in it, unless nothing is left", err, hint)
+				}
 				deleted(t, s, headObject)
 				_, err = newKubernetes(t, c, Options{}).Accept(t.Context())
 				must(t, err)

@@ -76,6 +76,13 @@ func (s *Store) Where() string {
 	return fmt.Sprintf("ConfigMap %s/%s of %s", s.config.Namespace, s.config.Name, s.config.API.Where())
 }
 
+// Kubectl returns the commands with which people list the objects of the ledger, and delete its
+// head, so that a new ledger may begin.
+func (s *Store) Kubectl() (list, removeHead string) {
+	in := "kubectl -n " + s.config.Namespace
+	return in + " get configmaps -l " + s.ofThis(), in + " delete configmap " + s.config.Name
+}
+
 // Close closes the connections.
 func (s *Store) Close() { s.config.API.Close() }
 
