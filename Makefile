@@ -70,9 +70,14 @@ test-kubernetes: bin/kube-apiserver bin/helm ## Run the tests that need an API s
 progress:
 	@$(GO) build -C .ci/tools -o $(CURDIR)/bin/ ./progress
 
-explore: ## Visit every state of apply to the full depth, fail its disk at 1,000 moments, damage Git's copy in every way, kill a replay of 100,000 rows: [DEPTH=1] events beyond it
+explore: explore-apply explore-git explore-replay ## Visit every state of apply to the full depth, fail its disk at 1,000 moments, damage Git's copy in every way, kill a replay of 100,000 rows: [DEPTH=1] events beyond it
+
+.PHONY: explore-apply explore-git explore-replay
+explore-apply:
 	$(AS_BUILT) $(GO) test -count=1 -v -timeout 60m -run 'TestExploration|TestDiskFailsAtAnyMoment' ./reconcile -explore.depth=$(or $(DEPTH),0)
+explore-git:
 	$(AS_BUILT) $(GO) test -count=1 -timeout 60m -run 'TestOddRepositories|TestEveryDamageOfTheCopyIsMended' ./reconcile/gitsource
+explore-replay:
 	RECONCILE_REPLAY_ROWS=100000 $(AS_BUILT) $(GO) test -count=1 -timeout 60m -run 'TestAReplayThatIsKilled' ./cmd/reconcile/internal/salvage
 
 lint: tools ## Check format, vet, staticcheck and more, tidiness, and what docs/ holds for CI and deployment

@@ -27,7 +27,7 @@ func (b *readingBack) add(ctx context.Context, m milvus.LoggedMessage, verdicts 
 			rows = append(rows, i)
 		}
 	}
-	for part := range chunks(m, rows, batchRows) {
+	for part := range chunks(m, rows, keyRows) {
 		if err := b.put(ctx, m, part); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (b *readingBack) add(ctx context.Context, m milvus.LoggedMessage, verdicts 
 func (b *readingBack) put(ctx context.Context, m milvus.LoggedMessage, rows []int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.open, func(x *logrows.Batch) bool { return x.Fits(m.Rows) && x.Rows+len(rows) <= batchRows })
+	i := slices.IndexFunc(b.open, func(x *logrows.Batch) bool { return x.Fits(m.Rows) && x.Rows+len(rows) <= keyRows })
 	if i < 0 {
 		b.open = append(b.open, &logrows.Batch{})
 		i = len(b.open) - 1
@@ -48,7 +48,7 @@ func (b *readingBack) put(ctx context.Context, m milvus.LoggedMessage, rows []in
 	x := b.open[i]
 	x.Add(m.Rows, rows)
 	switch {
-	case x.Rows >= batchRows, x.Heavy():
+	case x.Rows >= keyRows, x.Heavy():
 	case len(b.open) > openBatches:
 		i, x = 0, b.open[0]
 	default:

@@ -22,9 +22,13 @@ type replayWriter interface {
 	Retry(ctx context.Context, try int, err error) error
 }
 
-// batchRows is the size of a batch: a request that a server takes well, and that is short to
-// repeat. Each waits for a time tick, so a small one would make a replay slow.
-const batchRows = 10_000
+// batchRows is how many rows a batch brings at most: a request that a server takes well, and that
+// is short to repeat. Each batch waits for a time tick, so a small one would make a replay slow.
+const batchRows = 40_000
+
+// keyRows is how many keys a request names at most that deletes or reads by key: a server parses
+// them as an expression.
+const keyRows = 10_000
 
 // chunks divides rows of a message into what one request may bring.
 func chunks(m milvus.LoggedMessage, rows []int, most int) iter.Seq[[]int] {
@@ -115,7 +119,7 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 				rows = append(rows, i)
 			}
 		}
-		for part := range chunks(m, rows, c.batch) {
+		for part := range chunks(m, rows, c.most(m.Rows)) {
 			if err := c.add(ctx, m, part); err != nil {
 				return err
 			}
@@ -130,9 +134,18 @@ func (r *replaying) channel(ctx context.Context, ch foundChannel) error {
 	return err
 }
 
+// most is how many rows a batch of such rows brings at most.
+func (c *channelRun) most(r *logrows.Rows) int {
+	if r != nil && r.Delete {
+		return min(c.batch, keyRows)
+	}
+	return c.batch
+}
+
 // add puts rows into a batch that they fit, and sends a batch that is full.
 func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int) error {
-	i := slices.IndexFunc(c.open, func(b *logrows.Batch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= c.batch })
+	most := c.most(m.Rows)
+	i := slices.IndexFunc(c.open, func(b *logrows.Batch) bool { return b.Fits(m.Rows) && b.Rows+len(rows) <= most })
 	if i < 0 {
 		c.open = append(c.open, &logrows.Batch{})
 		i = len(c.open) - 1
@@ -140,7 +153,7 @@ func (c *channelRun) add(ctx context.Context, m milvus.LoggedMessage, rows []int
 	b, before := c.open[i], c.open[i].Held()
 	b.Add(m.Rows, rows)
 	over := c.holding.add(b.Held() - before)
-	full := b.Rows >= c.batch || b.Heavy()
+	full := b.Rows >= most || b.Heavy()
 	switch {
 	case !full && !over && len(c.open) <= openBatches:
 		return nil
