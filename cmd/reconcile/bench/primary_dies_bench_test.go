@@ -28,8 +28,9 @@ func BenchmarkDeathToPromote(b *testing.B) {
 		b.StartTimer()
 		own = append(own, p.deaths(b, deaths)...)
 	}
+	b.Logf("own milliseconds of %d failovers, in their order: %s", len(own), milliseconds(own))
 	slices.Sort(own)
-	b.Logf("own milliseconds of %d failovers: %s", len(own), milliseconds(own))
+	b.Logf("sorted: %s", milliseconds(own))
 	b.ReportMetric(median(own), "ms/own-median")
 	b.ReportMetric(float64(own[len(own)*9/10].Microseconds())/1000, "ms/own-90%")
 	b.ReportMetric(float64(own[len(own)-1].Microseconds())/1000, "ms/own-slowest")
