@@ -182,8 +182,13 @@ func (b *prefixBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// repackAbove is how many packs of single fetches may gather.
-const repackAbove = 50
+// packLimits say how many packs of single fetches may gather: a reader opens each of them.
+type packLimits struct {
+	quiet int // until a fetch brings nothing
+	most  int // in any case
+}
+
+var usualPackLimits = packLimits{quiet: 50, most: 200}
 
 // deltaWindow is how many objects an object is compared with, as git has it.
 const deltaWindow = 10

@@ -244,7 +244,7 @@ func (r *Repo) attempt(ctx context.Context, l login, c *gitCopy, refs *choice) e
 	if r.copied == c {
 		r.tracked = tracked
 	}
-	return r.diskFaultOf(c, r.saveCopy(c))
+	return r.diskFaultOf(c, r.saveCopy(c, len(staged.arrived) > 0))
 }
 
 // diskFaultOf wraps an error of the disk below a copy.
@@ -255,10 +255,15 @@ func (r *Repo) diskFaultOf(c *gitCopy, err error) error {
 	return diskFault{r.dir, err}
 }
 
-// saveCopy saves the manifest after a fetch, and joins packs if there are many.
-func (r *Repo) saveCopy(c *gitCopy) error {
+// saveCopy saves the manifest after a fetch. It joins packs if there are many and the fetch brought
+// nothing: what it brings may be a failover, which does not wait for that.
+func (r *Repo) saveCopy(c *gitCopy, brought bool) error {
 	packs, err := c.ObjectPacks()
-	if err != nil || c.dir == "" || len(packs) <= repackAbove || r.copied != c {
+	most := r.packs.quiet
+	if brought {
+		most = r.packs.most
+	}
+	if err != nil || c.dir == "" || len(packs) <= most || r.copied != c {
 		return cmp.Or(err, c.save())
 	}
 	if err := c.save(); err != nil {

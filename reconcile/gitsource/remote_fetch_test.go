@@ -158,23 +158,43 @@ func TestCacheOnDiskSurvives(t *testing.T) {
 	changeOf(t, s.openWith(c), "orders")
 }
 
+// TestManyFetchesAreJoined: the packs of many fetches are joined by one that brings nothing, or at
+// last by one that brings something.
 func TestManyFetchesAreJoined(t *testing.T) {
 	s := newShell(t)
 	s.commit(bob, "Begin", "topologies/a.yaml", doc("orders", 1))
 	c := Config{URL: httpRemote(t, s.dir, "", false).URL + "/.git", CacheDir: t.TempDir(), Tell: func(text string) { t.Error(text) }}
 	r := s.openWith(c)
-	for i := range repackAbove + 2 {
-		s.commit(bob, "More", "topologies/a.yaml", doc("orders", i+2))
+	r.packs = packLimits{quiet: 4, most: 8}
+	generation, fetched := 1, 0
+	fetch := func(brings bool) (packs int) {
+		if brings {
+			generation++
+			s.commit(bob, "More", "topologies/a.yaml", doc("orders", generation))
+		}
 		if err := r.Fetch(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		fetched++
+		list, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "objects", "pack", "*.pack"))
+		return len(list)
 	}
-	list, _ := filepath.Glob(filepath.Join(c.CacheDir, "*", "objects", "pack", "*.pack"))
-	if len(list) > repackAbove {
-		t.Errorf("%d packs", len(list))
+	for range r.packs.quiet + 2 {
+		fetch(true)
 	}
-	if got := changeOf(t, r, "orders"); got.Commit != s.head() || got.Generation != repackAbove+3 {
+	if n := fetch(true); n <= r.packs.quiet {
+		t.Errorf("%d packs after %d fetches: one that brought something joined them", n, fetched)
+	}
+	if n := fetch(false); n != 1 {
+		t.Errorf("%d packs after a fetch that brought nothing, want 1", n)
+	}
+	if got := changeOf(t, r, "orders"); got.Commit != s.head() || got.Generation != int64(generation) {
 		t.Errorf("after joining: %s generation %d", got.Commit, got.Generation)
+	}
+	for range r.packs.most + 1 {
+		if n := fetch(true); n > r.packs.most {
+			t.Fatalf("%d packs", n)
+		}
 	}
 }
 

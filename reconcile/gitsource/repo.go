@@ -70,7 +70,8 @@ type Repo struct {
 	proven     *recent.Map[sourceKey, bool] // governing commits from the file of the history
 	// historyRead: that file was read since the caches were emptied.
 	historyRead bool
-	saveAfter   int // commits that are worth writing it
+	saveAfter   int        // commits that are worth writing it
+	packs       packLimits // of the copy
 	// doubts counts what could not be read and perhaps can the next time.
 	doubts int
 
@@ -97,7 +98,7 @@ func New(c Config) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, message: c.Tell, build: c.Build, saveAfter: saveAfter, now: time.Now, reads: map[plumbing.ObjectType]int{}}
+	r := &Repo{loc: loc, ref: c.Ref, path: folder, auth: c.Auth, keys: c.Keys, dir: c.CacheDir, message: c.Tell, build: c.Build, saveAfter: saveAfter, packs: usualPackLimits, now: time.Now, reads: map[plumbing.ObjectType]int{}}
 	if r.keys == nil {
 		if r.trust = (Keys{c.AllowedSigners, c.Keyring}).trust(); r.trust.problem != nil {
 			return nil, r.trust.problem
