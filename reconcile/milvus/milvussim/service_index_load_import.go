@@ -353,7 +353,7 @@ func (w *World) Import(id string, rows int) error {
 		if c.profile.importKeys {
 			d.keys = c.importKeys(coll.key(), rows)
 		}
-		return c.runDDL(unbounded, d, coll.shards...)
+		return c.runDDL(context.Background(), d, coll.shards...)
 	})
 }
 
@@ -364,6 +364,6 @@ func (w *World) CommitImport(id string) error {
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrBadRequest, err)
 		}
-		return c.runDDL(unbounded, &commitImport{collection: coll.id}, coll.shards...)
+		return c.runDDL(context.Background(), &commitImport{collection: coll.id}, coll.shards...)
 	})
 }

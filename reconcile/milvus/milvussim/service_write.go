@@ -330,10 +330,6 @@ func (c *cluster) writeRows(n int) error {
 	return err
 }
 
-// unbounded is the context of a DDL that the control API asks for: inside the simulator nobody
-// waits for it.
-var unbounded = context.Background()
-
 // ownCollection is the collection for Write or Import. Like any DDL, making it needs the
 // coordinator and the role of a primary.
 func (c *cluster) ownCollection(name string) (*collection, error) {
@@ -349,14 +345,14 @@ func (c *cluster) ownCollection(name string) (*collection, error) {
 	d := c.throwaway(name)
 	d.schema.Fields[0].AutoID = name == ImportsCollection
 	d.shards = d.shards[:min(len(d.shards), maxShards)]
-	if err := c.runDDL(unbounded, d, d.shards...); err != nil {
+	if err := c.runDDL(context.Background(), d, d.shards...); err != nil {
 		return nil, err
 	}
 	coll, err := c.find(defaultDatabase, name, 0)
 	if err != nil {
 		return nil, err
 	}
-	return coll, c.runDDL(unbounded, &loadConfig{collection: coll.id})
+	return coll, c.runDDL(context.Background(), &loadConfig{collection: coll.id})
 }
 
 // anyHeld reports whether some channel takes no broadcast, so that a DDL would not

@@ -70,7 +70,7 @@ func (s Sim) Run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
-	if ready.Control, err = world.Serve(s.Control); err != nil {
+	if ready.Control, err = world.Serve(s.Control); err != nil { //nolint:contextcheck // inside the simulator nobody waits
 		return fmt.Errorf("serve the control API: %w", err)
 	}
 	for _, a := range world.Addresses() {
