@@ -187,7 +187,15 @@ func number(text string) int64 {
 	return n
 }
 
-// lasting returns the differences that are among those of another comparison too.
-func lasting(differences, again []Difference) []Difference {
-	return slices.DeleteFunc(slices.Clone(differences), func(d Difference) bool { return !slices.Contains(again, d) })
+// lasting divides the differences of a second comparison: confirmed are those that the first one
+// found too, in the same way. What only the first one found is none any more.
+func lasting(first, second []Difference) (confirmed, open []Difference) {
+	for _, d := range second {
+		if slices.Contains(first, d) {
+			confirmed = append(confirmed, d)
+		} else {
+			open = append(open, d)
+		}
+	}
+	return confirmed, open
 }

@@ -39,6 +39,7 @@ func (a *auditing) data(ctx context.Context, collections []Collection) {
 type collectionData struct {
 	Collection
 	primary, standby int64
+	after            int64 // rows of the primary, counted after those of the standby
 	keys             []Key // that are compared
 	sampled          int
 	rows             []KeyDifference
@@ -108,7 +109,7 @@ func (a *auditing) readOnce(ctx context.Context, open []*collectionData, first b
 			if !a.unreadable(l, failed[i]) {
 				later = append(later, l)
 			}
-		case l.primary == l.standby && len(l.rows) == 0:
+		case l.primary == l.standby && l.after == l.primary && len(l.rows) == 0:
 			a.equal(l)
 		default:
 			odd = append(odd, l)
@@ -129,6 +130,12 @@ func (a *auditing) read(ctx context.Context, l *collectionData, first bool) erro
 	if l.standby, err = a.pair.Standby().Count(ctx, l.Collection); err != nil {
 		return fmt.Errorf("%s: %w", a.result.Standby, standbyError{err})
 	}
+	// Writes between the two counts may hide as many rows that the standby lacks.
+	if l.after = l.primary; l.primary == l.standby {
+		if l.after, err = a.pair.Primary().Count(ctx, l.Collection); err != nil {
+			return fmt.Errorf("%s: %w", a.result.Primary, err)
+		}
+	}
 	if a.options.Rows <= 0 || l.Key == "" {
 		return nil
 	}
@@ -136,7 +143,9 @@ func (a *auditing) read(ctx context.Context, l *collectionData, first bool) erro
 		if l.keys, err = a.pick(ctx, l); err != nil {
 			return err
 		}
-		l.sampled = len(l.keys)
+		if l.sampled = len(l.keys); l.sampled == 0 && l.primary > 0 {
+			a.gap(Gap{Kind: KindKeys, Collection: l.Name, Why: "no key of its rows was told: none was compared field by field"})
+		}
 	}
 	return a.compareKeys(ctx, l)
 }
@@ -155,9 +164,19 @@ func dead(err error) bool {
 	return errors.As(err, &of) && errors.As(err, &refused)
 }
 
-// pick returns the keys that the rule picks on either cluster.
+// pick returns the keys that the rule picks on either cluster. If it picks none of rows that are
+// there, as of keys of text that all end alike, any of them are picked.
 func (a *auditing) pick(ctx context.Context, l *collectionData) ([]Key, error) {
-	rule := ruleFor(l.Collection, max(l.primary, l.standby), a.options.Rows, a.options.Seed)
+	rows := max(l.primary, l.standby)
+	keys, err := a.picked(ctx, l, ruleFor(l.Collection, rows, a.options.Rows, a.options.Seed))
+	if err == nil && len(keys) == 0 && rows > 0 {
+		keys, err = a.picked(ctx, l, Rule{})
+	}
+	return keys, err
+}
+
+// picked returns the keys that a rule picks on either cluster.
+func (a *auditing) picked(ctx context.Context, l *collectionData, rule Rule) ([]Key, error) {
 	var all []Key
 	for _, c := range []Cluster{a.pair.Primary(), a.pair.Standby()} {
 		keys, err := c.Keys(ctx, l.Collection, rule, a.options.Rows)
