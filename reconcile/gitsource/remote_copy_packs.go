@@ -1,6 +1,7 @@
 package gitsource
 
 import (
+	"cmp"
 	"bufio"
 	"bytes"
 	"crypto/sha1" //nolint:gosec // the checksum of git's own pack files
@@ -192,6 +193,23 @@ var usualPackLimits = packLimits{quiet: 50, most: 200}
 
 // deltaWindow is how many objects an object is compared with, as git has it.
 const deltaWindow = 10
+
+// saveCopy saves the manifest after a fetch. It joins packs if there are many and the fetch brought
+// nothing: what it brings may be a failover, which does not wait for that.
+func (r *Repo) saveCopy(c *gitCopy, brought bool) error {
+	packs, err := c.ObjectPacks()
+	most := r.packs.quiet
+	if brought {
+		most = r.packs.most
+	}
+	if err != nil || c.dir == "" || len(packs) <= most || r.copied != c {
+		return cmp.Or(err, c.save())
+	}
+	if err := c.save(); err != nil {
+		return err
+	}
+	return r.joinPacks(packs)
+}
 
 // joinPacks writes all reachable objects into one pack, and removes the others after the
 // manifest names it. go-git's own repack fails at symbolic links, submodules and malformed

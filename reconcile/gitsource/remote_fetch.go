@@ -255,23 +255,6 @@ func (r *Repo) diskFaultOf(c *gitCopy, err error) error {
 	return diskFault{r.dir, err}
 }
 
-// saveCopy saves the manifest after a fetch. It joins packs if there are many and the fetch brought
-// nothing: what it brings may be a failover, which does not wait for that.
-func (r *Repo) saveCopy(c *gitCopy, brought bool) error {
-	packs, err := c.ObjectPacks()
-	most := r.packs.quiet
-	if brought {
-		most = r.packs.most
-	}
-	if err != nil || c.dir == "" || len(packs) <= most || r.copied != c {
-		return cmp.Or(err, c.save())
-	}
-	if err := c.save(); err != nil {
-		return err
-	}
-	return r.joinPacks(packs)
-}
-
 // fetchInto fetches into a copy, and returns the full name of the tracked ref.
 func fetchInto(ctx context.Context, into *gitCopy, from location, ref, tracked string, l login, refs *choice) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
