@@ -85,12 +85,16 @@ func TestWhatDiffersIsReadTwice(t *testing.T) {
 		{"it came to the standby meanwhile", []Inventory{holds(user)}, []Inventory{holds(), holds(user)}, plan.ContentEqual},
 		{"it was made and dropped meanwhile", []Inventory{holds()}, []Inventory{holds(user), holds()}, plan.ContentEqual},
 		{
-			"the second reading of the primary failed", []Inventory{holds(user), {Cluster: "x", Unread: []Gap{{Why: "it does not answer"}}}},
-			[]Inventory{holds()}, plan.ContentUnproven,
+			"the second reading of the primary failed",
+			[]Inventory{holds(user), {Cluster: "x", Unread: []Gap{{Why: "it does not answer"}}}},
+			[]Inventory{holds()},
+			plan.ContentUnproven,
 		},
 		{
-			"it differed in another way", []Inventory{holds(index(BuildingIndex)), holds(index(FinishedIndex))},
-			[]Inventory{holds(index("failed"))}, plan.ContentUnproven,
+			"it differed in another way",
+			[]Inventory{holds(index(BuildingIndex)), holds(index(FinishedIndex))},
+			[]Inventory{holds(index("failed"))},
+			plan.ContentUnproven,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,9 +1,9 @@
 package gitsource
 
 import (
-	"cmp"
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha1" //nolint:gosec // the checksum of git's own pack files
 	"errors"
 	"fmt"
