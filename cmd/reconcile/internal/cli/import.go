@@ -26,7 +26,8 @@ from files, and never writes them: the configuration names the variables and fil
 
 --kubernetes looks for the clusters of the Milvus operator and of the Milvus chart. Without
 --name it lists them: id, address, and whether CDC runs, without which a primary sends
-nothing. With --name it imports those that --cluster names by their id, or all.`,
+nothing. With --name it imports those that --cluster names by their id, or all. A token goes
+only to clusters that --cluster names, or to those of the --namespace.`,
 		Example: `  export TOKEN='root:…'
   reconcile import --name orders --cluster cluster-a=a.example:19530 \
     --cluster cluster-b=b.example:19530 --token-env TOKEN \
@@ -59,6 +60,7 @@ nothing. With --name it imports those that --cluster names by their id, or all.`
 // runImportFromKubernetes lists the clusters that are there, or imports some of them.
 func runImportFromKubernetes(ctx context.Context, g *globals, r importer.Request, k importer.Kubernetes) error {
 	within, cancel := context.WithTimeout(ctx, g.timeout)
+	k.Hidden = r.TokenVariables()
 	found, err := k.Find(within)
 	cancel()
 	if err != nil {
@@ -67,7 +69,7 @@ func runImportFromKubernetes(ctx context.Context, g *globals, r importer.Request
 	if r.Name == "" {
 		return g.print(importer.List(found))
 	}
-	if r, err = r.Choose(found); err != nil {
+	if r, err = r.Choose(found, k); err != nil {
 		return err
 	}
 	return runImport(ctx, g, r)

@@ -82,25 +82,17 @@ func initNext(r importer.Request, tree importer.WorkTree) string {
 		fmt.Fprintf(&b, "  %s\n", path)
 	}
 	fmt.Fprintf(&b, "\nA failover needs %d of %d people, not counting the author of the change. Next:\n\n", r.Operator.FailoverQuorum(), len(r.Operator.Approvers))
-	git := "git -C " + shellQuoted(tree.Top)
+	git := "git -C " + importer.ShellQuoted(tree.Top)
 	file, _ := filepath.Rel(tree.Top, r.TopologyPath)
-	fmt.Fprintf(&b, "  %s add %s\n  %s commit -m 'Add the topology %s'\n", git, shellQuoted(file), git, r.Name)
+	fmt.Fprintf(&b, "  %s add %s\n  %s commit -m 'Add the topology %s'\n", git, importer.ShellQuoted(file), git, r.Name)
 	if tree.Pushes {
-		fmt.Fprintf(&b, "  %s push origin HEAD:%s\n", git, shellQuoted(tree.Branch))
+		fmt.Fprintf(&b, "  %s push origin HEAD:%s\n", git, importer.ShellQuoted(tree.Branch))
 	}
 	if r.ConfigPath != wire.DefaultConfig {
-		fmt.Fprintf(&b, "  export RECONCILE_CONFIG=%s\n", shellQuoted(r.ConfigPath))
+		fmt.Fprintf(&b, "  export RECONCILE_CONFIG=%s\n", importer.ShellQuoted(r.ConfigPath))
 	}
 	b.WriteString("  reconcile plan\n  reconcile doctor\n")
 	return b.String()
-}
-
-// shellQuoted quotes a word for a shell, where it must.
-func shellQuoted(s string) string {
-	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=-") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // askForInit asks for what the options do not say, if there is somebody to ask. Else it

@@ -22,6 +22,7 @@ type Kubernetes struct {
 	Kubeconfig string   // empty: $KUBECONFIG or ~/.kube/config if there are contexts, else the service account of this pod
 	Contexts   []string // of the kubeconfig
 	Namespace  string   // empty: all
+	Hidden     []string // variables of our environment that no program of the kubeconfig gets
 }
 
 // Found is a cluster in one of the contexts.
@@ -55,7 +56,7 @@ func (k Kubernetes) Find(ctx context.Context) ([]Found, error) {
 			bad = append(bad, err)
 			continue
 		}
-		at := discovery.Open(file, name)
+		at := discovery.Open(file, name, k.Hidden...)
 		clusters, err := at.Find(ctx, k.Namespace)
 		if err != nil {
 			bad = append(bad, fmt.Errorf("%s: %w", at.Where(), err))
@@ -77,9 +78,13 @@ func (k Kubernetes) file() string {
 }
 
 // Choose completes a request with clusters that were found: a cluster that is named only by its
-// id gets its address. Without a named cluster, all that were found are imported.
-func (r Request) Choose(found []Found) (Request, error) {
+// id gets its address. Without a named cluster, all that were found are imported; with a token,
+// only if a namespace is named.
+func (r Request) Choose(found []Found, k Kubernetes) (Request, error) {
 	specs := r.Clusters
+	if slices.Contains(specs, "") {
+		return r, errors.New("--cluster names no cluster (hint: --cluster ID, or --cluster ID=HOST:PORT)")
+	}
 	if len(specs) == 0 {
 		for _, f := range found {
 			specs = append(specs, f.ID)
@@ -87,6 +92,11 @@ func (r Request) Choose(found []Found) (Request, error) {
 	}
 	if len(specs) == 0 {
 		return r, errors.New("no Milvus cluster was found (hint: --cluster ID=HOST:PORT names one; the label app.kubernetes.io/name=milvus is looked for)")
+	}
+	if len(r.Clusters) == 0 {
+		if err := r.mayTakeAll(found, k); err != nil {
+			return r, err
+		}
 	}
 	r.Clusters, r.Places = nil, map[string]schema.KubernetesPlace{}
 	var bad []error
@@ -108,12 +118,7 @@ func (r Request) Choose(found []Found) (Request, error) {
 
 // one returns the only cluster with an id.
 func (r Request) one(found []Found, id string) (Found, error) {
-	var of []Found
-	for _, f := range found {
-		if f.ID == id {
-			of = append(of, f)
-		}
-	}
+	of := withID(found, id)
 	switch {
 	case id == "":
 		i := slices.IndexFunc(found, func(f Found) bool { return f.ID == "" })
@@ -121,7 +126,7 @@ func (r Request) one(found []Found, id string) (Found, error) {
 	case len(of) == 0:
 		return Found{}, fmt.Errorf("no cluster %q was found (hint: 'reconcile import --kubernetes' without --name lists those that are there; --cluster %s=HOST:PORT names one elsewhere)", id, id)
 	case len(of) > 1:
-		return Found{}, fmt.Errorf("%s and %s both call themselves %s, and the clusters of a topology need different ids (hint: msgChannel.chanNamePrefix.cluster, set before the first start)", of[0], of[1], id)
+		return Found{}, fmt.Errorf("%s and %s both call themselves %s, and the clusters of a topology need different ids (hint: msgChannel.chanNamePrefix.cluster, set before the first start; if one is not yours, --namespace NAMESPACE or --cluster %s=HOST:PORT names the other)", of[0], of[1], id, id)
 	case of[0].TLS && r.CAFile == "":
 		return Found{}, fmt.Errorf("%s uses TLS (hint: --ca-file FILE names whom to trust)", id)
 	}

@@ -40,6 +40,10 @@ func TestClustersAreFoundInKubernetes(t *testing.T) {
 	if want := strings.TrimLeft(listed, "\n"); trimmed(got) != trimmed(want) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	if r, err := (Request{Name: "orders", TokenEnv: []string{"TOKEN"}}).Choose(found, at); err == nil || len(r.Clusters) != 0 ||
+		!strings.HasSuffix(err.Error(), " --name orders --cluster by-dev --cluster plain-id --cluster cluster-a --cluster other --token-env TOKEN") {
+		t.Errorf("a token for all of them: %v, %v", r.Clusters, err)
+	}
 	inside := discovery.Open(at.Kubeconfig, contextOfTests)
 	defer inside.Close()
 	for instance, want := range map[string]struct {
@@ -280,10 +284,11 @@ func TestFoundClustersAreChosen(t *testing.T) {
 		"an id of two":          {clusters: []string{"by-dev"}, found: all, says: "eu:n/three and eu:n/four both call themselves by-dev"},
 		"TLS without a CA":      {clusters: []string{"tls"}, found: all, says: "tls uses TLS (hint: --ca-file"},
 		"TLS with a CA":         {clusters: []string{"tls"}, found: all, ca: "/ca", want: "tls=tls.n.svc:19530"},
+		"an empty name":         {clusters: []string{"a", ""}, found: all, says: "--cluster names no cluster (hint: --cluster ID"},
 		"one without an id":     {found: []Found{nameless}, says: "its ConfigMap is not there (hint: name it, --cluster ID=nameless.n.svc:19530)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := Request{Clusters: c.clusters, CAFile: c.ca}.Choose(c.found)
+			r, err := Request{Clusters: c.clusters, CAFile: c.ca}.Choose(c.found, Kubernetes{})
 			if c.says != "" {
 				if err == nil || !strings.Contains(err.Error(), c.says) {
 					t.Errorf("err = %v, want %q", err, c.says)
