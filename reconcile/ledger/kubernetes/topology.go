@@ -52,7 +52,7 @@ func topologyObject(ledger, name string) string {
 	return ledger + ".topology." + name
 }
 
-// absent is a topology of which nothing was written.
+// absent is a topology that nothing was written about.
 func (s *Store) absent(name string) *topology {
 	o := s.named(configMaps, topologyObject(s.config.Name, name))
 	o.Metadata.Labels[ofTopology] = name
